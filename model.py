@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""The command line: data, train, calibrate, evaluate, predict, explain. `python model.py COMMAND --help` tells more."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from utils.cards import (
+    NetworkUnavailable,
+    evidence_scale,
+    load_card,
+    models_folder,
+    networks_folder,
+    reading_networks,
+)
+from utils.datasets import CLASSES, PROTOCOLS, DatasetError, class_of, load_samples, split_samples
+from utils.scans import Scan, UnreadableScan, read_scan_file
+
+NETWORKS = ("cnn", "vgg16")
+RUNS = Path("runs")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. What a user can mend is one sentence on stderr."""
+    args = _parser().parse_args(arguments)
+    args.command_line = "python model.py " + shlex.join(_without_paths(arguments or sys.argv[1:]))
+    try:
+        return args.run(args) or 0
+    except (DatasetError, NetworkUnavailable, UnreadableScan, CommandError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+class CommandError(ValueError):
+    """Arguments that do not fit together. Its text says what to do."""
+
+
+def data(args: argparse.Namespace) -> int:
+    from utils.audit import audit, format_audit
+    from utils.downloads import download_nickparvar
+
+    root = download_nickparvar() if args.download else args.data
+    if root is None:
+        raise CommandError("Say which data: --data DIR, or --download nickparvar.")
+    if args.download:
+        print(f"downloaded to {root}")
+    print(format_audit(audit(load_samples(root, args.sets))))
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    from utils.release import release
+    from utils.training import RECIPES
+    from utils.training import train as fit
+
+    recipe = RECIPES[args.model].changed(args.epochs, args.batch_size)
+    samples = _samples(args)
+    run_folder = RUNS / args.protocol / args.model
+    _check_run(run_folder, args)
+    base_weights = args.base_weights or ("imagenet" if args.model == "vgg16" else None)
+    trained = fit(args.model, samples, run_folder, recipe, args.seed, base_weights)
+    folder = args.output or networks_folder(args.protocol)
+    card = release(
+        trained, samples, folder, args.protocol, args.seed, recipe, args.command_line, base_weights
+    )
+    shutil.rmtree(run_folder)
+    print(f"{card.weights}: validation {json.dumps(card.facts['validation'])}")
+    return 0
+
+
+def calibrate(args: argparse.Namespace) -> int:
+    from utils.release import calibrate as fit
+
+    weights = networks_folder(args.protocol) / f"{args.model}.keras"
+    facts = load_card(weights).facts
+    args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
+    card = fit(weights, _samples(args))
+    print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    from utils.measurement import check_unseen, measure, measure_nearest_neighbour, store
+    from utils.readers import Reader
+
+    weights = args.weights or networks_folder(args.protocol) / f"{args.model}.keras"
+    reader = Reader.load(weights)
+    facts = reader.card.facts
+    args.seed = facts["seed"]
+    if args.protocol == "folder" and facts["protocol"] != "folder":
+        samples = load_samples(args.data, args.sets).assign(part="test")  # all of it is new to these weights
+        samples["target"] = samples["true_label"]
+    else:
+        args.sets = args.sets or tuple(facts["sources"])
+        samples = _samples(args)
+    test = samples[samples["part"] == "test"].reset_index(drop=True)
+    check_unseen(reader.card, args.protocol, test)
+    result, predictions = measure(reader, args.protocol, test, args.command_line)
+    file = store(result, predictions, args.output)
+    if args.json:
+        args.json.write_text(file.read_text())
+    rows = [result]
+    if (samples["part"] == "train").any():
+        baseline, neighbours = measure_nearest_neighbour(samples, args.protocol, args.command_line)
+        store(baseline, neighbours, args.output)
+        rows.append(baseline)
+    for row in rows:
+        low, high = row["accuracy_interval"]
+        print(f"{row['model']:8} accuracy {row['accuracy']:.4f} ({low:.4f}-{high:.4f}), "
+              f"macro F1 {row['macro_f1']:.4f}, n {row['n']}, {args.protocol}")  # fmt: skip
+    print(f"written to {file} and {file.with_suffix('.csv')}")
+    return 0
+
+
+def predict(args: argparse.Namespace) -> int:
+    from utils.readers import BATCH, Reader
+
+    readers = [Reader.load(weights) for weights in _weights_named(args.model)]
+    accepted = False
+    with args.output.open("w", encoding="utf-8") if args.output else nullcontext(sys.stdout) as stream:
+        for batch in _batches(_files(args.paths), BATCH):
+            scans = [_scan_or_reason(path) for path in batch]
+            readable = [scan for scan in scans if isinstance(scan, Scan)]
+            answers = zip(*(reader.read_many(readable, with_maps=False) for reader in readers), strict=True)
+            for path, scan in zip(batch, scans, strict=True):
+                readings = next(answers) if isinstance(scan, Scan) else ()
+                stream.write(json.dumps(_line(path, scan, readings)) + "\n")
+                accepted = accepted or bool(readings)
+            stream.flush()
+    return 0 if accepted else 1
+
+
+def explain(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from utils.overlays import overlay, png
+    from utils.readers import Reader
+
+    label = class_of(args.label) if args.label else None
+    if args.label and label is None:
+        raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
+    reader = Reader.load(_weights_named(args.model)[0])
+    scale = evidence_scale()
+    files = list(_files(args.paths))
+    stems = _output_stems(files)
+    done = 0
+    for path, stem in zip(files, stems, strict=True):
+        scan = _scan_or_reason(path)
+        if not isinstance(scan, Scan):
+            print(f"{path}: {scan}", file=sys.stderr)
+            continue
+        reading = reader.read(scan)
+        shown = label or reading.label
+        target = args.output / stem
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(shown))
+        picture = overlay(scan.pixels, reading.strength(shown, scale))
+        target.with_name(target.name + ".overlay.png").write_bytes(png(picture))
+        done += 1
+    return 0 if done else 1
+
+
+def _samples(args: argparse.Namespace):
+    sets = args.sets or (None if args.protocol == "folder" else ("nickparvar",))
+    return split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
+
+
+def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
+    """An unfinished run is only gone on with under the arguments that it was started with."""
+    keys = ("model", "protocol", "data", "epochs", "batch_size", "seed", "base_weights", "sets", "patients")
+    wanted = {key: str(getattr(args, key)) for key in keys}
+    file = run_folder / "arguments.json"
+    if args.restart:
+        shutil.rmtree(run_folder, ignore_errors=True)
+    if file.is_file() and json.loads(file.read_text()) != wanted:
+        raise CommandError(
+            f"{run_folder} holds an unfinished run with other arguments; add --restart to drop it."
+        )
+    run_folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(wanted, indent=1))
+
+
+def _weights_named(model: str | None) -> list[Path]:
+    """The weights of one network that the app reads with, or of all of them."""
+    known = {weights.stem: weights for weights in reading_networks()}
+    if model is None:
+        return list(known.values())
+    if model not in known:
+        raise CommandError(f"There is no network {model} in {models_folder()}; there are {', '.join(known)}.")
+    return [known[model]]
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    """The files as given; folders become all their files, in order of name, hidden ones left out."""
+    for path in paths:
+        if path.is_dir():
+            inside = (file for file in sorted(path.rglob("*")) if file.is_file())
+            yield from (
+                file
+                for file in inside
+                if not any(part.startswith(".") for part in file.relative_to(path).parts)
+            )
+        else:
+            yield path
+
+
+def _batches(paths: Iterator[Path], size: int) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    for path in paths:
+        batch.append(path)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _scan_or_reason(path: Path) -> Scan | str:
+    try:
+        return read_scan_file(path)
+    except UnreadableScan as error:
+        return str(error)
+
+
+def _line(path: Path, scan: Scan | str, readings: tuple) -> dict:
+    """One JSON line of `predict`."""
+    labels = {reading.label for reading in readings}
+    flags = sorted({flag for reading in readings for flag in reading.flags})
+    return {
+        "file": str(path),
+        "slice": scan.slice if isinstance(scan, Scan) else None,
+        "accepted": isinstance(scan, Scan),
+        "reason": None if isinstance(scan, Scan) else scan,
+        "flags": flags + (["disagree"] if len(labels) > 1 else []),
+        "predictions": [
+            {
+                "model": reading.network,
+                "label": reading.label,
+                "probabilities": {name: round(reading.probability(name), 6) for name in reading.classes},
+            }
+            for reading in readings
+        ],
+    }
+
+
+def _output_stems(files: list[Path]) -> list[Path]:
+    """Where each file's results go below the output folder: its path below the folder common to all, less its suffix.
+
+    The suffix stays where two files would share a name.
+    """
+    absolute = [file.resolve() for file in files]
+    common = Path(os.path.commonpath([file.parent for file in absolute])) if absolute else Path()
+    below = [file.relative_to(common) for file in absolute]
+    stems = [path.with_suffix("") for path in below]
+    return [path if stems.count(stem) > 1 else stem for path, stem in zip(below, stems, strict=True)]
+
+
+def _without_paths(arguments: list[str]) -> list[str]:
+    """The command line with the machine's own data paths replaced, so that a card can show it."""
+    shown = list(arguments)
+    for position, argument in enumerate(arguments[:-1]):
+        if argument == "--data":
+            shown[position + 1] = "DIR"
+        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights"):
+            shown[position + 1] = Path(arguments[position + 1]).name
+    return shown
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="model.py", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        child = commands.add_parser(name, help=text, description=text)
+        child.set_defaults(run=run)
+        return child
+
+    def data_options(child: argparse.ArgumentParser, required: bool = True) -> None:
+        child.add_argument(
+            "--data", type=Path, required=required, help="the folder that holds the data sets, or one set"
+        )
+        child.add_argument("--sets", nargs="+", type=str, help="use only these sets (default: nickparvar)")
+
+    def protocol_options(child: argparse.ArgumentParser) -> None:
+        child.add_argument("--model", choices=NETWORKS, required=True)
+        child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
+        child.add_argument(
+            "--patients", type=Path, help="for --protocol folder: a CSV with the columns file, patient"
+        )
+        data_options(child)
+
+    child = command(
+        "data", data, "Audit a data folder: counts, unreadable files, duplicates across splits, 1-NN."
+    )
+    data_options(child, required=False)
+    child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
+
+    child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
+    protocol_options(child)
+    child.add_argument("--epochs", type=int, help="in all (default: the recipe's)")
+    child.add_argument("--batch-size", type=int)
+    child.add_argument("--seed", type=int, default=0)
+    child.add_argument("--base-weights", help='vgg16: "imagenet" to download (the default), or an .npz file')
+    child.add_argument("--output", type=Path, help="folder for the network and its card")
+    child.add_argument("--restart", action="store_true", help="drop an unfinished run")
+
+    child = command(
+        "calibrate", calibrate, "Fit temperature, referral threshold and map scale again (validation data)."
+    )
+    protocol_options(child)
+
+    child = command("evaluate", evaluate, "Measure a network on the test part of a protocol.")
+    protocol_options(child)
+    child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
+    child.add_argument(
+        "--output", type=Path, default=models_folder() / "evaluation", help="folder for the figures"
+    )
+    child.add_argument("--json", type=Path, help="write the figures to this file too")
+
+    child = command("predict", predict, "Read scans: JSON Lines, one line an image.")
+    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    child.add_argument("--model", help="one network only (default: all)")
+    child.add_argument("--output", type=Path, help="a file instead of standard output")
+
+    child = command("explain", explain, "Write evidence maps: STEM.cam.npy and STEM.overlay.png.")
+    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    child.add_argument("--model", required=True)
+    child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")
+    child.add_argument("--method", choices=("gradcam",), default="gradcam")
+    child.add_argument("--output", type=Path, required=True, help="folder for the results")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

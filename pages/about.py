@@ -1,0 +1,100 @@
+"""About: intended use, data, limits, versions."""
+
+import importlib.metadata
+
+import pandas as pd
+import streamlit as st
+
+from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
+from utils.datasets import CLASS_TITLES
+from utils.evaluations import load_evaluations
+
+
+def main() -> None:
+    st.header("About this reader")
+    st.markdown(
+        """
+**What it is for.** Research and teaching: to see what two networks make of a brain MRI slice, how often they are
+right about patients they have never seen, and where in the picture their evidence lies. It is no medical device, and
+nothing in it is meant to guide the care of a patient.
+
+**What it answers.** One of four: glioma, meningioma, pituitary tumour, no tumour. Nothing else exists for it: a
+metastasis, a bleed, an infarct or an abscess will be given one of these four names.
+
+**What it learned from.** "Brain Tumor MRI Dataset" (M. Nickparvar, Kaggle), which holds the slices of Cheng et al.
+(figshare 2015, CC BY 4.0): 233 patients from two Chinese hospitals and healthy brains from the web. Age, sex, scanner
+and field strength of the patients are not known.
+"""
+    )
+    _limits()
+    _versions()
+
+
+def _limits() -> None:
+    st.subheader("Limits to know before trusting an answer")
+    st.markdown(
+        """
+- **Sequence is a shortcut.** Nearly all tumours it learned from are T1 with contrast, nearly all healthy brains T2 or
+  FLAIR. On other sequences its answers, above all "no tumour", mean little.
+- **It does not notice what is no brain.** A knee or a chest X-ray gets an answer too.
+- **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
+- **Evidence maps** (Grad-CAM) tell what the network used, at about 1/14 of the picture's side; not the outline of a tumour.
+- **Probabilities** are calibrated on the same collection; scans from elsewhere can make them overconfident.
+- **Left and right** are not told: the training pictures stand mirrored at random.
+"""
+    )
+
+
+def _versions() -> None:
+    st.subheader("Networks")
+    measured = {
+        evaluation.model: evaluation.figures
+        for evaluation in load_evaluations(models_folder() / "evaluation")
+        if evaluation.protocol == "patient-disjoint"
+    }
+    for weights in reading_networks():
+        try:
+            card = load_card(weights)
+            check_weights(card)
+        except NetworkUnavailable as error:
+            st.error(str(error), icon=":material/error:")
+            continue
+        facts = card.facts
+        accuracy = measured.get(card.name)
+        honest = "not measured yet"
+        if accuracy:
+            low, high = accuracy["accuracy_interval"]
+            honest = f"{100 * accuracy['accuracy']:.1f} % ({100 * low:.1f}-{100 * high:.1f}) on {accuracy['n']} scans"
+        rows = {
+            "Accuracy on unseen patients": honest,
+            "Trained": f"{facts.get('date', '?')}, protocol {facts.get('protocol', '?')}",
+            "Parameters": f"{facts.get('parameters', 0):,}",
+            "Evidence layer": facts["evidence_layer"],
+            "Temperature": f"{facts['temperature']:.2f}",
+            "Weights (SHA-256)": card.version,
+            "Licence of the weights": facts.get("licence", "?"),
+        }
+        st.markdown(f"**{card.title}**")
+        st.table(pd.DataFrame({"": rows.keys(), " ": rows.values()}), hide_index=True, hide_header=True)
+        training = pd.DataFrame(facts.get("training_data", []))
+        if not training.empty:
+            with st.expander(f"Training data of {card.title}"):
+                training["target"] = training["target"].map(CLASS_TITLES)
+                st.dataframe(training, hide_index=True)
+    packages = ("streamlit", "tensorflow", "keras", "tf-keras-vis", "opencv-python-headless", "numpy")
+    st.caption(
+        "Running on " + ", ".join(f"{name} {version}" for name, version in map(_version, packages) if version)
+    )
+
+
+def _version(package: str) -> tuple[str, str]:
+    names = (package, f"{package}-cpu")
+    for name in names:
+        try:
+            return package, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return package, ""
+
+
+main()

@@ -1,0 +1,55 @@
+"""Heatmaps: study the evidence of one network on one scan."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from utils import overlays, ui
+from utils.datasets import CLASS_TITLES
+
+
+def main() -> None:
+    entries = ui.need_scans()
+    entry = ui.scan_picker(entries)
+    assert entry.scan is not None
+    picture_side, controls = st.columns([3, 1])
+    with controls:
+        by_title = {reading.title: reading for reading in entry.readings}
+        title = st.segmented_control("Network", list(by_title), default=next(iter(by_title)), required=True)
+        reading = by_title[title]
+        label = ui.class_picker(entry, "heatmap-class")
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.7, 0.05)
+        threshold = st.slider(
+            "Hide evidence weaker than",
+            0,
+            100,
+            0,
+            5,
+            format="%d %%",
+            help="Of the strength drawn in full colour",
+        )
+        picture = ui.draw(entry, reading, label, opacity, threshold / 100)
+        st.download_button(
+            "Download PNG",
+            overlays.png(picture),
+            file_name=f"{Path(entry.name).stem}-{reading.network}-{label}.png",
+            mime="image/png",
+            icon=":material/download:",
+            width="stretch",
+        )
+        st.caption(
+            f"Grad-CAM: where this network finds what speaks for {CLASS_TITLES[label]}. Strength has one scale for all "
+            "classes and both networks, so weak evidence looks weak. A map tells what the network used, not what is true."
+        )
+    with picture_side:
+        st.image(
+            picture,
+            width="stretch",
+            caption=f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
+            f"{ui.percent(reading.probability(reading.label))}; shown: evidence for {CLASS_TITLES[label]}",
+            alt=f"The scan with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
+        )
+        ui.evidence_legend()
+
+
+main()

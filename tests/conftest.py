@@ -1,0 +1,113 @@
+"""Pictures drawn by code, small data sets made of them, and the way to the real ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def _draw_brain(height: int = 220, width: int = 180, seed: int = 0) -> np.ndarray:
+    """(height, width) float32 in 0..1: a bright ellipse on black, with folds and ventricles of its own per seed."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    inside = (y / 0.85) ** 2 + (x / 0.8) ** 2 < 1
+    folds = cv2.resize(rng.random((7, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    brain = 0.35 + 0.4 * folds
+    for side in (-1, 1):
+        brain[(y / 0.3) ** 2 + ((x - side * 0.2) / 0.1) ** 2 < 1] = 0.15
+    return np.clip(np.where(inside, brain, 0), 0, 1).astype(np.float32)
+
+
+@pytest.fixture
+def draw_brain() -> Callable[..., np.ndarray]:
+    """A function (height, width, seed) -> (height, width) float32: another seed, another picture."""
+    return _draw_brain
+
+
+@pytest.fixture
+def brain() -> np.ndarray:
+    """One brain-like picture, (220, 180) float32 in 0..1."""
+    return _draw_brain()
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """A user's own set: four class folders spelt in four ways, eight different pictures in each."""
+    root = tmp_path / "own"
+    for number, folder in enumerate(("Glioma", "meningioma_tumor", "no tumor", "Pituitary Tumour")):
+        (root / folder).mkdir(parents=True)
+        for index in range(8):
+            pixels = _draw_brain(120 + 4 * index, 110, seed=100 * number + index)
+            Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(root / folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder that holds the real sets; the test is skipped where they are not."""
+    root = Path(os.environ.get("BRAIN_MRI_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (root / "nickparvar" / "manifest.csv").is_file():
+        pytest.skip(f"the data sets are not in {root} (set BRAIN_MRI_DATA to their folder)")
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with two small untrained networks under the names of the shipped ones, and their cards."""
+    import keras
+
+    from utils.cards import Card, file_sha256
+    from utils.datasets import CLASSES
+    from utils.networks import EVIDENCE_LAYERS, cnn, save_small
+
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("cnn", "vgg16")):
+        keras.utils.set_random_seed(seed)
+        weights = folder / f"{name}.keras"
+        save_small(cnn(64), weights)
+        facts = {
+            "name": name,
+            "task": "four-class",
+            "classes": list(CLASSES),
+            "input_size": 64,
+            "evidence_layer": EVIDENCE_LAYERS["cnn"],
+            "protocol": "patient-disjoint",
+            "seed": seed,
+            "sources": ["nickparvar"],
+            "temperature": 2.0,
+            "referral_threshold": 0.2,
+            "evidence_scale": {"gradcam": 0.01},
+            "openings": [],
+            "figures": {},
+            "weights_sha256": file_sha256(weights),
+        }
+        Card(weights.with_suffix(".json"), facts).save()
+    return folder
+
+
+@pytest.fixture
+def models_copy(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder of the test's own, which the app and the command line use."""
+    folder = tmp_path / "models"
+    shutil.copytree(tiny_models, folder)
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def png_bytes(draw_brain: Callable[..., np.ndarray]) -> Callable[[int], bytes]:
+    """A function seed -> a PNG file of a brain-like picture."""
+
+    def encode(seed: int) -> bytes:
+        return cv2.imencode(".png", np.rint(draw_brain(seed=seed) * 255).astype(np.uint8))[1].tobytes()
+
+    return encode

@@ -1,0 +1,160 @@
+"""The evaluation page in each of its states: evaluated, nothing evaluated, broken files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from utils.datasets import CLASSES
+from utils.metrics import figures, softmax
+
+ROOT = Path(__file__).parents[2]
+SPLIT, NETWORK = 0, 1
+PAGE = str(ROOT / "pages" / "evaluation.py")
+
+
+def write_evaluation(models: Path, model: str, protocol: str, skill: float) -> None:
+    folder = models / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    targets, groups = rng.integers(0, 4, 80), rng.integers(0, 40, 80)
+    logits = rng.normal(size=(80, 4)) + skill * np.eye(4)[targets]
+    probabilities = None if model == "1-nn" else softmax(logits)
+    labels = logits.argmax(axis=1)
+    record = {
+        "model": model,
+        "protocol": protocol,
+        **figures(targets, labels, groups, probabilities, resamples=20),
+    }
+    (folder / f"{model}--{protocol}.json").write_text(json.dumps(record))
+    names = np.array(CLASSES)
+    table = pd.DataFrame({"file": "a.jpg", "target": names[targets], "label": names[labels]})
+    if probabilities is not None:
+        table[list(CLASSES)] = probabilities
+    table.to_csv(folder / f"{model}--{protocol}.csv", index=False)
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def evaluated(models) -> Path:
+    for protocol, skill in (("patient-disjoint", 2.0), ("published", 4.0)):
+        for model in ("cnn", "vgg16", "1-nn"):
+            write_evaluation(models, model, protocol, skill)
+    row = {"phase": "a", "epoch": 1, "loss": 1.0, "validation_loss": 0.9, "validation_accuracy": 0.5}
+    (models / "cnn.json").write_text(json.dumps({"history": [row, {**row, "epoch": 2}]}))
+    return models
+
+
+def run() -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    return page
+
+
+def choose(page: AppTest, control: int, value: str) -> None:
+    page.button_group[control].set_value(value).run()
+    assert not page.exception
+
+
+def charts_of(page: AppTest) -> list[str]:
+    """The title of every chart on the page."""
+    specs = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+    return [spec["layout"]["title"]["text"].replace("<br>", " ") for spec in specs]
+
+
+def words_of(page: AppTest) -> str:
+    return " ".join(
+        element.value for kind in (page.markdown, page.caption, page.info, page.warning) for element in kind
+    )
+
+
+def test_everything_evaluated(evaluated):
+    page = run()
+    table = page.dataframe[0].value
+    assert len(table) == 6
+    assert table["Network"].tolist() == ["CNN", "VGG16", "1-nearest neighbour"] * 2
+    titles = charts_of(page)
+    assert len(titles) == 6
+    assert any(title.startswith("Weights kept from epoch 1 of 2") for title in titles)
+    assert not page.warning and not page.info
+
+
+def test_the_leak_is_told_with_the_measured_baseline(evaluated):
+    accuracy = json.loads((evaluated / "evaluation" / "1-nn--published.json").read_text())["accuracy"]
+    words = words_of(run())
+    assert "75 %" in words and "patient-disjoint** split is the honest one" in words
+    assert f"already scores {100 * accuracy:.0f} % there" in words
+
+
+def test_choosing_split_and_network_changes_the_charts(evaluated):
+    page = run()
+    first = charts_of(page)
+    choose(page, NETWORK, "VGG16")
+    assert "The card of VGG16 tells no training history." in words_of(page)
+    choose(page, SPLIT, "published")
+    assert charts_of(page) != first
+
+
+def test_figure_per_class_can_be_chosen(evaluated):
+    page = run()
+    page.selectbox[0].set_value("precision").run()
+    assert any(title.startswith("Lowest precision") for title in charts_of(page))
+
+
+def test_baseline_has_no_probability_charts(evaluated):
+    page = run()
+    choose(page, NETWORK, "1-nearest neighbour")
+    assert len(charts_of(page)) == 2
+    assert "1-nearest neighbour has no probabilities here" in words_of(page)
+
+
+def test_nothing_evaluated_yet(models):
+    page = run()
+    assert "No network has been evaluated yet" in page.info[0].value
+    assert page.code[0].value == "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
+    assert "about 97 %" in words_of(page)
+    assert not charts_of(page) and not page.dataframe
+
+
+def test_broken_files_are_named_and_the_rest_is_shown(evaluated):
+    folder = evaluated / "evaluation"
+    (folder / "cnn--patient-disjoint.json").write_text("{")
+    (folder / "vgg16--patient-disjoint.csv").unlink()
+    page = run()
+    assert len(page.warning) == 2
+    assert "cnn--patient-disjoint.json cannot be used" in words_of(page)
+    assert "vgg16--patient-disjoint.csv is missing" in words_of(page)
+    assert len(page.dataframe[0].value) == 5
+    assert len(charts_of(page)) == 2  # VGG16 without its single scans
+
+
+def test_only_broken_files(models):
+    (models / "evaluation").mkdir()
+    (models / "evaluation" / "cnn--published.json").write_text("[]")
+    page = run()
+    assert len(page.warning) == 1 and "No network has been evaluated yet" in page.info[0].value
+
+
+def test_page_starts_without_tensorflow(evaluated):
+    program = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run(); "
+        "assert not page.exception; "
+        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,93 @@
+"""The networks are flat, complete in their file, and can be cut anywhere without changing what they compute."""
+
+import keras
+import numpy as np
+import pytest
+
+from utils.networks import BUILDERS, EVIDENCE_LAYERS, cnn, load_base_weights, save_small, split_at, vgg16
+
+
+@pytest.fixture(params=sorted(BUILDERS))
+def network(request: pytest.FixtureRequest) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return BUILDERS[request.param](64)
+
+
+def scans(count: int = 2, size: int = 64) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 1)).astype(np.float32)
+
+
+def test_probabilities_are_the_softmax_of_the_logits(network: keras.Model) -> None:
+    logits = keras.Model(network.inputs, network.get_layer("logits").output)(scans())
+    expected = keras.ops.softmax(logits)
+    np.testing.assert_allclose(network(scans()), expected, rtol=1e-5)
+
+
+def test_graph_is_flat_and_free_of_custom_objects(network: keras.Model) -> None:
+    for layer in network.layers:
+        assert not isinstance(layer, (keras.Model, keras.layers.Lambda))
+        assert type(layer).__module__.startswith("keras.")
+
+
+@pytest.mark.parametrize("layer", ["evidence", "early"])
+def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: str) -> None:
+    early = {"cnn": "stage1_block2", "vgg16": "block3_pool"}
+    name = EVIDENCE_LAYERS[network.name] if layer == "evidence" else early[network.name]
+    trunk, head = split_at(network, name)
+    whole = keras.Model(network.inputs, network.get_layer("logits").output)(scans())
+    np.testing.assert_array_equal(head(trunk(scans())), whole)
+    assert head.layers[1].name == "evidence"
+
+
+def test_evidence_is_14_by_14_at_full_size() -> None:
+    for name, build in BUILDERS.items():
+        assert build(224).get_layer(EVIDENCE_LAYERS[name]).output.shape[1:3] == (14, 14)
+
+
+def test_parameter_counts_are_what_the_cards_promise() -> None:
+    assert 1_000_000 <= cnn().count_params() <= 3_000_000
+    application = keras.applications.VGG16(weights=None, include_top=False)
+    assert vgg16().count_params() == application.count_params() + 512 * 4 + 4
+
+
+def test_vgg16_computes_what_keras_applications_computes() -> None:
+    keras.utils.set_random_seed(2)
+    application = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
+    ours = vgg16(64)
+    for layer in application.layers:
+        if layer.weights:
+            ours.get_layer(layer.name).set_weights(layer.get_weights())
+    gray = scans(1)
+    expected = application(keras.applications.vgg16.preprocess_input(np.repeat(gray, 3, axis=3)))
+    trunk = keras.Model(ours.inputs, ours.get_layer("block5_pool").output)
+    np.testing.assert_allclose(trunk(gray), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_small_file_loads_as_the_float32_network_it_was(network: keras.Model, tmp_path) -> None:
+    file = tmp_path / "network.keras"
+    save_small(network, file)
+    loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
+    assert {str(variable.dtype) for variable in loaded.weights} == {"float32"}
+    np.testing.assert_allclose(loaded(scans()), network(scans()), atol=2e-2)
+    full = tmp_path / "full.keras"
+    network.save(full)
+    assert file.stat().st_size < 0.6 * full.stat().st_size
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full.keras", "network.keras"]
+
+
+def test_base_weights_say_what_was_loaded_and_what_starts_fresh(tmp_path) -> None:
+    network = vgg16(64)
+    kernel = np.full((3, 3, 3, 64), 0.5, np.float32)
+    np.savez(
+        tmp_path / "base.npz", **{"block1_conv1/kernel": kernel, "block1_conv1/bias": np.ones(64, np.float32)}
+    )
+    loaded, fresh = load_base_weights(network, tmp_path / "base.npz")
+    assert loaded == ["block1_conv1"]
+    assert fresh[0] == "block1_conv2" and fresh[-1] == "logits" and len(fresh) == 13
+    np.testing.assert_array_equal(network.get_layer("block1_conv1").get_weights()[0], kernel)
+
+
+def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
+    np.savez(tmp_path / "base.npz", **{"other/kernel": np.zeros(3)})
+    with pytest.raises(ValueError, match="no weights for any layer of vgg16"):
+        load_base_weights(vgg16(64), tmp_path / "base.npz")

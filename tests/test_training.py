@@ -1,0 +1,138 @@
+"""Training learns, keeps its best epoch, goes on where it stopped and freezes what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from utils import training
+from utils.datasets import CLASSES
+from utils.networks import vgg16
+from utils.training import Phase, Recipe, train
+
+
+@pytest.fixture
+def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
+    """Two classes that a network can tell apart: with and without a bright corner; every picture stands there twice."""
+    rows = []
+    for index in range(24):
+        pixels = draw_brain(80, 80, seed=index)
+        label = ("glioma", "no_tumor")[index % 2]
+        if label == "glioma":
+            pixels[30:50, 30:50] = 1
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
+        part = "validation" if index % 6 < 2 else "train"
+        rows += [{"path": str(path), "target": label, "part": part, "picture": index}] * 2
+    return pd.DataFrame(rows)
+
+
+RECIPE = Recipe(phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
+
+
+def test_cnn_learns_and_reports_every_epoch(samples: pd.DataFrame, tmp_path: Path) -> None:
+    recipe = Recipe(phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
+    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    losses = [epoch["loss"] for epoch in trained.history]
+    assert len(losses) == 12 and min(losses[-3:]) < 0.8 * losses[0]
+    assert set(trained.history[0]) == {"phase", "epoch", "loss", "validation_loss", "validation_accuracy"}
+
+
+def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monkeypatch) -> None:
+    whole = train("cnn", samples, tmp_path / "whole", RECIPE, say=lambda text: None)
+    calls = 0
+    measured = training.metrics.cross_entropy
+
+    def stop_in_fourth(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return measured(*arguments)
+
+    monkeypatch.setattr(training.metrics, "cross_entropy", stop_in_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+    resumed = train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+    assert [epoch["epoch"] for epoch in resumed.history] == [1, 2, 3, 4, 5]
+    assert [epoch["phase"] for epoch in resumed.history] == ["small", "small", "large", "large", "large"]
+    assert resumed.history[:3] == whole.history[:3]
+    assert resumed.network.input_shape == (None, 48, 48, 1)
+
+
+def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None:
+    losses = iter([3.0, 1.0, 2.0])
+    weights = []
+    monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
+    original = training.predict_logits
+
+    def remember(model, *arguments):
+        weights.append(model.get_layer("logits").get_weights()[0].copy())
+        return original(model, *arguments)
+
+    monkeypatch.setattr(training, "predict_logits", remember)
+    recipe = Recipe(phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
+    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], weights[1])
+
+
+def test_patience_ends_a_phase(samples, tmp_path, monkeypatch) -> None:
+    losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
+    monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
+    recipe = Recipe(phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
+    assert len(train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
+
+
+def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
+    base, rng = vgg16(32), np.random.default_rng(0)
+    arrays = {}
+    for layer in base.layers[: [layer.name for layer in base.layers].index("block3_pool")]:
+        if layer.trainable_weights:
+            kernel, bias = layer.get_weights()
+            kernel = (rng.normal(size=kernel.shape) * np.sqrt(2 / np.prod(kernel.shape[:3]))).astype(
+                np.float32
+            )
+            arrays |= {f"{layer.name}/kernel": kernel, f"{layer.name}/bias": bias}
+    np.savez(tmp_path / "base.npz", **arrays)
+    recipe = Recipe(
+        phases=(Phase("fresh", 32, 1, 1e-4), Phase("fine", 48, 1, 1e-4)),
+        batch_size=8,
+        frozen_until="block3_pool",
+    )
+    said: list[str] = []
+    trained = train(
+        "vgg16", samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append
+    )
+    assert any("block3_conv3" in line and "start fresh: block4_conv1" in line for line in said)
+    assert trained.loaded_layers[-1] == "block3_conv3" and trained.fresh_layers[0] == "block4_conv1"
+    for name in ("block1_conv1", "block2_conv2", "block3_conv2"):
+        np.testing.assert_array_equal(
+            trained.network.get_layer(name).get_weights()[0], arrays[f"{name}/kernel"]
+        )
+    scaled = trained.network.get_layer("block3_conv3").get_weights()[0] / arrays["block3_conv3/kernel"]
+    assert np.ptp(scaled) < 1e-3 * scaled.mean()  # one factor for all of it: the direction is the loaded one
+    assert not list((tmp_path / "run").glob("features*")), "the cache is gone once a phase is over"
+
+
+def test_an_epoch_shows_every_picture_once_through_any_of_its_images() -> None:
+    pictures = np.asarray([0, 0, 1, 2, 2, 2, 3])
+    seen = set()
+    for seed in range(20):
+        rows = np.concatenate(list(training._epoch_rows(pictures, 2, np.random.default_rng(seed))))
+        assert sorted(pictures[rows]) == [0, 1, 2, 3]
+        seen |= set(rows.tolist())
+    assert seen == set(range(7))
+
+
+def test_class_weights_balance_the_pictures() -> None:
+    targets, pictures = np.asarray([0, 0, 0, 0, 1, 1]), np.asarray([0, 1, 2, 3, 4, 4])
+    weights = training._class_weights(targets, pictures)
+    assert weights[0] * 4 == pytest.approx(weights[1] * 1)
+    assert weights.shape == (len(CLASSES),)
+
+
+def test_epochs_are_shared_among_the_phases() -> None:
+    assert [phase.epochs for phase in RECIPE.changed(epochs=10).phases] == [4, 6]
+    assert RECIPE.changed(batch_size=64).batch_size == 64

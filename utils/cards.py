@@ -1,0 +1,133 @@
+"""The card beside every network file: what it is, how it was made, how it was measured. Plain JSON, no Keras."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+APP_NETWORKS = ("cnn", "vgg16")  # what the repository ships for reading
+NETWORK_TITLES = {"cnn": "CNN", "vgg16": "VGG16"}
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class NetworkUnavailable(RuntimeError):
+    """A network file that is missing, altered or has no card. Its text names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts about one trained network, as `NAME.json` beside `NAME.keras` holds them."""
+
+    file: Path
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.facts["name"]
+
+    @property
+    def title(self) -> str:
+        return NETWORK_TITLES.get(self.name, self.name)
+
+    @property
+    def weights(self) -> Path:
+        return self.file.with_suffix(".keras")
+
+    @property
+    def version(self) -> str:
+        """SHA-256 of the weights file, hexadecimal."""
+        return self.facts["weights_sha256"]
+
+    def save(self) -> None:
+        temporary = self.file.with_suffix(".json.new")
+        temporary.write_text(json.dumps(self.facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(self.file)
+
+
+def models_folder() -> Path:
+    """Where the shipped networks are: $BRAIN_MRI_MODELS, else models/ of the repository."""
+    return Path(os.environ.get("BRAIN_MRI_MODELS") or REPOSITORY / "models")
+
+
+def networks_folder(protocol: str, models: Path | None = None) -> Path:
+    """Where the weights of a protocol live; those of `patient-disjoint` are the ones that the app reads with."""
+    models = models or models_folder()
+    return models if protocol == "patient-disjoint" else models / protocol
+
+
+def load_card(weights: Path) -> Card:
+    """The card of a weights file. Raises NetworkUnavailable where it is missing, broken or lacks a fact."""
+    file = weights.with_suffix(".json")
+    remedy = f"restore it with `git checkout -- {_shown(file)}` or train the network again: `{train_command(weights)}`"
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        needed = {"name", "task", "classes", "input_size", "evidence_layer", "temperature", "weights_sha256"}
+        if not isinstance(facts, dict) or not needed <= set(facts):
+            raise ValueError
+    except OSError:
+        raise NetworkUnavailable(f"The card {_shown(file)} is missing; {remedy}.") from None
+    except ValueError:
+        raise NetworkUnavailable(f"The card {_shown(file)} is damaged; {remedy}.") from None
+    return Card(file, facts)
+
+
+def check_weights(card: Card) -> None:
+    """Raises NetworkUnavailable where the weights file is missing or is not the one that the card describes."""
+    name = _shown(card.weights)
+    remedy = f"restore it with `git checkout -- {name}` or train the network again: `{train_command(card.weights)}`"
+    if not card.weights.is_file():
+        raise NetworkUnavailable(f"The network file {name} is missing; {remedy}.")
+    if file_sha256(card.weights) != card.version:
+        raise NetworkUnavailable(
+            f"The network file {name} is not the one its card describes (SHA-256 differs); {remedy}."
+        )
+
+
+def reading_networks(models: Path | None = None) -> list[Path]:
+    """Weights files of the app's four-class networks: the shipped two first, then any other with a card."""
+    models = models or models_folder()
+    added = []
+    for file in sorted(models.glob("*.json")):
+        if file.stem not in APP_NETWORKS:
+            try:
+                card = load_card(file.with_suffix(".keras"))
+            except NetworkUnavailable:
+                continue
+            if card.facts["task"] == "four-class":
+                added.append(card.weights)
+    return [models / f"{name}.keras" for name in APP_NETWORKS] + added
+
+
+def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float:
+    """The strength (calibrated logits) at which a map is drawn in full colour: one for all classes and networks.
+
+    It is the largest of what the cards of the app's networks measured on validation scans; 1 where none did.
+    """
+    scales = []
+    for weights in reading_networks(models):
+        try:
+            scales.append(float(load_card(weights).facts.get("evidence_scale", {}).get(method, 0)))
+        except NetworkUnavailable:
+            continue
+    return max(scales, default=0) or 1.0
+
+
+def file_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def train_command(weights: Path) -> str:
+    """The command that makes a weights file."""
+    folder = weights.parent.name
+    protocol = folder if folder in ("published", "folder") else "patient-disjoint"
+    return f"python model.py train --model {weights.stem} --protocol {protocol} --data DIR"
+
+
+def _shown(file: Path) -> str:
+    """A path as a person would type it in the repository."""
+    return str(file.relative_to(REPOSITORY)) if file.is_relative_to(REPOSITORY) else str(file)

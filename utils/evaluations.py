@@ -1,0 +1,222 @@
+"""What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
+
+NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan. The nearest-neighbour baseline
+stands beside the networks as "1-nn" and has no probabilities.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from utils.datasets import CLASSES, PROTOCOLS
+from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
+
+MODEL_TITLES = {"cnn": "CNN", "vgg16": "VGG16", "1-nn": "1-nearest neighbour"}
+PROTOCOL_TITLES = {
+    "patient-disjoint": "patient-disjoint",
+    "published": "published split",
+    "folder": "split of a folder",
+}
+TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
+LEAST_SCANS = 10  # fewer like it tell nothing about a scan
+
+# figure -> column title, decimals, in percent
+_COLUMNS = {
+    "accuracy": ("Accuracy", 1, True),
+    "macro_f1": ("F1", 1, True),
+    "macro_iou": ("IoU", 1, True),
+    "auc": ("AUC", 3, False),
+    "loss": ("Loss (nats)", 2, False),
+    "ece": ("ECE", 3, False),
+    "macro_precision": ("Precision", 1, True),
+    "macro_recall": ("Recall", 1, True),
+    "kappa": ("Kappa", 2, False),
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One network (or baseline) on one test set: its JSON, and one row per scan where the CSV is there."""
+
+    model: str
+    protocol: str
+    figures: dict
+    predictions: pd.DataFrame | None
+
+    @property
+    def title(self) -> str:
+        """The name that the interface shows."""
+        return MODEL_TITLES.get(self.model, self.model)
+
+
+def models_folder() -> Path:
+    """Where the networks and their evaluations lie: $BRAIN_MRI_MODELS, else models/ beside the code."""
+    return Path(os.environ.get("BRAIN_MRI_MODELS") or Path(__file__).resolve().parents[1] / "models")
+
+
+def load_evaluations(folder: Path | str) -> list[Evaluation]:
+    """The evaluations in a folder that can be read: patient-disjoint first, in each protocol cnn, vgg16, 1-nn."""
+    return read_evaluations(folder)[0]
+
+
+def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
+    """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
+    folder = Path(folder)
+    evaluations, problems = [], []
+    for path in sorted(folder.glob("*--*.json")):
+        try:
+            record = _read_record(path)
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.name} cannot be used: {error}")
+            continue
+        predictions = None
+        try:
+            predictions = _read_predictions(path.with_suffix(".csv"))
+        except FileNotFoundError:
+            problems.append(
+                f"{path.with_suffix('.csv').name} is missing; charts that need single scans are left out."
+            )
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
+        evaluations.append(Evaluation(record["model"], record["protocol"], record, predictions))
+    for path in sorted(folder.glob("*--*.csv")):
+        if not path.with_suffix(".json").exists():
+            problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
+    return sorted(evaluations, key=_rank), problems
+
+
+def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
+    """The epochs that the card of a network tells of; empty where there is no card or no history in it.
+
+    folder: the models folder. The networks of the published protocol have their cards in published/.
+    """
+    card = Path(folder) / ("published" if protocol == "published" else "") / f"{model}.json"
+    try:
+        history = json.loads(card.read_text(encoding="utf-8"))["history"]
+        needed = ("epoch", "loss", "validation_loss", "validation_accuracy")
+        return [{"phase": "", **row} for row in history if all(_is_number(row.get(name)) for name in needed)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+    """One row a network and protocol; each figure in words, "91.0 % (89.1-92.7)", or a dash where it has none."""
+    rows = []
+    for evaluation in evaluations:
+        figures = evaluation.figures
+        row = {
+            "Network": evaluation.title,
+            "Split": PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol),
+            "Scans": f"{figures['n']:,}".replace(",", " "),
+        }
+        row |= {title: _in_words(figures, name) for name, (title, _, _) in _COLUMNS.items()}
+        rows.append(row)
+    columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
+    """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
+
+    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included).
+    predictions: the table of an Evaluation.
+    """
+    if label not in predictions.columns:
+        return None
+    called = predictions[predictions["label"] == label]
+    inner = TRUST_BINS[1:-1]
+    alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
+    if len(alike) < LEAST_SCANS:
+        return None
+    return int((alike["target"] == label).sum()), len(alike)
+
+
+def _rank(evaluation: Evaluation) -> tuple:
+    protocols, models = list(PROTOCOLS), list(MODEL_TITLES)
+    return (
+        protocols.index(evaluation.protocol) if evaluation.protocol in protocols else len(protocols),
+        models.index(evaluation.model) if evaluation.model in models else len(models),
+        evaluation.protocol,
+        evaluation.model,
+    )
+
+
+def _read_record(path: Path) -> dict:
+    """The JSON of an evaluation. Raises ValueError, in words, where something is missing or of the wrong kind."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError("it is not valid JSON.") from None
+    if not isinstance(record, dict):
+        raise ValueError("it does not hold a record.")
+    for name in ("model", "protocol"):
+        if not isinstance(record.get(name), str):
+            raise ValueError(f"it does not name its {name}.")
+    if not isinstance(record.get("n"), int):
+        raise ValueError("it does not say how many scans were read.")
+    _check_figures(record, OVERALL_FIGURES, "it")
+    classes = record.get("classes")
+    for name in CLASSES:
+        if not isinstance(classes, dict) or not isinstance(classes.get(name), dict):
+            raise ValueError(f"it has no figures for {name}.")
+        _check_figures(classes[name], CLASS_FIGURES, name)
+    try:
+        shape = np.asarray(record["confusion"], dtype=int).shape
+    except (KeyError, TypeError, ValueError):
+        shape = ()
+    if shape != (len(CLASSES), len(CLASSES)):
+        raise ValueError("it has no 4 x 4 confusion matrix.")
+    return record
+
+
+def _check_figures(record: dict, names: Iterable[str], owner: str) -> None:
+    for name in names:
+        interval = record.get(f"{name}_interval")
+        if name not in record or not (record[name] is None or _is_number(record[name])):
+            raise ValueError(f"{owner} has no {name}.")
+        if interval is not None and not (
+            isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval))
+        ):
+            raise ValueError(f"{owner} has no interval [low, high] for {name}.")
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    """The CSV of an evaluation. Raises ValueError, in words, where it does not hold what it should."""
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise ValueError("it is not a readable CSV table.") from None
+    lacking = {"file", "target", "label"} - set(table.columns)
+    if lacking:
+        raise ValueError(f"it lacks the columns {', '.join(sorted(lacking))}.")
+    if not table[["target", "label"]].isin(CLASSES).all(axis=None):
+        raise ValueError("it names a class that is not known.")
+    present = [name for name in CLASSES if name in table.columns]
+    if present:
+        numbers = table.reindex(columns=list(CLASSES)).apply(pd.to_numeric, errors="coerce")
+        if not numbers.apply(lambda column: column.between(0, 1)).all(axis=None):
+            raise ValueError("its probabilities are not numbers from 0 to 1 for every class.")
+    return table
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _in_words(figures: dict, name: str) -> str:
+    _, digits, percent = _COLUMNS[name]
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "–"
+    scale = 100 if percent else 1
+    text = f"{scale * value:.{digits}f}" + (" %" if percent else "")
+    if interval is None:
+        return text
+    return f"{text} ({scale * interval[0]:.{digits}f}-{scale * interval[1]:.{digits}f})"

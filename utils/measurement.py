@@ -1,0 +1,128 @@
+"""A shipped network is measured on the test part of a protocol; what comes out goes to models/evaluation/."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from utils.audit import nearest_neighbour
+from utils.cards import Card
+from utils.datasets import CLASSES, DatasetError
+from utils.duplicates import hash_files, near_pairs
+from utils.metrics import figures
+from utils.readers import BATCH, Reader
+from utils.release import current_commit
+from utils.scans import read_scan_file
+
+
+def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
+    """Raises DatasetError where the network was trained on images that it is to be measured on.
+
+    Known sets are told by the card's protocol, a user's folder by the hashes of the pictures it was trained on.
+    """
+    trained_under = card.facts["protocol"]
+    if protocol != "folder":
+        if trained_under != protocol:
+            raise DatasetError(
+                f"{card.weights.name} was trained under the {trained_under} protocol, so that it knows test images of "
+                f"{protocol}; measure the weights that were trained under {protocol}."
+            )
+        return
+    with np.load(card.weights.with_suffix(".npz"), allow_pickle=False) as archive:
+        seen = archive["picture_hashes"]
+    straight, mirrored = hash_files(list(test["path"]))
+    hits, _ = near_pairs(np.concatenate([straight, mirrored]), seen)
+    known = np.unique(hits % len(test))
+    if len(known):
+        raise DatasetError(
+            f"{len(known)} of the {len(test)} images show pictures that {card.weights.name} was trained on "
+            f"(the first: {test['file'].iloc[known[0]]}); take them out, or train on this folder first."
+        )
+
+
+def measure(
+    reader: Reader, protocol: str, test: pd.DataFrame, command: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Read every test image; returns the figures (JSON-ready) and the predictions, one row an image.
+
+    The opening of the test part is logged in the card.
+    """
+    card = reader.card
+    rows = []
+    for start in tqdm(range(0, len(test), BATCH), desc=f"{card.name}, {protocol}", unit="batch"):
+        scans = [read_scan_file(path) for path in test["path"].iloc[start : start + BATCH]]
+        for reading in reader.read_many(scans, with_maps=False):
+            rows.append([reading.label, *reading.probabilities.round(6), *reading.logits.round(5)])
+    columns = ["label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
+    said = pd.DataFrame(rows, columns=columns)
+    facts = test[["file", "source", "group", "target"]].reset_index(drop=True)
+    predictions = pd.concat([facts, said], axis=1)
+    result = {
+        "model": card.name,
+        "protocol": protocol,
+        "date": datetime.date.today().isoformat(),
+        "commit": current_commit(),
+        "command": command,
+        "weights_sha256": card.version,
+        "temperature": card.facts["temperature"],
+        **figures_of(predictions),
+    }
+    if (test["true_label"] != test["target"]).any():
+        result["accuracy_corrected_labels"] = float(
+            np.mean(said["label"].to_numpy() == test["true_label"].to_numpy())
+        )
+    opening = {"protocol": protocol, "date": result["date"], "commit": result["commit"], "n": len(test)}
+    card.facts["openings"].append(opening)
+    kept = (
+        "accuracy",
+        "loss",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+        "macro_iou",
+        "auc",
+        "kappa",
+        "ece",
+    )
+    card.facts["figures"][protocol] = {"n": result["n"]} | {
+        key: result[key] for name in kept for key in (name, f"{name}_interval")
+    }
+    card.save()
+    return result, predictions
+
+
+def measure_nearest_neighbour(
+    samples: pd.DataFrame, protocol: str, command: str
+) -> tuple[dict, pd.DataFrame]:
+    """The baseline that any network must beat: the label of the most similar training thumbnail."""
+    train, test = samples[samples["part"] == "train"], samples[samples["part"] == "test"]
+    targets = train["target"].map(CLASSES.index).to_numpy()
+    labels = nearest_neighbour(list(train["path"]), targets, list(test["path"]))
+    predictions = test[["file", "source", "group", "target"]].reset_index(drop=True)
+    predictions["label"] = [CLASSES[index] for index in labels]
+    head = {"model": "1-nn", "protocol": protocol, "date": datetime.date.today().isoformat(),
+            "commit": current_commit(), "command": command}  # fmt: skip
+    return head | figures_of(predictions), predictions
+
+
+def figures_of(predictions: pd.DataFrame) -> dict[str, Any]:
+    """The figures of stored predictions (a table as `measure` returns it)."""
+    targets = predictions["target"].map(CLASSES.index).to_numpy()
+    labels = predictions["label"].map(CLASSES.index).to_numpy()
+    probabilities = predictions[list(CLASSES)].to_numpy() if CLASSES[0] in predictions else None
+    return figures(targets, labels, predictions["group"].to_numpy(), probabilities)
+
+
+def store(result: dict[str, Any], predictions: pd.DataFrame, folder: Path) -> Path:
+    """Write MODEL--PROTOCOL.json and .csv; returns the path of the .json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{result['model']}--{result['protocol']}.json"
+    predictions.to_csv(file.with_suffix(".csv"), index=False)
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return file

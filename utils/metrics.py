@@ -1,0 +1,224 @@
+"""Figures from labels, logits and probabilities, each with its interval. Pure functions on arrays.
+
+The intervals are 95 % percentile intervals of the cluster bootstrap: whole groups (patients, or pictures where no
+patient is known) are drawn with replacement, so a patient's many slices count as one piece of evidence.
+Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from utils.datasets import CLASSES
+
+CLASS_FIGURES = ("precision", "recall", "f1", "iou", "auc")
+OVERALL_FIGURES = (
+    "accuracy", "loss", "macro_precision", "macro_recall", "macro_f1", "macro_iou", "auc", "kappa", "ece",
+)  # fmt: skip
+ECE_BINS = 15
+LEAST_PROBABILITY = 1e-12  # the loss of one scan stays below 27.7 nats
+_ROWS_AT_ONCE = 200  # resamples weighted at a time: (200, N) floats, a few MB
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(N, C) probabilities from (N, C) logits."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean negative log-likelihood (nats) of integer targets (N,) under logits (N, C)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_likelihood = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-np.mean(log_likelihood[np.arange(len(targets)), targets]))
+
+
+def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """(N,) int: which of `bins` equal bins (low, high] of 0..1 each confidence (N,) falls in."""
+    return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+
+
+def figures(
+    targets: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence | np.ndarray,
+    probabilities: np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict:
+    """Every figure of one network on one test set, ready for JSON.
+
+    targets, labels: (N,) int, true and predicted indices in CLASSES. groups: (N,) what stays together.
+    probabilities: (N, 4), or None (nearest neighbour): then loss, auc and ece are None.
+
+    Keys: n, groups, each of OVERALL_FIGURES and its `<name>_interval` [low, high], `classes` {class: n and
+    CLASS_FIGURES with intervals} and `confusion` (4 x 4 counts, rows truth, columns prediction).
+    A division by zero gives 0.0 as sklearn's zero_division=0 does; macro means go over the classes that occur
+    in truth or prediction; a class that occurs in neither has None. An interval is None where there is only
+    one group. The bootstrap's ece leans upward (resampling adds scatter), so its interval does too.
+    Raises ValueError where the arrays are empty or do not fit together.
+    """
+    targets, labels = np.asarray(targets, dtype=int), np.asarray(labels, dtype=int)
+    _check(targets, labels, groups, probabilities)
+    group_of = pd.factorize(np.asarray(groups))[0]
+    weights = _group_weights(group_of, resamples, seed)
+    confusions = _confusions(targets, labels, group_of, weights)
+    by_class = _class_values(confusions)
+    overall = _confusion_values(confusions)
+    by_class["auc"] = np.full(by_class["f1"].shape, np.nan)
+    if probabilities is not None:
+        probabilities = np.asarray(probabilities, dtype=float)
+        by_class["auc"] = _class_aucs(targets, probabilities, group_of, weights)
+        overall |= _probability_values(targets, probabilities, group_of, weights)
+    overall |= {f"macro_{name}": _mean(by_class[name]) for name in ("precision", "recall", "f1", "iou")}
+    overall["auc"] = _mean(by_class["auc"])
+    result: dict = {"n": len(targets), "groups": int(group_of.max()) + 1}
+    for name in OVERALL_FIGURES:
+        result |= _with_interval(name, overall.get(name))
+    result["classes"] = {}
+    for index, title in enumerate(CLASSES):
+        result["classes"][title] = {"n": int((targets == index).sum())}
+        for name in CLASS_FIGURES:
+            result["classes"][title] |= _with_interval(name, by_class[name][:, index])
+    result["confusion"] = confusions[0].astype(int).tolist()
+    return result
+
+
+def _check(
+    targets: np.ndarray, labels: np.ndarray, groups: Sequence | np.ndarray, probabilities: np.ndarray | None
+) -> None:
+    if len(targets) == 0:
+        raise ValueError("There is no scan to take figures of.")
+    if not len(targets) == len(labels) == len(groups):
+        raise ValueError(f"{len(targets)} targets, {len(labels)} labels and {len(groups)} groups do not fit.")
+    if pd.isna(np.asarray(groups)).any():
+        raise ValueError("Some scans have no group.")
+    both = np.concatenate([targets, labels])
+    if both.min() < 0 or both.max() >= len(CLASSES):
+        raise ValueError(f"Targets and labels are indices of the {len(CLASSES)} classes.")
+    if probabilities is not None:
+        if np.shape(probabilities) != (len(targets), len(CLASSES)):
+            raise ValueError(
+                f"Probabilities of shape {np.shape(probabilities)} do not fit {len(targets)} scans."
+            )
+        if not np.isfinite(probabilities).all():
+            raise ValueError("Some probabilities are not finite numbers.")
+
+
+def _group_weights(group_of: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """(1 + R, G) float: how often each group was drawn. The first row is the test set as it is.
+
+    Only that row where there is one group: its resamples would all be the same and look certain.
+    """
+    count = int(group_of.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    return np.concatenate([np.ones((1, count)), drawn if count > 1 else drawn[:0]])
+
+
+def _group_sums(values: np.ndarray, group_of: np.ndarray) -> np.ndarray:
+    """(G, K) sums over the scans of each group of values (N, K)."""
+    sums = np.zeros((int(group_of.max()) + 1, values.shape[1]))
+    np.add.at(sums, group_of, values)
+    return sums
+
+
+def _confusions(
+    targets: np.ndarray, labels: np.ndarray, group_of: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """(1 + R, C, C) weighted counts, rows truth, columns prediction."""
+    cells = np.eye(len(CLASSES) ** 2)[targets * len(CLASSES) + labels]
+    return (weights @ _group_sums(cells, group_of)).reshape(-1, len(CLASSES), len(CLASSES))
+
+
+def _class_values(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """(1 + R, C) of each figure per class; NaN where a class occurs neither in truth nor in prediction."""
+    right = np.diagonal(confusions, axis1=1, axis2=2)
+    truth, called = confusions.sum(axis=2), confusions.sum(axis=1)
+    absent = truth + called == 0
+    values = {
+        "precision": _ratio(right, called),
+        "recall": _ratio(right, truth),
+        "f1": _ratio(2 * right, truth + called),
+        "iou": _ratio(right, truth + called - right),
+    }
+    return {name: np.where(absent, np.nan, value) for name, value in values.items()}
+
+
+def _confusion_values(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """(1 + R,) accuracy and kappa (Cohen 1960; NaN where truth and prediction are one and the same class)."""
+    total = confusions.sum(axis=(1, 2))
+    agreement = np.trace(confusions, axis1=1, axis2=2) / total
+    chance = (confusions.sum(axis=1) * confusions.sum(axis=2)).sum(axis=1) / total**2
+    kappa = np.full(len(total), np.nan)
+    np.divide(agreement - chance, 1 - chance, out=kappa, where=chance < 1)
+    return {"accuracy": agreement, "kappa": kappa}
+
+
+def _probability_values(
+    targets: np.ndarray, probabilities: np.ndarray, group_of: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """(1 + R,) loss in nats and expected calibration error."""
+    likelihood = probabilities[np.arange(len(targets)), targets]
+    losses = -np.log(np.maximum(likelihood, LEAST_PROBABILITY))
+    gap = probabilities.max(axis=1) - (probabilities.argmax(axis=1) == targets)
+    gaps = np.eye(ECE_BINS)[confidence_bins(probabilities.max(axis=1), ECE_BINS)] * gap[:, None]
+    columns = np.column_stack([np.ones(len(targets)), losses, gaps])
+    sums = weights @ _group_sums(columns, group_of)
+    return {"loss": sums[:, 1] / sums[:, 0], "ece": np.abs(sums[:, 2:]).sum(axis=1) / sums[:, 0]}
+
+
+def _class_aucs(
+    targets: np.ndarray, probabilities: np.ndarray, group_of: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """(1 + R, C) area under the one-vs-rest ROC curve; NaN where a class or its rest is missing."""
+    aucs = np.empty((len(weights), len(CLASSES)))
+    for start in range(0, len(weights), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        scan_weights = weights[rows][:, group_of]
+        for index in range(len(CLASSES)):
+            aucs[rows, index] = _weighted_auc(probabilities[:, index], targets == index, scan_weights)
+    return aucs
+
+
+def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(R,) share of (positive, negative) pairs in the right order, ties half, under weights (R, N).
+
+    Source: the Mann-Whitney form, Hanley and McNeil, Radiology 143 (1982).
+    """
+    order = np.argsort(scores, kind="stable")
+    tie_starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
+    ordered = weights[:, order]
+    positives = np.add.reduceat(ordered * positive[order], tie_starts, axis=1)
+    negatives = np.add.reduceat(ordered * ~positive[order], tie_starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    auc = np.full(len(weights), np.nan)
+    np.divide((positives * below).sum(axis=1), pairs, out=auc, where=pairs > 0)
+    return auc
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(1 + R,) mean over the classes that have a value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN gives NaN, and that is meant
+        return np.nanmean(values, axis=1)
+
+
+def _with_interval(name: str, values: np.ndarray | None) -> dict:
+    """{name: the figure, name_interval: [low, high]} from (1 + R,) values, the first as it is."""
+    if values is None or np.isnan(values[0]):
+        return {name: None, f"{name}_interval": None}
+    resampled = values[1:][~np.isnan(values[1:])]
+    interval = np.percentile(resampled, [2.5, 97.5]) if len(resampled) else None
+    return {
+        name: round(float(values[0]), 6),
+        f"{name}_interval": None if interval is None else [round(float(bound), 6) for bound in interval],
+    }

@@ -1,0 +1,198 @@
+"""The networks: flat functional Keras models from (N, S, S, 1) gray values 0..255 to four-class probabilities.
+
+Every network ends in the layers `logits` (linear) and `probabilities` (softmax), carries its normalisation
+inside the graph, and names its evidence layer, the last convolutional feature map, in EVIDENCE_LAYERS.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from utils.datasets import CLASSES
+
+INPUT_SIZE = 224
+EVIDENCE_LAYERS = {"cnn": "stage3_block2", "vgg16": "block5_conv3"}
+CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)  # what the ImageNet weights of VGG16 expect to be subtracted
+
+
+def cnn(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
+    """A residual network trained from scratch: 13 convolutions, 1.5 million parameters.
+
+    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16.
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016 (basic blocks).
+    """
+    scan = keras.Input((size, size, 1), name="scan")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(scan)
+    x = _convolution(x, 24, 3, 2, "stem")
+    x = layers.ReLU(name="stem")(x)
+    for stage, filters in enumerate((48, 96, 192), start=1):
+        x = _residual_block(x, filters, 2, f"stage{stage}_block1")
+        x = _residual_block(x, filters, 1, f"stage{stage}_block2")
+    return _with_head(scan, x, 0.3, classes, "cnn")
+
+
+def vgg16(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
+    """VGG16 with the layer names of `keras.applications`, global average pooling and a linear head.
+
+    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16. Weights start fresh
+    (He initialisation): `load_base_weights` brings in what is there.
+    Source: Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015.
+    """
+    scan = keras.Input((size, size, 1), name="scan")
+    bgr = layers.Concatenate(name="gray_to_bgr")([scan, scan, scan])
+    x = layers.Normalization(mean=CAFFE_MEANS_BGR, variance=(1.0, 1.0, 1.0), name="imagenet_means")(bgr)
+    for block, (filters, convolutions) in enumerate(
+        ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1
+    ):
+        for number in range(1, convolutions + 1):
+            x = layers.Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+                name=f"block{block}_conv{number}",
+            )(x)
+        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
+    return _with_head(scan, x, 0.5, classes, "vgg16")
+
+
+BUILDERS = {"cnn": cnn, "vgg16": vgg16}
+
+
+def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[str], list[str]]:
+    """Set convolution weights by layer name; returns the layers that were loaded and those that start fresh.
+
+    `weights` is "imagenet" (downloaded by keras.applications, VGG16 only) or an .npz whose keys are
+    `LAYER/VARIABLE`. Raises ValueError where the file fits no layer, or a layer with another shape.
+    """
+    if str(weights) == "imagenet":
+        source = keras.applications.VGG16(weights="imagenet", include_top=False)
+        found = {layer.name: layer.get_weights() for layer in source.layers}
+    else:
+        with np.load(weights, allow_pickle=False) as archive:
+            found = {}
+            for layer in network.layers:
+                keys = [f"{layer.name}/{variable.name}" for variable in layer.weights]
+                if keys and all(key in archive for key in keys):
+                    found[layer.name] = [archive[key] for key in keys]
+    loaded, fresh = [], []
+    for layer in network.layers:
+        if not layer.trainable_weights:
+            continue
+        if layer.name in found and layer.name != "logits":
+            layer.set_weights(found[layer.name])
+            loaded.append(layer.name)
+        else:
+            fresh.append(layer.name)
+    if not loaded:
+        raise ValueError(f"{weights} holds no weights for any layer of {network.name}.")
+    return loaded, fresh
+
+
+def split_at(network: keras.Model, layer: str, name: str = "head") -> tuple[keras.Model, keras.Model]:
+    """Cut a flat network behind `layer`: the trunk (scan -> features) and the head (features -> logits).
+
+    Both share the network's layers and weights. The head begins with the linear activation `evidence`,
+    a handle on its input that gradient methods can watch. It must be a chain or a directed graph that
+    depends on `layer` alone.
+    """
+    cut = network.get_layer(layer).output
+    trunk = keras.Model(network.inputs, cut, name=f"{network.name}_trunk")
+    features = keras.Input(cut.shape[1:], name="features")
+    values = {id(cut): layers.Activation("linear", name="evidence")(features)}
+    for node_layer in _layers_behind(network, layer):
+        inputs = node_layer.input
+        if isinstance(inputs, list):
+            result = node_layer([values[id(tensor)] for tensor in inputs])
+        else:
+            result = node_layer(values[id(inputs)])
+        values[id(node_layer.output)] = result
+    head = keras.Model(
+        features, values[id(network.get_layer("logits").output)], name=f"{network.name}_{name}"
+    )
+    return trunk, head
+
+
+def logits_of(network: keras.Model) -> keras.Model:
+    """The same network with the logits as its output."""
+    return keras.Model(network.inputs, network.get_layer("logits").output, name=f"{network.name}_logits")
+
+
+def save_small(network: keras.Model, path: Path) -> None:
+    """Write a .keras file whose arrays are float16 inside; it loads as the float32 network that it describes."""
+    import h5py
+
+    full = path.with_suffix(".full.keras")
+    network.save(full)
+    with zipfile.ZipFile(full) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for item in source.namelist():
+            content = source.read(item)
+            if item == "model.weights.h5":
+                content = _halved(h5py, content)
+            target.writestr(zipfile.ZipInfo(item, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    full.unlink()
+
+
+def _halved(h5py, content: bytes) -> bytes:
+    """The same HDF5 file with its float32 arrays stored as float16."""
+    result = io.BytesIO()
+    with h5py.File(io.BytesIO(content), "r") as source, h5py.File(result, "w") as target:
+
+        def copy(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                array = item[()]
+                small = array.astype(np.float16) if array.dtype == np.float32 else array
+                target.create_dataset(name, data=small)
+                node = target[name]
+            else:
+                node = target.require_group(name)
+            for key, value in item.attrs.items():  # type: ignore[attr-defined]
+                node.attrs[key] = value
+
+        source.visititems(copy)
+    return result.getvalue()
+
+
+def _layers_behind(network: keras.Model, layer: str) -> list[keras.Layer]:
+    names = [candidate.name for candidate in network.layers]
+    return network.layers[names.index(layer) + 1 :]
+
+
+def _convolution(
+    x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
+) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+
+
+def _residual_block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:
+    shortcut = x if stride == 1 else _convolution(x, filters, 1, stride, f"{name}_shortcut")
+    x = layers.ReLU(name=f"{name}_relu")(_convolution(x, filters, 3, stride, f"{name}_1"))
+    x = _convolution(x, filters, 3, 1, f"{name}_2")
+    return layers.ReLU(name=name)(layers.Add(name=f"{name}_add")([shortcut, x]))
+
+
+def _with_head(
+    scan: keras.KerasTensor, features: keras.KerasTensor, dropout: float, classes: int, name: str
+) -> keras.Model:
+    x = layers.GlobalAveragePooling2D(name="pooled")(features)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    start = keras.initializers.RandomNormal(stddev=0.01)
+    logits = layers.Dense(classes, kernel_initializer=start, dtype="float32", name="logits")(x)
+    probabilities = layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
+    return keras.Model(scan, probabilities, name=name)

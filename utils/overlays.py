@@ -1,0 +1,34 @@
+"""Evidence drawn over a scan: NumPy and OpenCV only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def overlay(
+    pixels: np.ndarray, strength: np.ndarray, opacity: float = 0.6, threshold: float = 0.0
+) -> np.ndarray:
+    """The scan with its evidence on top: where the evidence is weak, the scan shows through.
+
+    pixels: (H, W) float in 0..1. strength: (H, W) float, 1 where evidence is as strong as the scale goes; more is
+    drawn as 1, and less than `threshold` is not drawn. Returns (H, W, 3) uint8 RGB in the cividis palette
+    (Nunez, Anderton and Renslow, PLOS ONE 2018: even to the eye, also for colour-blind readers).
+    """
+    level = np.clip(strength, 0, 1)
+    level = np.where(level >= threshold, level, 0)
+    colours = cv2.applyColorMap(np.rint(level * 255).astype(np.uint8), cv2.COLORMAP_CIVIDIS)[..., ::-1]
+    alpha = (opacity * level)[..., None]
+    gray = np.clip(pixels, 0, 1)[..., None] * 255
+    return np.rint(gray * (1 - alpha) + colours * alpha).astype(np.uint8)
+
+
+def gray_picture(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of a scan's (H, W) pixels in 0..1."""
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A PNG file of an (H, W) or (H, W, 3) RGB uint8 picture."""
+    ordered = picture[..., ::-1] if picture.ndim == 3 else picture
+    return cv2.imencode(".png", np.ascontiguousarray(ordered))[1].tobytes()

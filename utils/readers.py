@@ -1,0 +1,126 @@
+"""Reader: one trained network with its calibration. Scan -> Reading; one forward pass for everything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from utils.cards import Card, check_weights, load_card
+from utils.explanations import grad_cam
+from utils.metrics import softmax
+from utils.networks import split_at
+from utils.preprocessing import Geometry, preprocess
+from utils.scans import Scan
+
+BATCH = 16  # scans a forward pass; more costs memory and gains nothing on a CPU
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one network said about one scan. Everything that pages and reports show comes from here.
+
+    `probabilities` (C,) float32 are calibrated, `logits` (C,) float32 are not. `features` (h, w, k) float16 is the
+    evidence layer; `maps` (C, h, w) float32 are its Grad-CAM maps, one a class, not negative, in the network's
+    frame and in logits (their sum over the map is the share of the logit that a linear head takes from them);
+    `geometry` lays them on the scan. `novelty` is None until a score is fitted. `flags` are machine words:
+    "unsure" (below the card's referral threshold).
+    """
+
+    network: str
+    title: str
+    version: str
+    classes: tuple[str, ...]
+    label: str
+    probabilities: np.ndarray
+    logits: np.ndarray
+    features: np.ndarray
+    maps: np.ndarray
+    geometry: Geometry
+    temperature: float
+    novelty: float | None = None
+    grade: str = "ok"
+    flags: tuple[str, ...] = ()
+
+    def probability(self, label: str) -> float:
+        """Calibrated probability of a class."""
+        return float(self.probabilities[self.classes.index(label)])
+
+    def evidence(self, label: str) -> np.ndarray:
+        """(H, W) float32: the Grad-CAM map of a class on the scan's own pixels, unnormalised, not negative."""
+        return self.geometry.to_scan(self.maps[self.classes.index(label)])
+
+    def strength(self, label: str, scale: float) -> np.ndarray:
+        """(H, W) float32: the evidence in calibrated logits over `scale` (`cards.evidence_scale`), 1 at full colour."""
+        return self.evidence(label) / np.float32(self.temperature * scale)
+
+    @property
+    def shown_class(self) -> str:
+        """The class whose evidence is worth a look first: the label, or the likeliest tumour where it is none."""
+        if self.label != "no_tumor":
+            return self.label
+        return max((name for name in self.classes if name != "no_tumor"), key=self.probability)
+
+
+class Reader:
+    """A loaded network. Safe to share between threads."""
+
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        self.card = card
+        self.network = network
+        self.classes = tuple(card.facts["classes"])
+        self.size = int(card.facts["input_size"])
+        evidence, self.head = split_at(network, card.facts["evidence_layer"])
+        self._forward = keras.Model(network.inputs, [evidence.outputs[0], network.get_layer("logits").output])
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, weights: Path) -> Reader:
+        """Raises NetworkUnavailable where the file or its card is missing, or they do not belong together."""
+        card = load_card(weights)
+        check_weights(card)
+        return cls(keras.saving.load_model(weights, compile=False, safe_mode=True), card)
+
+    def read(self, scan: Scan) -> Reading:
+        return self.read_many([scan])[0]
+
+    def read_many(self, scans: Sequence[Scan], with_maps: bool = True) -> list[Reading]:
+        """One Reading a scan, in order. Without maps (which need TensorFlow) their arrays are zero."""
+        readings: list[Reading] = []
+        for start in range(0, len(scans), BATCH):
+            readings += self._read_batch(scans[start : start + BATCH], with_maps)
+        return readings
+
+    def _read_batch(self, scans: Sequence[Scan], with_maps: bool) -> list[Reading]:
+        images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in scans), strict=True)
+        with self._lock:
+            outputs = self._forward.predict_on_batch(np.stack(images)[..., None].astype(np.float32))
+            features, logits = (keras.ops.convert_to_numpy(output) for output in outputs)
+            if with_maps:
+                maps = grad_cam(self.head, features, len(self.classes))
+            else:
+                maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
+        temperature = float(self.card.facts["temperature"])
+        probabilities = softmax(logits / temperature).astype(np.float32)
+        threshold = self.card.facts.get("referral_threshold")
+        return [
+            Reading(
+                network=self.card.name,
+                title=self.card.title,
+                version=self.card.version,
+                classes=self.classes,
+                label=self.classes[int(probabilities[row].argmax())],
+                probabilities=probabilities[row],
+                logits=logits[row],
+                features=features[row].astype(np.float16),
+                maps=maps[row],
+                geometry=geometries[row],
+                temperature=temperature,
+                flags=("unsure",) if threshold is not None and probabilities[row].max() < threshold else (),
+            )
+            for row in range(len(scans))
+        ]

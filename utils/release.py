@@ -1,0 +1,140 @@
+"""A trained network becomes a shipped one: small weights, calibration on validation data, and a card."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from utils import calibration, metrics
+from utils.cards import REPOSITORY, Card, file_sha256
+from utils.datasets import CLASSES
+from utils.duplicates import hash_files
+from utils.networks import EVIDENCE_LAYERS, save_small
+from utils.readers import BATCH, Reader
+from utils.scans import read_scan_file
+from utils.training import Recipe, Trained
+
+LICENCE = (
+    "Research and education only, non-commercial: trained on Nickparvar's collection (CC0 as reported; its figshare "
+    "slices CC BY 4.0, Cheng et al. 2015){base}. See NOTICE."
+)
+
+
+def release(
+    trained: Trained,
+    samples: pd.DataFrame,
+    folder: Path,
+    protocol: str,
+    seed: int,
+    recipe: Recipe,
+    command: str,
+    base_weights: str | None = None,
+) -> Card:
+    """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = trained.network.name
+    weights = folder / f"{name}.keras"
+    save_small(trained.network, weights)
+    seen = samples[samples["part"] != "test"]
+    np.savez_compressed(folder / f"{name}.npz", picture_hashes=hash_files(list(seen["path"]))[0])
+    counts = seen.groupby(["part", "source", "target"]).size().reset_index(name="images")
+    pictures = seen.groupby(["part", "source", "target"])["picture"].nunique().reset_index(drop=True)
+    base = "; starts from ImageNet weights of VGG16 (CC BY 4.0; ImageNet itself: non-commercial research)"
+    card = Card(
+        weights.with_suffix(".json"),
+        {
+            "name": name,
+            "task": "four-class",
+            "classes": list(CLASSES),
+            "input_size": trained.network.input_shape[1],
+            "evidence_layer": EVIDENCE_LAYERS[name],
+            "parameters": trained.network.count_params(),
+            "licence": LICENCE.format(base=base if base_weights else ""),
+            "protocol": protocol,
+            "seed": seed,
+            "sources": sorted(seen["source"].unique()),
+            "training_data": counts.assign(pictures=pictures).to_dict("records"),
+            "command": command,
+            "recipe": {
+                "phases": [vars(phase) for phase in recipe.phases],
+                "batch_size": recipe.batch_size,
+                "weight_decay": recipe.weight_decay,
+                "label_smoothing": recipe.label_smoothing,
+                "frozen_until": recipe.frozen_until,
+            },  # fmt: skip
+            "layers_from_base_weights": trained.loaded_layers,
+            "date": datetime.date.today().isoformat(),
+            "commit": current_commit(),
+            "versions": {"python": platform.python_version(), "backend": keras.backend.backend()}
+            | {package: importlib.metadata.version(package) for package in ("keras", "numpy")},
+            "temperature": 1.0,
+            "referral_threshold": None,
+            "evidence_scale": {},
+            "weights_sha256": file_sha256(weights),
+            "openings": [],
+            "figures": {},
+            "history": trained.history,
+        },
+    )
+    card.save()
+    return calibrate(weights, samples)
+
+
+def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
+    """Fit temperature, referral threshold and the scale of the evidence maps on the validation rows.
+
+    The scale is the 95th percentile, over the validation scans, of the peak of the strongest tumour class's
+    map, in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and
+    `model.py calibrate` sets it later.
+    """
+    rows = samples[samples["part"] == "validation"]
+    targets = rows["target"].map(CLASSES.index).to_numpy()
+    reader = Reader.load(weights)
+    facts = dict(reader.card.facts)
+    logits, peaks = _validation_outputs(reader, list(rows["path"]))
+    temperature = calibration.fit_temperature(logits, targets)
+    probabilities = metrics.softmax(logits / temperature)
+    facts["temperature"] = round(temperature, 4)
+    facts["referral_threshold"] = round(calibration.referral_threshold(probabilities, targets), 4)
+    facts["evidence_scale"] = {"gradcam": float(np.percentile(peaks, 95)) / temperature} if len(peaks) else {}
+    facts["validation"] = {
+        "n": len(rows),
+        "accuracy": round(float(np.mean(logits.argmax(axis=1) == targets)), 4),
+        "loss_before_temperature": round(metrics.cross_entropy(logits, targets), 4),
+        "loss": round(metrics.cross_entropy(logits / temperature, targets), 4),
+    }
+    card = Card(reader.card.file, facts)
+    card.save()
+    return card
+
+
+def current_commit() -> str:
+    """The short hash of the repository's commit, with "+" where files differ from it; "" outside of git."""
+    try:
+        run = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+", "--exclude=*"]
+        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _validation_outputs(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(N, C) logits and (N,) peaks of the strongest tumour class's map (empty without TensorFlow)."""
+    with_maps = keras.backend.backend() == "tensorflow"
+    tumours = [index for index, name in enumerate(CLASSES) if name != "no_tumor"]
+    logits, peaks = [], []
+    for start in range(0, len(paths), BATCH):
+        scans = [read_scan_file(path) for path in paths[start : start + BATCH]]
+        for reading in reader.read_many(scans, with_maps=with_maps):
+            logits.append(reading.logits)
+            if with_maps:
+                strongest = tumours[int(reading.logits[tumours].argmax())]
+                peaks.append(float(reading.maps[strongest].max()))
+    return np.stack(logits), np.asarray(peaks)

@@ -1,0 +1,226 @@
+"""What pages share: the networks, the session's worklist, the scan picker, the words around a reading."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from utils import overlays, worklist
+from utils.findings import percent_in_words as percent
+from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
+from utils.datasets import CLASS_TITLES
+from utils.evaluations import load_evaluations, trust_statement
+from utils.example import synthetic_scan
+from utils.worklist import Entry
+
+if TYPE_CHECKING:
+    from utils.readers import Reader, Reading
+
+READ_AT_ONCE = 8  # files between two steps of the progress bar
+
+
+def warm_up() -> None:
+    """Begin to load the networks in the background; the page is already on its way to the browser."""
+    _loading(str(models_folder()))
+
+
+def readers() -> list[Reader]:
+    """The networks, loaded once for the process. Shows what is missing and stops the page where one is."""
+    loading = _loading(str(models_folder()))
+    try:
+        if loading.done():
+            return loading.result()
+        with st.spinner("Loading the networks ..."):
+            return loading.result()
+    except NetworkUnavailable as error:
+        _loading.clear()  # so that a mended file is seen without a restart
+        st.error(f"The networks cannot be used. {error}", icon=":material/error:")
+        st.stop()
+
+
+@st.cache_resource(show_spinner=False)
+def _loading(models: str) -> Future[list[Reader]]:
+    future: Future[list[Reader]] = Future()
+
+    def load() -> None:
+        try:
+            paths = reading_networks(Path(models))
+            for path in paths:
+                load_card(path)  # a missing file is told before TensorFlow is imported
+            from utils.readers import Reader
+
+            loaded = [Reader.load(path) for path in paths]
+            for reader in loaded:
+                reader.read(synthetic_scan())  # the first pass builds the graph
+            future.set_result(loaded)
+        except NetworkUnavailable as error:
+            future.set_exception(error)
+        except Exception as error:  # a broken installation must not reach the browser as a traceback
+            future.set_exception(NetworkUnavailable(f"They failed to load: {type(error).__name__}: {error}"))
+
+    threading.Thread(target=load, daemon=True, name="load-networks").start()
+    return future
+
+
+def entries() -> list[Entry]:
+    """The session's worklist, in the order of arrival."""
+    return list(_store().values())
+
+
+def add_files(files: Sequence[tuple[str, bytes]]) -> None:
+    """Read uploaded files (name, bytes) into the worklist; those that are there already are not read again."""
+    opened = [worklist.open_file(name, data) for name, data in files]
+    add_entries([entry for entry in opened if entry.key not in _store()])
+
+
+def add_example() -> None:
+    """Put the synthetic scan on the worklist."""
+    scan = synthetic_scan()
+    add_entries([Entry("synthetic", scan.name, scan)])
+
+
+def add_entries(new: Sequence[Entry]) -> None:
+    """Read entries with every network, a few at a time, and select the first."""
+    if not new:
+        return
+    networks = readers()
+    bar = st.progress(0.0, text=_progress(0, len(new)))
+    for start in range(0, len(new), READ_AT_ONCE):
+        chunk = new[start : start + READ_AT_ONCE]
+        for entry in _read_safely(chunk, networks):
+            _store()[entry.key] = entry
+        done = min(start + READ_AT_ONCE, len(new))
+        bar.progress(done / len(new), text=_progress(done, len(new)))
+    bar.empty()
+    st.session_state["selected"] = new[0].key
+
+
+def clear() -> None:
+    """Empty the worklist."""
+    _store().clear()
+    st.session_state.pop("selected", None)
+
+
+def selected() -> Entry | None:
+    """The entry that is looked at; the first where none was chosen."""
+    store = _store()
+    return store.get(st.session_state.get("selected", ""), next(iter(store.values()), None))
+
+
+def select(key: str) -> None:
+    st.session_state["selected"] = key
+
+
+def scan_picker(choices: Sequence[Entry]) -> Entry:
+    """A picker with previous and next (also the arrow keys); the choice is shared by all pages."""
+    keys = [entry.key for entry in choices]
+    names = {entry.key: entry.name for entry in choices}
+    current = selected()
+    position = keys.index(current.key) if current and current.key in keys else 0
+    if len(keys) == 1:
+        return choices[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        back = st.button("Previous", icon=":material/chevron_left:", disabled=position == 0, shortcut="Left")
+        chosen = st.selectbox(
+            f"Scan {position + 1} of {len(keys)}",
+            keys,
+            index=position,
+            format_func=names.__getitem__,
+            width=360,
+        )
+        onward = st.button(
+            "Next", icon=":material/chevron_right:", disabled=position == len(keys) - 1, shortcut="Right"
+        )
+    wanted = keys[position - 1] if back else keys[position + 1] if onward else chosen
+    if wanted != keys[position]:
+        select(wanted)
+        st.rerun()
+    return choices[position]
+
+
+def need_scans() -> list[Entry]:
+    """The accepted entries; without any, says where to get some and stops the page."""
+    accepted = [entry for entry in entries() if entry.accepted]
+    if not accepted:
+        st.info("No scan is loaded yet. Drop scans on the Read page, or try the synthetic example.")
+        if st.button("Try the synthetic example", icon=":material/draw:"):
+            add_example()
+            st.rerun()
+        st.stop()
+    return accepted
+
+
+def class_picker(entry: Entry, key: str) -> str:
+    """Which class's evidence is shown; begins with what the first network sees."""
+    classes = entry.readings[0].classes
+    return st.segmented_control(
+        "Evidence for",
+        classes,
+        default=entry.readings[0].shown_class,
+        format_func=CLASS_TITLES.__getitem__,
+        key=f"{key}-{entry.key}",
+        required=True,
+    )
+
+
+def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: float = 0.0) -> np.ndarray:
+    """(H, W, 3) uint8: the scan with one network's evidence for a class, on the scale common to all."""
+    assert entry.scan is not None
+    strength = reading.strength(label, evidence_scale())
+    return overlays.overlay(entry.scan.pixels, strength, opacity, threshold)
+
+
+def evidence_legend() -> None:
+    """The colour scale of every map."""
+    ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
+    st.image(
+        overlays.overlay(np.full_like(ramp, 0.25), ramp, 1.0),
+        width="stretch",
+        caption="no evidence → strong evidence; one scale for both networks and all classes",
+        alt="Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
+    )
+
+
+def trust(reading: Reading) -> str:
+    """One sentence: how often this network was right on unseen patients when it spoke like this."""
+    for evaluation in _evaluations(str(models_folder())):
+        fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
+        if fits and evaluation.predictions is not None:
+            counted = trust_statement(
+                evaluation.predictions, reading.label, reading.probability(reading.label)
+            )
+            if counted:
+                right, of = counted
+                return f"On scans of unseen patients it was right {right} of {of} times when it spoke this surely."
+            return "On scans of unseen patients it hardly ever gave this answer with this probability: no track record."
+    return "Not yet measured on unseen patients."
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _evaluations(models: str) -> list:
+    return load_evaluations(Path(models) / "evaluation")
+
+
+def _store() -> dict[str, Entry]:
+    return st.session_state.setdefault("worklist", {})
+
+
+def _progress(done: int, total: int) -> str:
+    return f"Reading scan {min(done + 1, total)} of {total} ..."
+
+
+def _read_safely(chunk: Sequence[Entry], networks: list[Reader]) -> list[Entry]:
+    """One scan that breaks a network must not cost the others their readings."""
+    try:
+        return worklist.read_entries(chunk, networks)
+    except Exception:
+        if len(chunk) > 1:
+            return [entry for single in chunk for entry in _read_safely([single], networks)]
+        reason = "The networks failed on this picture; export it again, or leave it out."
+        return [Entry(chunk[0].key, chunk[0].name, None, reason=reason)]
