@@ -171,8 +171,12 @@ def explain(args: argparse.Namespace) -> int:
 
 
 def _samples(args: argparse.Namespace):
+    """The rows of the protocol; what cannot be read is named on stderr."""
     sets = args.sets or (None if args.protocol == "folder" else ("nickparvar",))
-    return split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
+    samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
+    for problem in samples.attrs.get("unreadable", ()):
+        print(f"left out: {problem}", file=sys.stderr)
+    return samples
 
 
 def _check_run(run_folder: Path, args: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ def _limits() -> None:
   FLAIR. On other sequences its answers, above all "no tumour", mean little.
 - **It does not notice what is no brain.** A knee or a chest X-ray gets an answer too.
 - **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
-- **Evidence maps** (Grad-CAM) tell what the network used, at about 1/14 of the picture's side; not the outline of a tumour.
+- **Evidence maps** (Grad-CAM) tell what the network used, in steps of 1/14 of the picture; they outline no tumour.
 - **Probabilities** are calibrated on the same collection; scans from elsewhere can make them overconfident.
 - **Left and right** are not told: the training pictures stand mirrored at random.
 """

@@ -5,6 +5,7 @@ import streamlit as st
 
 from utils import charts, overlays, ui
 from utils.datasets import CLASS_TITLES
+from utils.findings import percent_in_words
 from utils.worklist import Entry
 
 
@@ -31,7 +32,7 @@ def _answers(entries: list[Entry]) -> None:
         row: dict = {"Scan": entry.name}
         for reading in entry.readings:
             row[reading.title] = CLASS_TITLES[reading.label]
-            row[f"{reading.title} probability"] = 100 * reading.probability(reading.label)
+            row[f"{reading.title} probability"] = 100 * reading.confidence
         rows.append(row | {"Networks": entry.status})
     bars = {
         f"{reading.title} probability": st.column_config.ProgressColumn(
@@ -46,26 +47,18 @@ def _answers(entries: list[Entry]) -> None:
         height=min(38 * (len(rows) + 1), 320),
         alt="One row a scan: the answers and probabilities of both networks, and whether they agree",
     )
-    if len(entries) > 1:
-        points = pd.DataFrame(
-            {
-                "name": [entry.name for entry in entries],
-                "agreed": [entry.agreed for entry in entries],
-                **{
-                    entries[0].readings[number].title: [
-                        1 - entry.readings[number].probability("no_tumor") for entry in entries
-                    ]
-                    for number in range(min(2, len(entries[0].readings)))
-                },
-            }
+    if len(entries) > 1 and len(entries[0].readings) > 1:
+        titles = [reading.title for reading in entries[0].readings][:2]
+        tumour = {
+            title: [1 - entry.readings[number].probability("no_tumor") for entry in entries]
+            for number, title in enumerate(titles)
+        }
+        st.plotly_chart(
+            charts.tumour_scatter([entry.name for entry in entries], tumour),
+            width="stretch",
+            config={"displayModeBar": False},
+            alt="Probability of any tumour, one network against the other, one point a scan",
         )
-        if len(points.columns) == 4:
-            st.plotly_chart(
-                charts.tumour_scatter(points),
-                width="stretch",
-                config={"displayModeBar": False},
-                alt="Probability of any tumour, one network against the other, one point a scan",
-            )
 
 
 def _maps(entry: Entry) -> None:
@@ -85,7 +78,7 @@ def _maps(entry: Entry) -> None:
         column.image(
             ui.draw(entry, reading, label, opacity),
             width="stretch",
-            caption=f"{reading.title}: {CLASS_TITLES[reading.label]}, {ui.percent(reading.probability(reading.label))}",
+            caption=f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}",
             alt=f"The scan with the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}",
         )
     ui.evidence_legend()

@@ -10,12 +10,12 @@ import streamlit as st
 
 from utils import charts
 from utils.calibration import reliability
+from utils.cards import models_folder
 from utils.datasets import CLASSES
 from utils.evaluations import (
     PROTOCOL_TITLES,
     Evaluation,
     load_history,
-    models_folder,
     read_evaluations,
     summary_table,
 )

@@ -6,6 +6,7 @@ import streamlit as st
 
 from utils import overlays, ui
 from utils.datasets import CLASS_TITLES
+from utils.findings import percent_in_words
 
 
 def main() -> None:
@@ -38,15 +39,15 @@ def main() -> None:
             width="stretch",
         )
         st.caption(
-            f"Grad-CAM: where this network finds what speaks for {CLASS_TITLES[label]}. Strength has one scale for all "
-            "classes and both networks, so weak evidence looks weak. A map tells what the network used, not what is true."
+            f"Grad-CAM: where this network finds what speaks for {CLASS_TITLES[label]}. One scale for all classes and "
+            "both networks: weak evidence looks weak. A map tells what the network used, not what is true."
         )
     with picture_side:
         st.image(
             picture,
             width="stretch",
             caption=f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
-            f"{ui.percent(reading.probability(reading.label))}; shown: evidence for {CLASS_TITLES[label]}",
+            f"{percent_in_words(reading.confidence)}; shown: evidence for {CLASS_TITLES[label]}",
             alt=f"The scan with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
         )
         ui.evidence_legend()

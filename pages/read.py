@@ -7,6 +7,7 @@ import streamlit as st
 
 from utils import charts, overlays, ui
 from utils.datasets import CLASS_TITLES
+from utils.findings import percent_in_words
 from utils.scans import PICTURE_SUFFIXES
 from utils.worklist import STATUSES, Entry
 
@@ -123,7 +124,7 @@ def _evidence(entry: Entry) -> None:
             ui.evidence_legend()
     for column, reading in zip(columns[1:], entry.readings, strict=True):
         with column:
-            probability = ui.percent(reading.probability(reading.label))
+            probability = percent_in_words(reading.confidence)
             st.markdown(f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {probability}")
             st.image(
                 ui.draw(entry, reading, label, opacity) if shown else plain,
@@ -143,7 +144,7 @@ def _probabilities(entry: Entry) -> None:
     words = "; ".join(
         f"{reading.title}: "
         + ", ".join(
-            f"{CLASS_TITLES[name]} {ui.percent(reading.probability(name))}" for name in reading.classes
+            f"{CLASS_TITLES[name]} {percent_in_words(reading.probability(name))}" for name in reading.classes
         )
         for reading in entry.readings
     )

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from utils import evaluations
+from utils.cards import models_folder
 from utils.datasets import CLASSES
 from utils.metrics import figures, softmax
 
@@ -189,9 +190,9 @@ def test_certainty_has_a_place_in_the_last_bin():
 
 def test_models_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path))
-    assert evaluations.models_folder() == tmp_path
+    assert models_folder() == tmp_path
     monkeypatch.delenv("BRAIN_MRI_MODELS")
-    assert evaluations.models_folder() == Path(__file__).parents[1] / "models"
+    assert models_folder() == Path(__file__).parents[1] / "models"
 
 
 def test_history_comes_from_the_card_of_the_protocol(tmp_path):

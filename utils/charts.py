@@ -236,6 +236,34 @@ def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
     return _finish(figure, findings.reading(probabilities), 210 + 70 * max(1, len(probabilities)))
 
 
+def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Probability of any tumour (0..1), one network against the other, a point a scan; exactly two networks."""
+    (first, across), (second, up) = probabilities.items()
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(
+            x=[0, 100],
+            y=[0, 100],
+            mode="lines",
+            hoverinfo="skip",
+            line={"color": GRAY, "dash": "dot", "width": 1},
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers", text=list(names),
+            marker={"size": 10, "color": BLUE, "opacity": 0.7}, cliponaxis=False,
+            hovertemplate=f"%{{text}}<br>{first} %{{x:.1f}} %<br>{second} %{{y:.1f}} %<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title=f"{first}: probability of any tumour (%)", range=[0, 100])
+    figure.update_yaxes(title=f"{second}: probability of any tumour (%)", range=[0, 100])
+    gap = max(abs(a - b) for a, b in zip(across, up, strict=True))
+    return _finish(
+        figure, f"The networks differ by at most {100 * gap:.0f} points on whether there is a tumour", 420
+    )
+
+
 def _present(targets: np.ndarray) -> list[tuple[int, str]]:
     """The classes that occur, where there is another to tell them from."""
     found = set(np.unique(targets).tolist())

@@ -7,7 +7,6 @@ stands beside the networks as "1-nn" and has no probabilities.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utils.cards import NETWORK_TITLES
 from utils.datasets import CLASSES, PROTOCOLS
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
-MODEL_TITLES = {"cnn": "CNN", "vgg16": "VGG16", "1-nn": "1-nearest neighbour"}
+MODEL_TITLES = NETWORK_TITLES | {"1-nn": "1-nearest neighbour"}
 PROTOCOL_TITLES = {
     "patient-disjoint": "patient-disjoint",
     "published": "published split",
@@ -54,11 +54,6 @@ class Evaluation:
     def title(self) -> str:
         """The name that the interface shows."""
         return MODEL_TITLES.get(self.model, self.model)
-
-
-def models_folder() -> Path:
-    """Where the networks and their evaluations lie: $BRAIN_MRI_MODELS, else models/ beside the code."""
-    return Path(os.environ.get("BRAIN_MRI_MODELS") or Path(__file__).resolve().parents[1] / "models")
 
 
 def load_evaluations(folder: Path | str) -> list[Evaluation]:

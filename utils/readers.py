@@ -50,6 +50,11 @@ class Reading:
         """Calibrated probability of a class."""
         return float(self.probabilities[self.classes.index(label)])
 
+    @property
+    def confidence(self) -> float:
+        """Calibrated probability of the label."""
+        return float(self.probabilities.max())
+
     def evidence(self, label: str) -> np.ndarray:
         """(H, W) float32: the Grad-CAM map of a class on the scan's own pixels, unnormalised, not negative."""
         return self.geometry.to_scan(self.maps[self.classes.index(label)])

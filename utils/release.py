@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import importlib.metadata
 import platform
@@ -63,13 +64,7 @@ def release(
             "sources": sorted(seen["source"].unique()),
             "training_data": counts.assign(pictures=pictures).to_dict("records"),
             "command": command,
-            "recipe": {
-                "phases": [vars(phase) for phase in recipe.phases],
-                "batch_size": recipe.batch_size,
-                "weight_decay": recipe.weight_decay,
-                "label_smoothing": recipe.label_smoothing,
-                "frozen_until": recipe.frozen_until,
-            },  # fmt: skip
+            "recipe": dataclasses.asdict(recipe),
             "layers_from_base_weights": trained.loaded_layers,
             "date": datetime.date.today().isoformat(),
             "commit": current_commit(),

@@ -12,7 +12,6 @@ import numpy as np
 import streamlit as st
 
 from utils import overlays, worklist
-from utils.findings import percent_in_words as percent
 from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
 from utils.datasets import CLASS_TITLES
 from utils.evaluations import load_evaluations, trust_statement
@@ -192,9 +191,7 @@ def trust(reading: Reading) -> str:
     for evaluation in _evaluations(str(models_folder())):
         fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
         if fits and evaluation.predictions is not None:
-            counted = trust_statement(
-                evaluation.predictions, reading.label, reading.probability(reading.label)
-            )
+            counted = trust_statement(evaluation.predictions, reading.label, reading.confidence)
             if counted:
                 right, of = counted
                 return f"On scans of unseen patients it was right {right} of {of} times when it spoke this surely."
