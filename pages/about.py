@@ -5,6 +5,7 @@ import importlib.metadata
 import pandas as pd
 import streamlit as st
 
+from utils import ui
 from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
 from utils.datasets import CLASS_TITLES
 from utils.evaluations import load_evaluations
@@ -97,4 +98,5 @@ def _version(package: str) -> tuple[str, str]:
     return package, ""
 
 
+ui.enter()
 main()

@@ -84,4 +84,5 @@ def _maps(entry: Entry) -> None:
     ui.evidence_legend()
 
 
+ui.enter()
 main()

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from utils import charts
+from utils import charts, ui
 from utils.calibration import reliability
 from utils.cards import models_folder
 from utils.datasets import CLASSES
@@ -165,4 +165,5 @@ def show(figure: go.Figure, caption: str) -> None:
     st.caption(caption)
 
 
+ui.enter()
 main()

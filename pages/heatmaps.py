@@ -53,4 +53,5 @@ def main() -> None:
         ui.evidence_legend()
 
 
+ui.enter()
 main()

@@ -153,4 +153,5 @@ def _probabilities(entry: Entry) -> None:
     )
 
 
+ui.enter()
 main()

@@ -1,5 +1,7 @@
 """The networks are flat, complete in their file, and can be cut anywhere without changing what they compute."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -88,6 +90,7 @@ def test_base_weights_say_what_was_loaded_and_what_starts_fresh(tmp_path) -> Non
 
 
 def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
-    np.savez(tmp_path / "base.npz", **{"other/kernel": np.zeros(3)})
+    other: dict[str, Any] = {"other/kernel": np.zeros(3)}
+    np.savez(tmp_path / "base.npz", **other)
     with pytest.raises(ValueError, match="no weights for any layer of vgg16"):
         load_base_weights(vgg16(64), tmp_path / "base.npz")

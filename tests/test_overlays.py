@@ -38,4 +38,5 @@ def test_png_keeps_the_colours() -> None:
     red = np.zeros((4, 5, 3), np.uint8)
     red[..., 0] = 255
     decoded = cv2.imdecode(np.frombuffer(png(red), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
     assert decoded.shape == (4, 5, 3) and decoded[0, 0].tolist() == [0, 0, 255]

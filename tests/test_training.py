@@ -1,6 +1,7 @@
 """Training learns, keeps its best epoch, goes on where it stopped and freezes what it says."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def test_patience_ends_a_phase(samples, tmp_path, monkeypatch) -> None:
 
 def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     base, rng = vgg16(32), np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for layer in base.layers[: [layer.name for layer in base.layers].index("block3_pool")]:
         if layer.trainable_weights:
             kernel, bias = layer.get_weights()

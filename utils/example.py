@@ -32,7 +32,7 @@ def synthetic_scan(size: int = 320, seed: int = 7) -> Scan:
     ellipse(216, 108, 31, 27, 0.36)  # oedema
     ellipse(216, 108, 22, 20, 0.9)  # enhancing mass
     ellipse(217, 109, 9, 8, 0.5)  # its core
-    picture = cv2.GaussianBlur(picture, (0, 0), 1.4 * unit)
+    picture[:] = cv2.GaussianBlur(picture, (0, 0), 1.4 * unit)
     picture += rng.normal(0, 0.012, picture.shape).astype(np.float32) * (picture > 0.03)
     picture = np.clip(picture, 0, 1).astype(np.float32)
     picture.setflags(write=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -159,14 +159,12 @@ class _State:
     epoch: int = 0
     best_loss: float = float("inf")
     best_epoch: int = -1
-    history: list[dict] | None = None
+    history: list[dict] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path) -> _State:
         file = folder / "state.json"
-        state = cls(**json.loads(file.read_text())) if file.is_file() else cls()
-        state.history = state.history or []
-        return state
+        return cls(**json.loads(file.read_text())) if file.is_file() else cls()
 
     def save(self, folder: Path) -> None:
         temporary = folder / "state.json.new"
@@ -223,7 +221,6 @@ def _run_phase(
         model.load_weights(run_folder / "last.weights.h5")
         say(f"{phase.name}: going on after epoch {state.epoch}")
     class_weights = _class_weights(targets, pictures)
-    assert state.history is not None
     with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
         while state.epoch < phase.epochs and state.epoch - state.best_epoch <= recipe.patience:
             rng = np.random.default_rng((seed, number, state.epoch))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from utils import overlays, worklist
 from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     from utils.readers import Reader, Reading
 
 READ_AT_ONCE = 8  # files between two steps of the progress bar
+
+
+def enter() -> None:
+    """Every page begins with this. It sends a visitor who came by a page's own address through app.py.
+
+    Until app.py has run once in the process, Streamlit knows nothing of its `st.navigation` and runs the files of
+    `pages/` by its older automatic discovery, without app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def warm_up() -> None:
