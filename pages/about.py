@@ -72,11 +72,11 @@ def _versions() -> None:
             "Parameters": f"{facts.get('parameters', 0):,}",
             "Evidence layer": facts["evidence_layer"],
             "Temperature": f"{facts['temperature']:.2f}",
-            "Weights (SHA-256)": card.version,
+            "Weights (SHA-256)": f"`{card.version}`",
             "Licence of the weights": facts.get("licence", "?"),
         }
-        st.markdown(f"**{card.title}**")
-        st.table(pd.DataFrame({"": rows.keys(), " ": rows.values()}), hide_index=True, hide_header=True)
+        lines = [f"| {name} | {value} |" for name, value in rows.items()]
+        st.markdown("\n".join([f"| **{card.title}** | |", "| --- | --- |", *lines]))
         training = pd.DataFrame(facts.get("training_data", []))
         if not training.empty:
             with st.expander(f"Training data of {card.title}"):

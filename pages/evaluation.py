@@ -160,8 +160,7 @@ def show_training(chosen: Evaluation, folder: Path) -> None:
 
 def show(figure: go.Figure, caption: str) -> None:
     """A chart with its finding as the text for screen readers, and below it how to read it."""
-    finding = figure.layout.title.text.replace("<br>", " ")
-    st.plotly_chart(figure, width="stretch", alt=finding, config={"displayModeBar": False})
+    ui.chart(figure)
     st.caption(caption)
 
 

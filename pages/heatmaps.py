@@ -13,13 +13,13 @@ def main() -> None:
     entries = ui.need_scans()
     entry = ui.scan_picker(entries)
     assert entry.scan is not None
-    picture_side, controls = st.columns([3, 1])
+    picture_side, controls = st.columns([2, 1], gap="large")
     with controls:
         by_title = {reading.title: reading for reading in entry.readings}
         title = st.segmented_control("Network", list(by_title), default=next(iter(by_title)), required=True)
         reading = by_title[title]
         label = ui.class_picker(entry, "heatmap-class")
-        opacity = st.slider("Opacity", 0.0, 1.0, 0.7, 0.05)
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.8, 0.05)
         threshold = st.slider(
             "Hide evidence weaker than",
             0,

@@ -5,9 +5,8 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from utils import charts, overlays, ui
+from utils import ui
 from utils.datasets import CLASS_TITLES
-from utils.findings import percent_in_words
 from utils.scans import PICTURE_SUFFIXES
 from utils.worklist import STATUSES, Entry
 
@@ -29,8 +28,8 @@ def main() -> None:
         if accepted:
             entry = ui.scan_picker(accepted)
             _verdict(entry)
-            _evidence(entry)
-            _probabilities(entry)
+            ui.evidence(entry, "read")
+            ui.probabilities(entry)
 
 
 def _welcome() -> None:
@@ -62,7 +61,7 @@ def _uploader(label: str) -> None:
 
 
 def _worklist(entries: list[Entry]) -> None:
-    rows = [{"Scan": entry.name, "Answer": entry.answer, "Networks": entry.status} for entry in entries]
+    rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in entries]
     counts = Counter(entry.status for entry in entries)
     st.markdown(
         f"**{len(entries)} file{'s' if len(entries) > 1 else ''}**: "
@@ -105,52 +104,6 @@ def _verdict(entry: Entry) -> None:
     assert entry.scan is not None
     for note in entry.scan.notes:
         st.info(note, icon=":material/info:")
-
-
-def _evidence(entry: Entry) -> None:
-    assert entry.scan is not None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        label = ui.class_picker(entry, "read-class")
-        opacity = st.slider("Opacity", 0.0, 1.0, 0.7, 0.05, key="read-opacity", width=200)
-        shown = st.toggle(
-            "Show evidence", value=True, key="read-shown", help="Off: the plain scan everywhere"
-        )
-    plain = overlays.gray_picture(entry.scan.pixels)
-    columns = st.columns(1 + len(entry.readings))
-    with columns[0]:
-        st.markdown("**Scan**")
-        st.image(plain, width="stretch", alt=f"The scan {entry.name}")
-        if shown:
-            ui.evidence_legend()
-    for column, reading in zip(columns[1:], entry.readings, strict=True):
-        with column:
-            probability = percent_in_words(reading.confidence)
-            st.markdown(f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {probability}")
-            st.image(
-                ui.draw(entry, reading, label, opacity) if shown else plain,
-                width="stretch",
-                alt=f"The scan with the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}",
-            )
-            st.caption(ui.trust(reading))
-    if shown and label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
-        st.caption(
-            f"No tumour was named. The maps show what little speaks for {CLASS_TITLES[label]}, the likeliest one."
-        )
-
-
-def _probabilities(entry: Entry) -> None:
-    said = {reading.title: reading.probabilities.tolist() for reading in entry.readings}
-    figure = charts.probability_bars(said)
-    words = "; ".join(
-        f"{reading.title}: "
-        + ", ".join(
-            f"{CLASS_TITLES[name]} {percent_in_words(reading.probability(name))}" for name in reading.classes
-        )
-        for reading in entry.readings
-    )
-    st.plotly_chart(
-        figure, width="stretch", config={"displayModeBar": False}, alt=f"Calibrated probabilities. {words}"
-    )
 
 
 ui.enter()

@@ -12,14 +12,17 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from utils import overlays, worklist
+from utils import charts, overlays, worklist
 from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
 from utils.datasets import CLASS_TITLES
 from utils.evaluations import load_evaluations, trust_statement
 from utils.example import synthetic_scan
+from utils.findings import percent_in_words
 from utils.worklist import Entry
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from utils.readers import Reader, Reading
 
 READ_AT_ONCE = 8  # files between two steps of the progress bar
@@ -97,7 +100,7 @@ def add_example() -> None:
 
 
 def add_entries(new: Sequence[Entry]) -> None:
-    """Read entries with every network, a few at a time, and select the first."""
+    """Read entries with every network, a few at a time, and select the first that was accepted."""
     if not new:
         return
     networks = readers()
@@ -109,7 +112,9 @@ def add_entries(new: Sequence[Entry]) -> None:
         done = min(start + READ_AT_ONCE, len(new))
         bar.progress(done / len(new), text=_progress(done, len(new)))
     bar.empty()
-    st.session_state["selected"] = new[0].key
+    shown = [entry.key for entry in new if _store()[entry.key].accepted]
+    if shown:
+        st.session_state["selected"] = shown[0]
 
 
 def clear() -> None:
@@ -177,6 +182,7 @@ def class_picker(entry: Entry, key: str) -> str:
         format_func=CLASS_TITLES.__getitem__,
         key=f"{key}-{entry.key}",
         required=True,
+        wrap=True,
     )
 
 
@@ -185,6 +191,46 @@ def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: 
     assert entry.scan is not None
     strength = reading.strength(label, evidence_scale())
     return overlays.overlay(entry.scan.pixels, strength, opacity, threshold)
+
+
+def evidence(entry: Entry, key: str) -> None:
+    """The scan and every network's evidence side by side, with the controls; `key` tells the pages apart."""
+    assert entry.scan is not None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        label = class_picker(entry, f"{key}-class")
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.8, 0.05, key=f"{key}-opacity", width=200)
+        shown = st.toggle(
+            "Show evidence", value=True, key=f"{key}-shown", help="Off: the plain scan everywhere"
+        )
+    plain = overlays.gray_picture(entry.scan.pixels)
+    columns = st.columns(1 + len(entry.readings))
+    with columns[0]:
+        st.markdown("**Scan**")
+        st.image(plain, width="stretch", alt=f"The scan {entry.name}")
+        if shown:
+            evidence_legend()
+    for column, reading in zip(columns[1:], entry.readings, strict=True):
+        with column:
+            st.markdown(
+                f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {percent_in_words(reading.confidence)}"
+            )
+            st.image(
+                draw(entry, reading, label, opacity) if shown else plain,
+                width="stretch",
+                alt=f"The scan with the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}",
+            )
+            st.caption(trust(reading))
+    if shown and label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
+        st.caption(
+            f"No tumour was named. The maps show what little speaks for {CLASS_TITLES[label]}, the likeliest one."
+        )
+
+
+def probabilities(entry: Entry) -> None:
+    """The calibrated probabilities of every network."""
+    chart(
+        charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
+    )
 
 
 def evidence_legend() -> None:
@@ -196,6 +242,12 @@ def evidence_legend() -> None:
         caption="no evidence → strong evidence; one scale for both networks and all classes",
         alt="Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
     )
+
+
+def chart(figure: Figure) -> None:
+    """A plotly figure; its title, which states the finding, is also what a screen reader gets."""
+    finding = figure.layout.title.text.replace("<br>", " ")
+    st.plotly_chart(figure, width="stretch", alt=finding, config={"displayModeBar": False})
 
 
 def trust(reading: Reading) -> str:
