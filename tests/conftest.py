@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from utils.readers import Reader
+    from utils.worklist import Entry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -111,3 +117,43 @@ def png_bytes(draw_brain: Callable[..., np.ndarray]) -> Callable[[int], bytes]:
         return cv2.imencode(".png", np.rint(draw_brain(seed=seed) * 255).astype(np.uint8))[1].tobytes()
 
     return encode
+
+
+@pytest.fixture
+def tiny_app(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The app and the command line read with the small networks, which all tests share (so: do not change them)."""
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(tiny_models))
+    return tiny_models
+
+
+@pytest.fixture(scope="session")
+def tiny_readers(tiny_models: Path) -> list[Reader]:
+    """The small networks, loaded."""
+    from utils.readers import Reader
+
+    return [Reader.load(tiny_models / f"{name}.keras") for name in ("cnn", "vgg16")]
+
+
+@pytest.fixture
+def entry_saying(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) -> Callable[..., Entry]:
+    """A function (name, labels, probability, unsure) -> a read entry whose two networks say these labels.
+
+    What they say is put into their mouths, with evidence for every class; the rest is the small networks' own.
+    """
+    from utils.worklist import open_file, read_entries
+
+    def make(name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False) -> Entry:
+        entry = read_entries([open_file(name, png_bytes(sum(name.encode())))], tiny_readers)[0]
+        readings = []
+        rng = np.random.default_rng(0)
+        for reading, label in zip(entry.readings, labels, strict=True):
+            probabilities = np.full(len(reading.classes), (1 - probability) / 3, np.float32)
+            probabilities[reading.classes.index(label)] = probability
+            flags = ("unsure",) if unsure else ()
+            maps = 0.02 * rng.random(reading.maps.shape, np.float32)  # up to full colour on the cards' scale
+            readings.append(
+                replace(reading, label=label, probabilities=probabilities, flags=flags, maps=maps)
+            )
+        return replace(entry, readings=tuple(readings))
+
+    return make

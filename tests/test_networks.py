@@ -6,7 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from utils.networks import BUILDERS, EVIDENCE_LAYERS, cnn, load_base_weights, save_small, split_at, vgg16
+from utils.networks import (
+    BUILDERS,
+    EVIDENCE_LAYERS,
+    cnn,
+    fold_normalisation,
+    load_base_weights,
+    save_small,
+    split_at,
+    vgg16,
+)
 
 
 @pytest.fixture(params=sorted(BUILDERS))
@@ -94,3 +103,15 @@ def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
     np.savez(tmp_path / "base.npz", **other)
     with pytest.raises(ValueError, match="no weights for any layer of vgg16"):
         load_base_weights(vgg16(64), tmp_path / "base.npz")
+
+
+def test_folded_network_computes_what_was_trained() -> None:
+    keras.utils.set_random_seed(5)
+    trained, plain = vgg16(64, normalised=["block4_conv1", "block5_conv3"]), vgg16(64)
+    rng = np.random.default_rng(5)
+    for name in ("block4_conv1_norm", "block5_conv3_norm"):
+        weights = trained.get_layer(name).get_weights()
+        trained.get_layer(name).set_weights([rng.uniform(0.5, 2, w.shape) for w in weights])
+    fold_normalisation(trained, plain)
+    np.testing.assert_allclose(plain(scans()), trained(scans()), rtol=1e-3, atol=1e-5)
+    assert [layer.name for layer in plain.layers] == [layer.name for layer in vgg16(64).layers]

@@ -108,12 +108,11 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     )
     assert any("block3_conv3" in line and "start fresh: block4_conv1" in line for line in said)
     assert trained.loaded_layers[-1] == "block3_conv3" and trained.fresh_layers[0] == "block4_conv1"
-    for name in ("block1_conv1", "block2_conv2", "block3_conv2"):
+    for name in ("block1_conv1", "block2_conv2", "block3_conv3"):
         np.testing.assert_array_equal(
             trained.network.get_layer(name).get_weights()[0], arrays[f"{name}/kernel"]
         )
-    scaled = trained.network.get_layer("block3_conv3").get_weights()[0] / arrays["block3_conv3/kernel"]
-    assert np.ptp(scaled) < 1e-3 * scaled.mean()  # one factor for all of it: the direction is the loaded one
+    assert not [layer.name for layer in trained.network.layers if "norm" in layer.name], "folded away"
     assert not list((tmp_path / "run").glob("features*")), "the cache is gone once a phase is over"
 
 

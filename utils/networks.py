@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import keras
@@ -37,11 +38,14 @@ def cnn(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
     return _with_head(scan, x, 0.3, classes, "cnn")
 
 
-def vgg16(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
+def vgg16(
+    size: int = INPUT_SIZE, classes: int = len(CLASSES), normalised: Collection[str] = ()
+) -> keras.Model:
     """VGG16 with the layer names of `keras.applications`, global average pooling and a linear head.
 
     (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16. Weights start fresh
-    (He initialisation): `load_base_weights` brings in what is there.
+    (He initialisation): `load_base_weights` brings in what is there. The convolutions named in `normalised` get a
+    batch normalisation for the time of the training; `fold_normalisation` takes it out again.
     Source: Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015.
     """
     scan = keras.Input((size, size, 1), name="scan")
@@ -51,16 +55,33 @@ def vgg16(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
         ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1
     ):
         for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            activation = None if name in normalised else "relu"
             x = layers.Conv2D(
-                filters,
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=f"block{block}_conv{number}",
+                filters, 3, padding="same", activation=activation, kernel_initializer="he_normal", name=name
             )(x)
+            if name in normalised:
+                x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+                x = layers.ReLU(name=f"{name}_relu")(x)
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     return _with_head(scan, x, 0.5, classes, "vgg16")
+
+
+def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
+    """Set the weights of `plain` so that it computes what `trained`, the same network with batch normalisation, does.
+
+    Exact at inference: each `LAYER_norm` behind a convolution LAYER becomes part of its kernel and bias.
+    """
+    added = {layer.name for layer in trained.layers} - {layer.name for layer in plain.layers}
+    for layer in plain.layers:
+        weights = trained.get_layer(layer.name).get_weights()
+        if f"{layer.name}_norm" in added:
+            kernel, bias = weights
+            norm = trained.get_layer(f"{layer.name}_norm")
+            gamma, beta, mean, variance = norm.get_weights()
+            factor = gamma / np.sqrt(variance + norm.epsilon)
+            weights = [kernel * factor, (bias - mean) * factor + beta]
+        layer.set_weights(weights)
 
 
 BUILDERS = {"cnn": cnn, "vgg16": vgg16}

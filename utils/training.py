@@ -20,7 +20,7 @@ from tqdm import tqdm
 from utils import metrics
 from utils.augmentation import augment
 from utils.datasets import CLASSES
-from utils.networks import BUILDERS, load_base_weights, logits_of, split_at
+from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
 
@@ -61,7 +61,7 @@ class Recipe:
 RECIPES = {
     "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
     "vgg16": Recipe(
-        phases=(Phase("head and fresh layers", 128, 10, 3e-4), Phase("fine-tuning", 224, 2, 1e-4)),
+        phases=(Phase("head and fresh layers", 128, 10, 1e-3), Phase("fine-tuning", 224, 3, 3e-4)),
         frozen_until="block3_pool",
     ),
 }
@@ -102,36 +102,23 @@ def train(
         f"{len(validation_rows)} to validate; {keras.backend.backend()}, {fastest_precision()}")  # fmt: skip
     try:
         network: keras.Model | None = None
-        loaded: list[str] = []
         for number, phase in enumerate(recipe.phases):
             if size is not None:
                 phase = replace(phase, size=size)
-            previous, network = network, BUILDERS[name](phase.size)
-            fresh = [layer.name for layer in network.layers if layer.trainable_weights]
-            if base_weights is not None:
-                loaded, fresh = load_base_weights(network, base_weights)
+            previous = network
+            network, loaded, fresh = _start(name, phase.size, base_weights)
             if number == 0 and base_weights is not None:
                 say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh)}")
             if previous is not None:
                 network.set_weights(previous.get_weights())
             _run_phase(
-                network,
-                number,
-                phase,
-                recipe,
-                train_rows,
-                validation_rows,
-                fresh,
-                run_folder,
-                state,
-                seed,
-                say,
+                network, number, phase, recipe, train_rows, validation_rows, run_folder, state, seed, say
             )
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert network is not None
     final = BUILDERS[name](network.input_shape[1])
-    final.set_weights(network.get_weights())
+    fold_normalisation(network, final)
     return Trained(final, state.history, loaded, fresh)
 
 
@@ -149,6 +136,23 @@ def fastest_precision() -> str:
         flags = ""
     native = "avx512_bf16" in flags or "amx_bf16" in flags
     return "mixed_bfloat16" if native or keras.distribution.list_devices("gpu") else "float32"
+
+
+def _start(name: str, size: int, base_weights: str | Path | None) -> tuple[keras.Model, list[str], list[str]]:
+    """The network to be trained, the layers that came with weights and those that start fresh.
+
+    Fresh convolutions behind loaded ones get batch normalisation while they are trained: without it six of them
+    hardly learn in the epochs that a CPU allows.
+    """
+    network = BUILDERS[name](size)
+    if base_weights is None:
+        return network, [], [layer.name for layer in network.layers if layer.trainable_weights]
+    loaded, fresh = load_base_weights(network, base_weights)
+    convolutions = [layer for layer in fresh if layer != "logits"]
+    if convolutions:
+        network = BUILDERS[name](size, normalised=convolutions)
+        load_base_weights(network, base_weights)
+    return network, loaded, fresh
 
 
 @dataclass
@@ -179,7 +183,6 @@ def _run_phase(
     recipe: Recipe,
     train_rows: pd.DataFrame,
     validation_rows: pd.DataFrame,
-    fresh: list[str],
     run_folder: Path,
     state: _State,
     seed: int,
@@ -199,8 +202,6 @@ def _run_phase(
     transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = augment
     if recipe.frozen_until:
         trunk, model = split_at(network, recipe.frozen_until, "top")
-        if number == 0:
-            _scale_to_unit(network, recipe.frozen_until, fresh, trunk, images)
         for layer in trunk.layers:
             layer.trainable = False
         first = np.unique(pictures, return_index=True)[1]
@@ -327,24 +328,3 @@ def _features(trunk: keras.Model, images: np.ndarray, file: Path) -> np.ndarray:
     stored.flush()
     partial.replace(file)
     return np.load(file, mmap_mode="r")
-
-
-def _scale_to_unit(
-    network: keras.Model, layer: str, fresh: list[str], trunk: keras.Model, images: np.ndarray
-) -> None:
-    """Scale the last frozen convolution so that the features that fresh layers see have unit power.
-
-    ImageNet features of VGG16 are in the hundreds; He initialisation keeps that scale up to the logits. ReLU and
-    max pooling are homogeneous, so the factor changes nothing but the scale. Where the next convolution came with
-    its weights the features stay as they are.
-    """
-    behind = network.layers[[candidate.name for candidate in network.layers].index(layer) + 1 :]
-    first = next(candidate for candidate in behind if candidate.trainable_weights)
-    if first.name not in fresh:
-        return
-    features = keras.ops.convert_to_numpy(
-        trunk.predict_on_batch(images[:: max(len(images) // 32, 1), ..., None][:32])
-    )
-    power = float(np.sqrt(np.mean(np.square(features.astype(np.float32)))))
-    last = next(candidate for candidate in reversed(trunk.layers) if candidate.weights)
-    last.set_weights([weights / power for weights in last.get_weights()])

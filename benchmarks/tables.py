@@ -1,0 +1,83 @@
+"""What the benchmarks print, and how much memory a process has: no more than the standard library."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import statistics
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+MB = 1e6
+
+
+def peak_memory() -> float:
+    """The most memory (bytes, RSS) that this process ever had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def memory_now(process: int | str = "self") -> float | None:
+    """The memory (bytes, RSS) of a process now; None where there is no /proc to tell."""
+    return _status(process, "VmRSS")
+
+
+def peak_memory_of(process: int) -> float | None:
+    """The most memory (bytes, RSS) that another process ever had; None where there is no /proc to tell."""
+    return _status(process, "VmHWM")
+
+
+def megabytes(size: float | None) -> str:
+    return "unknown" if size is None else f"{size / MB:.0f} MB"
+
+
+def ratio(times: Sequence[float], base: Sequence[float]) -> str:
+    """The median of the ratios round by round, with their quartiles: noise of the machine hits both of a round."""
+    ratios = [mine / other for mine, other in zip(times, base, strict=True)]
+    if len(ratios) < 4:
+        return f"{statistics.median(ratios):.2f}"
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
+    """A plain table: the first row names the columns, the first column is words, the others are numbers."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print(f"\n{title}")
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
+        print("  ".join(cells).rstrip(), flush=True)
+
+
+def machine(packages: Sequence[str]) -> str:
+    """One line: what the figures were measured on."""
+    found = [f"Python {platform.python_version()}"]
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
+    return f"{_processor()}, {os.cpu_count()} cores{load}; {', '.join(found)}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _status(process: int | str, key: str) -> float | None:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((float(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:")), None)

@@ -1,0 +1,143 @@
+"""The ways to read scans that are compared. Each runs in a process of its own, so that peaks of memory do not mix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.tables import memory_now, peak_memory
+from utils.cards import APP_NETWORKS, evidence_scale, load_card, models_folder
+
+READ_AT_ONCE = 8  # as utils.ui, which is not imported here: it would bring Streamlit's memory
+WARM_UP = 2  # runs that are not timed: the first builds the graphs
+OPACITY = 0.7  # where the slider of the Read page begins
+
+Run = Callable[[], object]
+
+
+def weights_files() -> list[Path]:
+    """The two shipped networks, in the order of the app."""
+    return [models_folder() / f"{name}.keras" for name in APP_NETWORKS]
+
+
+def plain(files: Sequence[bytes]) -> Run:
+    """Two forward passes over inputs that are ready: no program that asks both networks can do less."""
+    import keras
+
+    from utils.preprocessing import preprocess
+    from utils.scans import read_scan
+
+    scans = [read_scan(data, "scan.png") for data in files]
+    passes = []
+    for weights in weights_files():
+        network = keras.saving.load_model(weights, compile=False)
+        size = load_card(weights).facts["input_size"]
+        inputs = np.stack([preprocess(scan.pixels, size)[0] for scan in scans])[..., None].astype(np.float32)
+        passes.append((network, inputs))
+
+    def run() -> None:
+        for network, inputs in passes:
+            network.predict_on_batch(inputs)
+
+    return run
+
+
+def app(files: Sequence[bytes]) -> Run:
+    """What the app does: bytes, scan, both readings with the maps of every class, both overlays of the shown one."""
+    from utils.example import synthetic_scan
+    from utils.readers import Reader
+
+    readers = [Reader.load(weights) for weights in weights_files()]
+    for reader in readers:
+        reader.read(synthetic_scan())  # as the app warms up
+
+    def run() -> None:
+        read_and_draw(files, readers, {})
+
+    return run
+
+
+def usual(files: Sequence[bytes]) -> Run:
+    """What most programs do: `predict`, then tf-keras-vis on the whole network for the predicted class, scan by scan.
+
+    Decoding and preprocessing are the app's; nothing is laid over the scan, which is in this way's favour.
+    """
+    import keras
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    from utils.preprocessing import preprocess
+    from utils.scans import read_scan
+
+    networks = []
+    for weights in weights_files():
+        network = keras.saving.load_model(weights, compile=False)
+        visualiser = Gradcam(network, model_modifier=ReplaceToLinear(), clone=True)
+        networks.append((network, visualiser, load_card(weights).facts))
+
+    def run() -> None:
+        for data in files:
+            scan = read_scan(data, "scan.png")
+            for network, visualiser, facts in networks:
+                image = preprocess(scan.pixels, facts["input_size"])[0][None, ..., None].astype(np.float32)
+                label = int(network.predict(image, verbose=0)[0].argmax())
+                visualiser(
+                    CategoricalScore(label),
+                    image,
+                    penultimate_layer=facts["evidence_layer"],
+                    seek_penultimate_conv_layer=False,
+                )
+
+    return run
+
+
+WAYS = {"plain": plain, "app": app, "usual": usual}
+
+
+def serve(way: str, files: Sequence[bytes], pipe: Connection) -> None:
+    """A process that answers each True with the seconds of one run, and False, the end, with its peak memory."""
+    run = WAYS[way](files)
+    for _ in range(WARM_UP):
+        run()
+    pipe.send("ready")
+    while pipe.recv():
+        begin = time.perf_counter()
+        run()
+        pipe.send(time.perf_counter() - begin)
+    pipe.send(peak_memory())
+
+
+def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
+    """A process that is what the app is after many scans; answers with (loaded, now, peak) bytes, None if unknown."""
+    from utils import charts, ui  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
+    from utils.example import synthetic_scan
+    from utils.readers import Reader
+
+    readers = [Reader.load(weights) for weights in weights_files()]
+    for reader in readers:
+        reader.read(synthetic_scan())
+    loaded = memory_now()
+    worklist: dict[str, object] = {}
+    read_and_draw(files, readers, worklist)
+    assert len(worklist) == len(files)
+    pipe.send((loaded, memory_now(), peak_memory()))
+
+
+def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
+    """Read files into a worklist a few at a time, as utils.ui.add_files does, and draw each as the Read page does."""
+    from utils import overlays
+    from utils.worklist import open_file, read_entries
+
+    opened = [open_file(f"scan {number}.png", data) for number, data in enumerate(files)]
+    for start in range(0, len(opened), READ_AT_ONCE):
+        for entry in read_entries(opened[start : start + READ_AT_ONCE], readers):
+            worklist[entry.key] = entry
+            assert entry.scan is not None, entry.reason
+            label = entry.readings[0].shown_class
+            for reading in entry.readings:
+                overlays.overlay(entry.scan.pixels, reading.strength(label, evidence_scale()), OPACITY)

@@ -1,0 +1,113 @@
+"""The About page: what the networks are for, their limits and versions; also where files are missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from utils.cards import load_card
+from utils.metrics import figures
+
+ROOT = Path(__file__).parents[2]
+PAGE = str(ROOT / "pages" / "about.py")
+
+
+def run() -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    return page
+
+
+def words_of(page: AppTest) -> str:
+    kinds = (page.title, page.header, page.subheader, page.markdown, page.caption, page.error)
+    texts = [element.value for kind in kinds for element in kind]
+    return " ".join(texts + [str(table.value.to_dict()) for table in page.table])
+
+
+def test_intended_use_and_limits_are_told(tiny_app: Path) -> None:
+    words = words_of(run())
+    for needed in (
+        "Research",
+        "no medical device",
+        "glioma",
+        "Nickparvar",
+        "calibrated",
+        "streamlit",
+        "keras",
+    ):
+        assert needed in words
+
+
+def test_every_network_with_its_hash(tiny_app: Path) -> None:
+    page = run()
+    words = words_of(page)
+    for name in ("cnn", "vgg16"):
+        card = load_card(tiny_app / f"{name}.keras")
+        assert card.title in words and card.version in words and card.facts["evidence_layer"] in words
+    assert "not measured yet" in words and not page.error
+
+
+def test_honest_accuracy_comes_from_the_evaluation(models_copy: Path) -> None:
+    (models_copy / "evaluation").mkdir()
+    targets = np.arange(80) % 4
+    for protocol, wrong in (("patient-disjoint", 20), ("published", 0)):
+        labels = np.where(np.arange(80) < wrong, (targets + 1) % 4, targets)
+        record = {
+            "model": "cnn",
+            "protocol": protocol,
+            **figures(targets, labels, np.arange(80), np.eye(4)[labels]),
+        }
+        (models_copy / "evaluation" / f"cnn--{protocol}.json").write_text(json.dumps(record))
+    words = words_of(run())
+    assert "75.0 %" in words and "80 scans" in words and "100.0 %" not in words
+    assert words.count("not measured yet") == 1  # VGG16
+
+
+@pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])
+def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, missing: str) -> None:
+    (models_copy / missing).unlink()
+    page = run()
+    assert len(page.error) == 1
+    assert missing in page.error[0].value and "python model.py train" in page.error[0].value
+    assert len(page.table) == 1
+
+
+def test_altered_weights_are_named(models_copy: Path) -> None:
+    with (models_copy / "cnn.keras").open("ab") as stream:
+        stream.write(b"x")
+    page = run()
+    assert "cnn.keras" in page.error[0].value and "SHA-256" in page.error[0].value
+
+
+def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path / "nowhere"))
+    page = run()
+    assert len(page.error) == 2 and not page.table
+
+
+def test_training_data_are_shown(models_copy: Path) -> None:
+    card = load_card(models_copy / "cnn.keras")
+    counts = {"part": "train", "source": "nickparvar", "target": "no_tumor", "images": 12, "pictures": 9}
+    card.facts["training_data"] = [counts]
+    card.save()
+    table = run().dataframe[0].value
+    assert table["images"].tolist() == [12] and "no tumour" in table.to_string()
+
+
+def test_page_starts_without_tensorflow(tiny_app: Path) -> None:
+    program = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run(); "
+        "assert not page.exception and page.table; "
+        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

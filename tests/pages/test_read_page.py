@@ -1,0 +1,342 @@
+"""The Read page in each of its states: empty, one scan, many, refused files, networks that fail to load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from utils.cards import load_card
+from utils.datasets import CLASSES
+from utils.metrics import figures
+from utils.worklist import Entry
+
+ROOT = Path(__file__).parents[2]
+PAGE = str(ROOT / "pages" / "read.py")
+SCAN, CNN, VGG16 = -3, -2, -1  # the pictures of a scan stand side by side
+
+
+def run(page: AppTest | None = None) -> AppTest:
+    page = (AppTest.from_file(PAGE, default_timeout=60) if page is None else page).run()
+    assert not page.exception
+    return page
+
+
+def with_entries(*entries: Entry) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["worklist"] = {entry.key: entry for entry in entries}
+    return run(page)
+
+
+def upload(page: AppTest, files: dict[str, bytes]) -> AppTest:
+    page.file_uploader[0].set_value([(name, data, "image/png") for name, data in files.items()])
+    return run(page)
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label.startswith(label)).click()
+    return run(page)
+
+
+def words_of(page: AppTest) -> str:
+    kinds = (
+        page.title,
+        page.header,
+        page.subheader,
+        page.markdown,
+        page.caption,
+        page.info,
+        page.warning,
+        page.error,
+    )
+    return " ".join(element.value for kind in kinds for element in kind)
+
+
+def pictures_of(page: AppTest) -> list[str]:
+    """The addresses of the scan and its two overlays; equal addresses are equal pictures."""
+    addresses = [picture.value[0] for picture in page.image if "no evidence" not in picture.captions[0]]
+    assert len(addresses) == 3
+    return addresses
+
+
+def shown_scan(page: AppTest) -> str:
+    return page.selectbox[0].value
+
+
+def test_nothing_uploaded(tiny_app: Path) -> None:
+    page = run()
+    assert len(page.file_uploader) == 1 and page.file_uploader[0].accept_multiple_files
+    assert not page.image and not page.dataframe and not page.error
+    assert "never written to disk" in words_of(page)
+
+
+def test_synthetic_example_is_read_and_marked(tiny_app: Path) -> None:
+    page = click(run(), "Try the synthetic example")
+    assert len(pictures_of(page)) == 3
+    assert "drawn by code" in words_of(page) and "no patient" in words_of(page)
+    assert page.dataframe[0].value["Scan"].tolist() == ["Synthetic example"]
+    assert not page.selectbox  # nothing to pick from
+
+
+def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) -> None:
+    page = upload(run(), {"one.png": png_bytes(1)})
+    words = words_of(page)
+    assert "CNN" in words and "VGG16" in words and "%" in words
+    scan, cnn, vgg16 = pictures_of(page)
+    assert len({scan, cnn, vgg16}) == 3
+    assert len(page.get("plotly_chart")) == 1
+    assert page.dataframe[0].value["Scan"].tolist() == ["one.png"]
+    assert not page.error and "drawn by code" not in words
+
+
+def test_probabilities_of_the_networks_are_told(entry_saying, tiny_app: Path) -> None:
+    words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.87)))
+    assert words.count("87 %") >= 2
+
+
+def test_the_uploader_is_empty_after_each_batch_and_the_worklist_grows(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {"one.png": png_bytes(1)})
+    assert not page.file_uploader[0].value
+    page = upload(page, {"two.png": png_bytes(2), "three.png": png_bytes(3)})
+    assert page.dataframe[0].value["Scan"].tolist() == ["one.png", "two.png", "three.png"]
+    page = upload(page, {"two.png": png_bytes(2)})  # it is there already
+    assert len(page.dataframe[0].value) == 3
+
+
+def test_first_of_the_new_scans_is_shown(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {"one.png": png_bytes(1)})
+    page = upload(page, {"broken.png": b"nothing", "two.png": png_bytes(2), "three.png": png_bytes(3)})
+    assert page.selectbox[0].options[page.selectbox[0].index] == "two.png"
+
+
+def test_many_scans_are_read_in_order_of_arrival(tiny_app: Path, png_bytes) -> None:
+    names = [f"{number:02}.png" for number in range(11)]  # more than are read at once
+    page = upload(run(), {name: png_bytes(seed) for seed, name in enumerate(names)})
+    assert page.dataframe[0].value["Scan"].tolist() == names
+    assert page.selectbox[0].options == names
+    assert "11 files" in words_of(page)
+
+
+def test_next_previous_and_the_picker_move_through_the_scans(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {f"{seed}.png": png_bytes(seed) for seed in range(3)})
+    keys = list(page.session_state["worklist"])
+    seen = [pictures_of(page)[SCAN]]
+    disabled = {button.label: button.disabled for button in page.button}
+    assert disabled["Previous"] and not disabled["Next"]
+    for position in (1, 2):
+        page = click(page, "Next")
+        assert shown_scan(page) == keys[position]
+        seen.append(pictures_of(page)[SCAN])
+    assert len(set(seen)) == 3
+    assert {button.label: button.disabled for button in page.button}["Next"]
+    assert shown_scan(click(page, "Previous")) == keys[1]
+    page.selectbox[0].set_value(keys[0])
+    page = run(page)
+    assert shown_scan(page) == keys[0] and pictures_of(page)[SCAN] == seen[0]
+
+
+def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_app: Path, png_bytes) -> None:
+    good = png_bytes(1)
+    files = {
+        "text.png": b"This is no picture",
+        "good.png": good,
+        "cut.png": good[: len(good) // 2],
+        "nil.png": b"",
+    }
+    page = upload(run(), files)
+    words = words_of(page)
+    for name, reason in (("text.png", "not a picture"), ("cut.png", "cut short"), ("nil.png", "empty")):
+        assert name in words and reason in words
+    table = page.dataframe[0].value.set_index("Scan")
+    assert (table["Networks"] == "refused").sum() == 3
+    assert table.loc["good.png", "Networks"] != "refused" and table.loc["good.png", "Answer"]
+    assert len(pictures_of(page)) == 3
+
+
+def test_only_refused_files(tiny_app: Path) -> None:
+    page = upload(run(), {"text.png": b"This is no picture"})
+    assert "text.png" in words_of(page) and "not a picture" in words_of(page)
+    assert not page.image and page.file_uploader
+
+
+def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
+    tiny_app: Path, png_bytes, monkeypatch
+) -> None:
+    from utils import worklist
+
+    read = worklist.read_entries
+
+    def fails_on_one(entries, readers):
+        if any(entry.name == "bad.png" for entry in entries):
+            raise RuntimeError("out of memory")
+        return read(entries, readers)
+
+    monkeypatch.setattr(worklist, "read_entries", fails_on_one)
+    page = upload(run(), {"a.png": png_bytes(1), "bad.png": png_bytes(2), "c.png": png_bytes(3)})
+    statuses = page.dataframe[0].value.set_index("Scan")["Networks"]
+    assert statuses["bad.png"] == "refused" and "refused" not in statuses[["a.png", "c.png"]].tolist()
+    assert "bad.png" in words_of(page) and "out of memory" not in words_of(page)
+
+
+def test_networks_that_agree(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("pituitary", "pituitary")))
+    assert "pituitary tumour" in words_of(page).lower() and "agree" in words_of(page)
+    assert not page.warning
+
+
+def test_networks_that_disagree(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "no_tumor")))
+    warning = page.warning[0].value
+    assert "disagree" in warning
+    for words in ("CNN", "VGG16", "glioma", "no tumour"):
+        assert words in warning
+    assert page.dataframe[0].value["Networks"].tolist() == ["disagree"]
+
+
+def test_networks_that_are_unsure(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.4, unsure=True))
+    assert "unsure" in page.warning[0].value.lower() and "glioma" in page.warning[0].value
+    assert page.dataframe[0].value["Networks"].tolist() == ["unsure"]
+
+
+def test_disagreement_that_is_unsure_too_says_both(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "meningioma"), 0.4, unsure=True))
+    assert "disagree" in page.warning[0].value
+
+
+def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
+    for name in ("cnn", "vgg16"):
+        card = load_card(models_copy / f"{name}.keras")
+        card.facts["referral_threshold"] = 1.0
+        card.save()
+    page = upload(run(), {"a.png": png_bytes(1)})
+    assert page.session_state["worklist"] and all(
+        reading.flags == ("unsure",)
+        for entry in page.session_state["worklist"].values()
+        for reading in entry.readings
+    )
+
+
+def test_class_choice_changes_the_maps_and_not_the_scan(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "glioma")))
+    assert page.button_group[0].value == "glioma"
+    before = pictures_of(page)
+    page.button_group[0].set_value("pituitary")
+    after = pictures_of(run(page))
+    assert after[SCAN] == before[SCAN]
+    assert after[CNN] != before[CNN] and after[VGG16] != before[VGG16]
+
+
+def test_where_no_tumour_is_named_the_likeliest_tumour_is_mapped_and_that_is_said(
+    entry_saying, tiny_app
+) -> None:
+    page = with_entries(entry_saying("a.png", ("no_tumor", "no_tumor")))
+    assert page.button_group[0].value != "no_tumor"
+    assert "No tumour was named" in words_of(page)
+
+
+def test_evidence_off_shows_the_plain_scan_everywhere(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {"a.png": png_bytes(1)})
+    assert len(set(pictures_of(page))) == 3
+    page.toggle[0].set_value(False)
+    assert len(set(pictures_of(run(page)))) == 1
+
+
+def test_opacity_changes_the_maps(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {"a.png": png_bytes(1)})
+    before = pictures_of(page)
+    page.slider[0].set_value(0.2)
+    after = pictures_of(run(page))
+    assert after[SCAN] == before[SCAN] and after[CNN] != before[CNN]
+
+
+def test_clearing_the_worklist_starts_anew(tiny_app: Path, png_bytes) -> None:
+    page = upload(run(), {"a.png": png_bytes(1), "b.png": png_bytes(2)})
+    page = click(page, "Clear the worklist")
+    assert not page.image and not page.dataframe and page.file_uploader
+    page = upload(page, {"c.png": png_bytes(3)})
+    assert page.dataframe[0].value["Scan"].tolist() == ["c.png"]
+
+
+@pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.keras", "vgg16.json"])
+def test_missing_file_is_named_with_the_command_that_makes_it(
+    models_copy: Path, png_bytes, missing: str
+) -> None:
+    (models_copy / missing).unlink()
+    page = upload(run(), {"a.png": png_bytes(1)})
+    assert len(page.error) == 1
+    error = page.error[0].value
+    assert missing in error and f"python model.py train --model {missing.split('.')[0]}" in error
+    assert "Traceback" not in words_of(page)
+
+
+def test_altered_weights_are_named_and_nothing_is_read_with_them(models_copy: Path, png_bytes) -> None:
+    with (models_copy / "cnn.keras").open("ab") as stream:
+        stream.write(b"x")
+    page = upload(run(), {"a.png": png_bytes(1)})
+    assert "cnn.keras" in page.error[0].value and "SHA-256" in page.error[0].value
+    assert "python model.py train --model cnn" in page.error[0].value
+    assert not page.session_state["worklist"]
+
+
+def test_mended_file_is_seen_without_a_restart(models_copy: Path, tiny_models: Path, png_bytes) -> None:
+    (models_copy / "vgg16.keras").unlink()
+    page = upload(run(), {"a.png": png_bytes(1)})
+    assert page.error
+    shutil.copy(tiny_models / "vgg16.keras", models_copy)
+    page = upload(page, {"a.png": png_bytes(1)})
+    assert not page.error and len(pictures_of(page)) == 3
+
+
+def test_broken_installation_is_told_in_a_sentence(models_copy: Path, monkeypatch) -> None:
+    from utils.readers import Reader
+
+    def broken(weights):
+        raise ImportError("libtensorflow.so.2: no such file")
+
+    monkeypatch.setattr(Reader, "load", broken)
+    page = click(run(), "Try the synthetic example")
+    assert "failed to load" in page.error[0].value and "libtensorflow" in page.error[0].value
+
+
+def pick_row(page: AppTest, *rows: int) -> AppTest:
+    key = next(table.key for table in page.dataframe)
+    page.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return run(page)
+
+
+def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, entry_saying) -> None:
+    entries = [entry_saying(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
+    page = with_entries(*entries)
+    assert shown_scan(pick_row(page, 1)) == entries[1].key
+    assert shown_scan(click(page, "Previous")) == entries[0].key
+    assert shown_scan(pick_row(page)) == entries[0].key  # a second click takes the choice back
+    assert shown_scan(pick_row(page, 1)) == entries[1].key
+
+
+def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, entry_saying) -> None:
+    entries = [entry_saying(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
+    page = click(with_entries(*entries, Entry("k", "text.png", None, reason="This is not a picture.")), "Next")
+    assert shown_scan(pick_row(page, 2)) == entries[1].key
+
+
+def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy: Path, entry_saying) -> None:
+    (models_copy / "evaluation").mkdir()
+    targets = np.arange(80) % 4
+    probabilities = np.full((80, 4), 0.05)
+    probabilities[np.arange(80), targets] = 0.85
+    names = np.array(CLASSES)
+    record = {"model": "cnn", "protocol": "patient-disjoint", **figures(targets, targets, np.arange(80), probabilities)}
+    (models_copy / "evaluation" / "cnn--patient-disjoint.json").write_text(json.dumps(record))
+    table = pd.DataFrame(probabilities, columns=list(CLASSES)).assign(file="a.png", label=names[targets])
+    table["target"] = np.where(np.arange(80) < 8, "meningioma", table["label"])  # 2 of the 20 gliomas are none
+    table.to_csv(models_copy / "evaluation" / "cnn--patient-disjoint.csv", index=False)
+    words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.85)))
+    assert "18 of 20" in words and "Not yet measured" in words  # CNN; VGG16
+    assert "no track record" in words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.6)))
