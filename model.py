@@ -59,11 +59,14 @@ def data(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
+    from utils.recipes import RECIPES
     from utils.release import release
-    from utils.training import RECIPES
     from utils.training import train as fit
 
-    recipe = RECIPES[args.model].changed(args.epochs, args.batch_size)
+    try:
+        recipe = RECIPES[args.model].changed(args.epochs, args.batch_size)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
     samples = _samples(args)
     run_folder = RUNS / args.protocol / args.model
     _check_run(run_folder, args)
@@ -311,7 +314,13 @@ def _parser() -> argparse.ArgumentParser:
 
     child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
     protocol_options(child)
-    child.add_argument("--epochs", type=int, help="in all (default: the recipe's)")
+    child.add_argument(
+        "--epochs",
+        type=int,
+        nargs="+",
+        default=[],
+        help="in all, or one number a phase (default: the recipe's)",
+    )
     child.add_argument("--batch-size", type=int)
     child.add_argument("--seed", type=int, default=0)
     child.add_argument("--base-weights", help='vgg16: "imagenet" to download (the default), or an .npz file')

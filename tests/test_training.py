@@ -1,5 +1,6 @@
 """Training learns, keeps its best epoch, goes on where it stopped and freezes what it says."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from PIL import Image
 
 from utils import training
-from utils.datasets import CLASSES
 from utils.networks import vgg16
-from utils.training import Phase, Recipe, train
+from utils.recipes import Phase, Recipe
+from utils.training import train
 
 
 @pytest.fixture
@@ -116,23 +117,9 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     assert not list((tmp_path / "run").glob("features*")), "the cache is gone once a phase is over"
 
 
-def test_an_epoch_shows_every_picture_once_through_any_of_its_images() -> None:
-    pictures = np.asarray([0, 0, 1, 2, 2, 2, 3])
-    seen = set()
-    for seed in range(20):
-        rows = np.concatenate(list(training._epoch_rows(pictures, 2, np.random.default_rng(seed))))
-        assert sorted(pictures[rows]) == [0, 1, 2, 3]
-        seen |= set(rows.tolist())
-    assert seen == set(range(7))
-
-
-def test_class_weights_balance_the_pictures() -> None:
-    targets, pictures = np.asarray([0, 0, 0, 0, 1, 1]), np.asarray([0, 1, 2, 3, 4, 4])
-    weights = training._class_weights(targets, pictures)
-    assert weights[0] * 4 == pytest.approx(weights[1] * 1)
-    assert weights.shape == (len(CLASSES),)
-
-
-def test_epochs_are_shared_among_the_phases() -> None:
-    assert [phase.epochs for phase in RECIPE.changed(epochs=10).phases] == [4, 6]
-    assert RECIPE.changed(batch_size=64).batch_size == 64
+def test_epochs_are_shared_among_the_phases_or_given_for_each() -> None:
+    assert [phase.epochs for phase in RECIPE.changed([10]).phases] == [4, 6]
+    assert [phase.epochs for phase in RECIPE.changed([7, 1]).phases] == [7, 1]
+    assert RECIPE.changed(batch_size=64) == replace(RECIPE, batch_size=64)
+    with pytest.raises(ValueError, match="one number, or 2"):
+        RECIPE.changed([1, 2, 3])

@@ -20,8 +20,9 @@ from utils.datasets import CLASSES
 from utils.duplicates import hash_files
 from utils.networks import EVIDENCE_LAYERS, save_small
 from utils.readers import BATCH, Reader
+from utils.recipes import Recipe
 from utils.scans import read_scan_file
-from utils.training import Recipe, Trained
+from utils.training import Trained
 
 LICENCE = (
     "Research and education only, non-commercial: trained on Nickparvar's collection (CC0 as reported; its figshare "

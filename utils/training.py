@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -18,53 +17,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils import metrics
-from utils.augmentation import augment
 from utils.datasets import CLASSES
-from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at
-from utils.preprocessing import preprocess
-from utils.scans import read_scan_file
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay)."""
-
-    name: str
-    size: int  # pixels
-    epochs: int
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one network is trained. `frozen_until` names the last layer that is never changed."""
-
-    phases: tuple[Phase, ...]
-    batch_size: int = 32
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.05
-    patience: int = 10  # epochs without a lower validation loss
-    frozen_until: str | None = None
-
-    def changed(self, epochs: int | None = None, batch_size: int | None = None) -> Recipe:
-        """The recipe with another batch size, or so many epochs in all, shared among the phases in proportion."""
-        phases = self.phases
-        if epochs is not None:
-            total = sum(phase.epochs for phase in phases)
-            phases = tuple(
-                replace(phase, epochs=max(1, round(epochs * phase.epochs / total))) for phase in phases
-            )
-        return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
-
-
-# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018).
-RECIPES = {
-    "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
-    "vgg16": Recipe(
-        phases=(Phase("head and fresh layers", 128, 10, 1e-3), Phase("fine-tuning", 224, 3, 3e-4)),
-        frozen_until="block3_pool",
-    ),
-}
+from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at, vgg16
+from utils.recipes import Phase, Recipe
+from utils.sampling import TrainingSet, as_input, cached_features, load_pictures, training_set
 
 
 @dataclass(frozen=True)
@@ -122,20 +78,22 @@ def train(
     return Trained(final, state.history, loaded, fresh)
 
 
-def load_pictures(paths: list[str], size: int) -> np.ndarray:
-    """(N, size, size) uint8, every file read and preprocessed as the app does it. Raises UnreadableScan."""
-    with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda path: preprocess(read_scan_file(path).pixels, size)[0], paths)))
-
-
 def fastest_precision() -> str:
-    """ "mixed_bfloat16" where the machine computes it natively (a GPU, or a CPU that says so), else "float32"."""
+    """The precision policy: mixed_bfloat16 where the machine computes it natively (a GPU or a CPU that says so)."""
     try:
         flags = Path("/proc/cpuinfo").read_text(errors="ignore")
     except OSError:
         flags = ""
     native = "avx512_bf16" in flags or "amx_bf16" in flags
-    return "mixed_bfloat16" if native or keras.distribution.list_devices("gpu") else "float32"
+    return "mixed_bfloat16" if native or _has_gpu() else "float32"
+
+
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "torch":  # Keras lists no devices for torch
+        import torch
+
+        return torch.cuda.is_available()
+    return bool(keras.distribution.list_devices("gpu"))
 
 
 def _start(name: str, size: int, base_weights: str | Path | None) -> tuple[keras.Model, list[str], list[str]]:
@@ -150,7 +108,7 @@ def _start(name: str, size: int, base_weights: str | Path | None) -> tuple[keras
     loaded, fresh = load_base_weights(network, base_weights)
     convolutions = [layer for layer in fresh if layer != "logits"]
     if convolutions:
-        network = BUILDERS[name](size, normalised=convolutions)
+        network = vgg16(size, normalised=convolutions)
         load_base_weights(network, base_weights)
     return network, loaded, fresh
 
@@ -190,57 +148,63 @@ def _run_phase(
 ) -> None:
     """Leaves the best weights of the phase in `network`."""
     best_file = run_folder / f"best-{number}.weights.h5"
-    if state.phase > number:
-        network.load_weights(best_file)
-        return
-    images = load_pictures(list(train_rows["path"]), phase.size)
-    pictures = pd.factorize(train_rows["picture"])[0]
-    targets = train_rows["target"].map(CLASSES.index).to_numpy()
-    validation = load_pictures(list(validation_rows["path"]), phase.size)
-    validation_targets = validation_rows["target"].map(CLASSES.index).to_numpy()
-    model = logits_of(network)
-    transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = augment
-    if recipe.frozen_until:
-        trunk, model = split_at(network, recipe.frozen_until, "top")
-        for layer in trunk.layers:
-            layer.trainable = False
-        first = np.unique(pictures, return_index=True)[1]
-        images, pictures, targets = images[first], pictures[first], targets[first]
-        rng = np.random.default_rng((seed, number))
-        changed = np.stack([augment(image, rng) for image in images])
-        say(f"{phase.name}: features of {2 * len(images) + len(validation)} pictures at {phase.size} px")
-        images = _features(trunk, np.concatenate([images, changed]), run_folder / f"features-{number}.npy")
-        pictures, targets = np.tile(pictures, 2), np.tile(targets, 2)
-        validation = _features(trunk, validation, run_folder / f"features-{number}-validation.npy")
-        transform = _mirror_features
-    steps = -(-(int(pictures.max()) + 1) // recipe.batch_size)
-    if state.epoch == 0:
-        state.best_loss, state.best_epoch = float("inf"), -1
-    _compile(model, phase, recipe, steps)
-    if state.epoch:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(run_folder / "last.weights.h5")
-        say(f"{phase.name}: going on after epoch {state.epoch}")
-    class_weights = _class_weights(targets, pictures)
+    if state.phase == number:
+        training = training_set(train_rows, phase.size)
+        validation = load_pictures(list(validation_rows["path"]), phase.size)
+        model = logits_of(network)
+        if recipe.frozen_until:
+            trunk, model = split_at(network, recipe.frozen_until, "top")
+            for layer in trunk.layers:
+                layer.trainable = False
+            training = training.through(trunk, run_folder / f"features-{number}.npy", (seed, number))
+            validation = cached_features(trunk, validation, run_folder / f"features-{number}-validation.npy")
+        _compile(model, phase, recipe, -(-training.size // recipe.batch_size))
+        if state.epoch:
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(run_folder / "last.weights.h5")
+            say(f"{phase.name}: going on after epoch {state.epoch}")
+        else:
+            state.best_loss, state.best_epoch = float("inf"), -1
+        targets = validation_rows["target"].map(CLASSES.index).to_numpy()
+        for _ in _epochs(model, number, phase, recipe, training, validation, targets, state, seed):
+            if state.best_epoch == state.epoch:
+                network.save_weights(best_file)
+            model.save_weights(run_folder / "last.weights.h5")
+            state.save(run_folder)
+        state.phase, state.epoch = number + 1, 0
+        state.save(run_folder)
+        for file in run_folder.glob(f"features-{number}*.npy"):
+            file.unlink()
+    network.load_weights(best_file)
+
+
+def _epochs(
+    model: keras.Model,
+    number: int,
+    phase: Phase,
+    recipe: Recipe,
+    training: TrainingSet,
+    validation: np.ndarray,
+    targets: np.ndarray,
+    state: _State,
+    seed: int,
+) -> Iterator[None]:
+    """Train epoch by epoch and keep `state` up to date; yields after each, for the caller to save it."""
+    steps = -(-training.size // recipe.batch_size)
     with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
         while state.epoch < phase.epochs and state.epoch - state.best_epoch <= recipe.patience:
-            rng = np.random.default_rng((seed, number, state.epoch))
             losses = []
-            for rows in _epoch_rows(pictures, recipe.batch_size, rng):
-                batch = images[rows]
-                if transform is not None:
-                    batch = np.stack([transform(image, rng) for image in batch])
-                batch = batch[..., None] if batch.ndim == 3 else batch
-                wanted = np.eye(len(CLASSES), dtype=np.float32)[targets[rows]]
-                weight = class_weights[targets[rows]]
-                losses.append(
-                    float(model.train_on_batch(batch.astype(np.float32), wanted, sample_weight=weight))
-                )
+            for inputs, wanted, weights in training.batches(
+                recipe.batch_size, np.random.default_rng((seed, number, state.epoch))
+            ):
+                losses.append(float(model.train_on_batch(inputs, wanted, sample_weight=weights)))
                 bar.update()
             logits = predict_logits(model, validation)
-            loss = metrics.cross_entropy(logits, validation_targets)
-            accuracy = float(np.mean(logits.argmax(axis=1) == validation_targets))
+            loss = metrics.cross_entropy(logits, targets)
+            accuracy = float(np.mean(logits.argmax(axis=1) == targets))
             state.epoch += 1
+            if loss < state.best_loss:
+                state.best_loss, state.best_epoch = loss, state.epoch
             state.history.append(
                 {
                     "phase": phase.name,
@@ -250,27 +214,17 @@ def _run_phase(
                     "validation_accuracy": round(accuracy, 5),
                 }
             )
-            if loss < state.best_loss:
-                state.best_loss, state.best_epoch = loss, state.epoch
-                network.save_weights(best_file)
-            model.save_weights(run_folder / "last.weights.h5")
-            state.save(run_folder)
-            bar.write(f"{phase.name}, epoch {state.epoch}/{phase.epochs}: training loss {np.mean(losses):.4f}, "
-                      f"validation loss {loss:.4f}, accuracy {accuracy:.4f}")  # fmt: skip
-    network.load_weights(best_file)
-    state.phase, state.epoch = number + 1, 0
-    state.save(run_folder)
-    for file in run_folder.glob(f"features-{number}*.npy"):
-        file.unlink()
+            bar.write(
+                f"{phase.name}, epoch {state.epoch}/{phase.epochs}: training loss {np.mean(losses):.4f}, "
+                f"validation loss {loss:.4f}, accuracy {accuracy:.4f}"
+            )
+            yield
 
 
 def predict_logits(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
     """(N, classes) float32 from (N, S, S) uint8 pictures or (N, h, w, c) features."""
-    inputs = inputs[..., None] if inputs.ndim == 3 else inputs
     parts = [
-        keras.ops.convert_to_numpy(
-            model.predict_on_batch(inputs[start : start + batch_size].astype(np.float32))
-        )
+        keras.ops.convert_to_numpy(model.predict_on_batch(as_input(inputs[start : start + batch_size])))
         for start in range(0, len(inputs), batch_size)
     ]
     return np.concatenate(parts).astype(np.float32)
@@ -289,42 +243,3 @@ def _compile(model: keras.Model, phase: Phase, recipe: Recipe, steps: int) -> No
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer=optimizer, loss=loss)
-
-
-def _epoch_rows(pictures: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Every picture once, in random order, through one random row of those that show it."""
-    shuffled = rng.permutation(len(pictures))
-    chosen = shuffled[np.unique(pictures[shuffled], return_index=True)[1]]
-    rng.shuffle(chosen)
-    for start in range(0, len(chosen), batch_size):
-        yield chosen[start : start + batch_size]
-
-
-def _class_weights(targets: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """(classes,) float32: inverse to how many pictures a class has, 1 on average over the pictures."""
-    first = np.unique(pictures, return_index=True)[1]
-    counts = np.bincount(targets[first], minlength=len(CLASSES)).astype(np.float32)
-    return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
-
-
-def _mirror_features(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return features[:, ::-1] if rng.random() < 0.5 else features
-
-
-def _features(trunk: keras.Model, images: np.ndarray, file: Path) -> np.ndarray:
-    """(N, h, w, c) float16 on disk, mapped into memory; computed once a run."""
-    shape = (len(images), *trunk.output_shape[1:])
-    if file.is_file():
-        stored = np.load(file, mmap_mode="r")
-        if stored.shape == shape:
-            return stored
-    partial = file.with_suffix(".part.npy")
-    stored = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    for start in tqdm(range(0, len(images), 32), mininterval=5, unit="batch"):
-        batch = images[start : start + 32, ..., None].astype(np.float32)
-        stored[start : start + 32] = keras.ops.convert_to_numpy(trunk.predict_on_batch(batch)).astype(
-            np.float16
-        )
-    stored.flush()
-    partial.replace(file)
-    return np.load(file, mmap_mode="r")

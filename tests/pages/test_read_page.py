@@ -322,7 +322,9 @@ def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, e
 
 def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, entry_saying) -> None:
     entries = [entry_saying(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
-    page = click(with_entries(*entries, Entry("k", "text.png", None, reason="This is not a picture.")), "Next")
+    page = click(
+        with_entries(*entries, Entry("k", "text.png", None, reason="This is not a picture.")), "Next"
+    )
     assert shown_scan(pick_row(page, 2)) == entries[1].key
 
 
@@ -332,10 +334,16 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
     probabilities = np.full((80, 4), 0.05)
     probabilities[np.arange(80), targets] = 0.85
     names = np.array(CLASSES)
-    record = {"model": "cnn", "protocol": "patient-disjoint", **figures(targets, targets, np.arange(80), probabilities)}
+    record = {
+        "model": "cnn",
+        "protocol": "patient-disjoint",
+        **figures(targets, targets, np.arange(80), probabilities),
+    }
     (models_copy / "evaluation" / "cnn--patient-disjoint.json").write_text(json.dumps(record))
     table = pd.DataFrame(probabilities, columns=list(CLASSES)).assign(file="a.png", label=names[targets])
-    table["target"] = np.where(np.arange(80) < 8, "meningioma", table["label"])  # 2 of the 20 gliomas are none
+    table["target"] = np.where(
+        np.arange(80) < 8, "meningioma", table["label"]
+    )  # 2 of the 20 gliomas are none
     table.to_csv(models_copy / "evaluation" / "cnn--patient-disjoint.csv", index=False)
     words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.85)))
     assert "18 of 20" in words and "Not yet measured" in words  # CNN; VGG16

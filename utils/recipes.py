@@ -1,0 +1,54 @@
+"""How each network is trained: phases, rates, what stays frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay)."""
+
+    name: str
+    size: int  # pixels
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained. `frozen_until` names the last layer that is never changed."""
+
+    phases: tuple[Phase, ...]
+    batch_size: int = 32
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.05
+    patience: int = 10  # epochs without a lower validation loss
+    frozen_until: str | None = None
+
+    def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
+        """The recipe with another batch size, or other epochs: one number a phase, or one in all, shared in proportion.
+
+        Raises ValueError where the numbers fit neither.
+        """
+        shares = list(epochs) or [phase.epochs for phase in self.phases]
+        if len(epochs) == 1:
+            total = sum(phase.epochs for phase in self.phases)
+            shares = [max(1, round(epochs[0] * phase.epochs / total)) for phase in self.phases]
+        if len(shares) != len(self.phases) or min(shares) < 1:
+            raise ValueError(
+                f"--epochs takes one number, or {len(self.phases)}: one a phase, each at least 1."
+            )
+        phases = tuple(replace(phase, epochs=share) for phase, share in zip(self.phases, shares, strict=True))
+        return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
+
+
+# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018).
+RECIPES = {
+    "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
+    "vgg16": Recipe(
+        phases=(Phase("head and fresh layers", 128, 10, 1e-3), Phase("fine-tuning", 224, 2, 3e-4)),
+        frozen_until="block3_pool",
+    ),
+}

@@ -1,0 +1,104 @@
+"""What a training step sees: pictures (or features of frozen layers) in batches, balanced and changed at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from utils.augmentation import augment
+from utils.datasets import CLASSES
+from utils.preprocessing import preprocess
+from utils.scans import read_scan_file
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows to learn from; rows that show the same picture share a number in `pictures` (0, 1, ...).
+
+    `inputs` is (N, S, S) uint8 pictures or (N, h, w, c) float16 features, `targets` (N,) class indices;
+    `transform` changes one input at random.
+    """
+
+    inputs: np.ndarray
+    pictures: np.ndarray
+    targets: np.ndarray
+    transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] = augment
+
+    @property
+    def size(self) -> int:
+        """How many different pictures an epoch shows."""
+        return int(self.pictures.max()) + 1
+
+    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+        """One epoch: (inputs float32, one-hot targets, weights) with every picture once, through a random row of it."""
+        weights = self.class_weights()
+        for rows in self.epoch_rows(batch_size, rng):
+            batch = np.stack([self.transform(row, rng) for row in self.inputs[rows]])
+            targets = self.targets[rows]
+            yield as_input(batch), np.eye(len(CLASSES), dtype=np.float32)[targets], weights[targets]
+
+    def epoch_rows(self, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        shuffled = rng.permutation(len(self.pictures))
+        chosen = shuffled[np.unique(self.pictures[shuffled], return_index=True)[1]]
+        rng.shuffle(chosen)
+        for start in range(0, len(chosen), batch_size):
+            yield chosen[start : start + batch_size]
+
+    def class_weights(self) -> np.ndarray:
+        """(classes,) float32: inverse to how many pictures a class has, 1 on average over the pictures."""
+        first = np.unique(self.pictures, return_index=True)[1]
+        counts = np.bincount(self.targets[first], minlength=len(CLASSES)).astype(np.float32)
+        return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
+
+    def through(self, trunk: keras.Model, file: Path, seed: tuple[int, int]) -> TrainingSet:
+        """The set as features of a frozen trunk: each picture plain and once augmented; mirrored at random later."""
+        first = np.unique(self.pictures, return_index=True)[1]
+        rng = np.random.default_rng(seed)
+        changed = np.stack([augment(image, rng) for image in self.inputs[first]])
+        inputs = cached_features(trunk, np.concatenate([self.inputs[first], changed]), file)
+        return TrainingSet(inputs, np.tile(self.pictures[first], 2), np.tile(self.targets[first], 2), _mirror)
+
+
+def training_set(rows: pd.DataFrame, size: int) -> TrainingSet:
+    """Read the rows of a sample table (`path`, `picture`, `target`) at an input size. Raises UnreadableScan."""
+    targets = rows["target"].map(CLASSES.index).to_numpy()
+    return TrainingSet(load_pictures(list(rows["path"]), size), pd.factorize(rows["picture"])[0], targets)
+
+
+def load_pictures(paths: list[str], size: int) -> np.ndarray:
+    """(N, size, size) uint8, every file read and preprocessed as the app does it. Raises UnreadableScan."""
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda path: preprocess(read_scan_file(path).pixels, size)[0], paths)))
+
+
+def cached_features(trunk: keras.Model, images: np.ndarray, file: Path) -> np.ndarray:
+    """(N, h, w, c) float16 features of (N, S, S) uint8 pictures, kept in a memory-mapped file."""
+    shape = (len(images), *trunk.output_shape[1:])
+    if file.is_file():
+        stored = np.load(file, mmap_mode="r")
+        if stored.shape == shape:
+            return stored
+    partial = file.with_suffix(".part.npy")
+    stored = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+    for start in tqdm(range(0, len(images), 32), desc="features", mininterval=5, unit="batch"):
+        features = trunk.predict_on_batch(as_input(images[start : start + 32]))
+        stored[start : start + 32] = keras.ops.convert_to_numpy(features).astype(np.float16)
+    stored.flush()
+    partial.replace(file)
+    return np.load(file, mmap_mode="r")
+
+
+def as_input(batch: np.ndarray) -> np.ndarray:
+    """float32, with a channel axis for pictures."""
+    return (batch[..., None] if batch.ndim == 3 else batch).astype(np.float32)
+
+
+def _mirror(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return features[:, ::-1] if rng.random() < 0.5 else features
