@@ -23,7 +23,8 @@ from utils.cards import (
     networks_folder,
     reading_networks,
 )
-from utils.datasets import CLASSES, PROTOCOLS, DatasetError, class_of, load_samples, split_samples
+from utils.classes import CLASSES, class_of
+from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
 from utils.scans import Scan, UnreadableScan, read_scan_file
 
 NETWORKS = ("cnn", "vgg16")
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         return args.run(args) or 0
     except (DatasetError, NetworkUnavailable, UnreadableScan, CommandError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a file that is missing, may not be read or cannot be written
+        print(f"error: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
         return 2
 
 
@@ -111,6 +115,7 @@ def evaluate(args: argparse.Namespace) -> int:
     result, predictions = measure(reader, args.protocol, test, args.command_line)
     file = store(result, predictions, args.output)
     if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(file.read_text())
     rows = [result]
     if (samples["part"] == "train").any():
@@ -130,6 +135,8 @@ def predict(args: argparse.Namespace) -> int:
 
     readers = [Reader.load(weights) for weights in _weights_named(args.model)]
     accepted = False
+    if args.output:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
     with args.output.open("w", encoding="utf-8") if args.output else nullcontext(sys.stdout) as stream:
         for batch in _batches(_files(args.paths), BATCH):
             scans = [_scan_or_reason(path) for path in batch]
@@ -154,7 +161,7 @@ def explain(args: argparse.Namespace) -> int:
         raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
     reader = Reader.load(_weights_named(args.model)[0])
     scale = evidence_scale()
-    files = list(_files(args.paths))
+    files = list(dict.fromkeys(_files(args.paths)))
     stems = _output_stems(files)
     done = 0
     for path, stem in zip(files, stems, strict=True):
@@ -265,7 +272,7 @@ def _output_stems(files: list[Path]) -> list[Path]:
 
     The suffix stays where two files would share a name.
     """
-    absolute = [file.resolve() for file in files]
+    absolute = [Path(os.path.abspath(file)) for file in files]  # not resolved: a link keeps its own name
     common = Path(os.path.commonpath([file.parent for file in absolute])) if absolute else Path()
     below = [file.relative_to(common) for file in absolute]
     stems = [path.with_suffix("") for path in below]
@@ -274,6 +281,7 @@ def _output_stems(files: list[Path]) -> list[Path]:
 
 def _without_paths(arguments: list[str]) -> list[str]:
     """The command line with the machine's own data paths replaced, so that a card can show it."""
+    arguments = [part for one in arguments for part in (one.split("=", 1) if one.startswith("--") else [one])]
     shown = list(arguments)
     for position, argument in enumerate(arguments[:-1]):
         if argument == "--data":

@@ -7,7 +7,7 @@ import streamlit as st
 
 from utils import ui
 from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
-from utils.datasets import CLASS_TITLES
+from utils.classes import CLASS_TITLES
 from utils.evaluations import load_evaluations
 
 

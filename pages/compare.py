@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from utils import charts, ui
-from utils.datasets import CLASS_TITLES
+from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import Entry
 

@@ -11,7 +11,7 @@ import streamlit as st
 from utils import charts, ui
 from utils.calibration import reliability
 from utils.cards import models_folder
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.evaluations import (
     PROTOCOL_TITLES,
     Evaluation,

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from utils import overlays, ui
-from utils.datasets import CLASS_TITLES
+from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 
 

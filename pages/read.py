@@ -2,11 +2,10 @@
 
 from collections import Counter
 
-import pandas as pd
 import streamlit as st
 
 from utils import ui
-from utils.datasets import CLASS_TITLES
+from utils.classes import CLASS_TITLES
 from utils.scans import PICTURE_SUFFIXES
 from utils.worklist import STATUSES, Entry
 
@@ -61,6 +60,8 @@ def _uploader(label: str) -> None:
 
 
 def _worklist(entries: list[Entry]) -> None:
+    import pandas as pd  # a second to import, and the first page has no table
+
     rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in entries]
     counts = Counter(entry.status for entry in entries)
     st.markdown(
@@ -76,11 +77,12 @@ def _worklist(entries: list[Entry]) -> None:
         key=f"worklist-{len(entries)}",
         alt="Worklist: one row a file, with the networks' answer and whether they agree",
     )
-    chosen = event.selection.rows
-    if chosen and st.session_state.get("worklist-row") != chosen[0]:
-        st.session_state["worklist-row"] = chosen[0]
-        ui.select(entries[chosen[0]].key)
-        st.rerun()
+    chosen = event.selection.rows[0] if event.selection.rows else None
+    if st.session_state.get("worklist-row") != chosen:
+        st.session_state["worklist-row"] = chosen  # also None: a row that is chosen again counts again
+        if chosen is not None and entries[chosen].accepted:
+            ui.select(entries[chosen].key)
+            st.rerun()
     if st.button("Clear the worklist", icon=":material/delete:", width="stretch"):
         ui.clear()
         st.rerun()

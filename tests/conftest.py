@@ -72,7 +72,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
 
     from utils.cards import Card, file_sha256
-    from utils.datasets import CLASSES
+    from utils.classes import CLASSES
     from utils.networks import EVIDENCE_LAYERS, cnn, save_small
 
     folder = tmp_path_factory.mktemp("models")

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from utils.audit import audit, format_audit, nearest_neighbour
-from utils.datasets import CLASSES, DatasetError, load_samples
+from utils.classes import CLASSES
+from utils.datasets import DatasetError, load_samples
 
 
 @pytest.fixture

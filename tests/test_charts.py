@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from utils import charts, findings
 from utils.calibration import reliability
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 
 COUNTS = [[150, 3, 1, 2], [12, 150, 4, 3], [0, 0, 200, 0], [1, 2, 0, 140]]

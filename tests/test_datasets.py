@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from utils import downloads
-from utils.datasets import CLASSES, DatasetError, class_of, load_samples, readable, split_samples
+from utils.classes import CLASSES, class_of
+from utils.datasets import DatasetError, load_samples, readable, split_samples
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

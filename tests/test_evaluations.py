@@ -11,7 +11,7 @@ import pytest
 
 from utils import evaluations
 from utils.cards import models_folder
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 
 

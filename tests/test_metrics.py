@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from utils import calibration, metrics
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 
 
 def answers(count: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from PIL import Image
 import model
 from utils import recipes, sampling
 from utils.cards import load_card
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.duplicates import hash_files
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 from utils.readers import Reader

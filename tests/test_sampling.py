@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.preprocessing import preprocess
 from utils.sampling import TrainingSet, load_pictures
 from utils.scans import read_scan_file

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from utils import metrics
-from utils.datasets import CLASSES, TEST_FOLD, VALIDATION_FOLD, DatasetError, split_samples
+from utils.classes import CLASSES
+from utils.datasets import TEST_FOLD, VALIDATION_FOLD, DatasetError, split_samples
 from utils.duplicates import near_pairs, picture_hash
 from utils.scans import UnreadableScan, read_scan_file
 

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
 from utils import findings
-from utils.datasets import CLASS_TITLES, CLASSES
+from utils.classes import CLASS_TITLES, CLASSES
 
 BLUE, VERMILLION, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 CLASS_COLOURS = dict(zip(CLASSES, (VERMILLION, BLUE, GREEN, PURPLE), strict=True))
@@ -56,6 +55,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> go.Figure:
 
 def roc_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
     """One class against the rest, a curve each. targets (N,) int, probabilities (N, 4) in CLASSES order."""
+    from sklearn.metrics import auc, roc_curve  # slow to import, and only these two charts need it
+
     figure = go.Figure(_line([0, 1], [0, 1], GRAY, "dot", "chance"))
     areas = {}
     for index, name in _present(targets):
@@ -70,6 +71,8 @@ def roc_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
 
 def precision_recall_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
     """One class against the rest, a curve each, with its average precision (AP). Arrays as for roc_curves."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     figure = go.Figure()
     areas = {}
     for index, name in _present(targets):

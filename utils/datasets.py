@@ -10,45 +10,22 @@ out stand in its `attrs["unreadable"]`, one sentence each.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from utils.classes import class_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
 
-CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
-CLASS_TITLES = {
-    "glioma": "glioma",
-    "meningioma": "meningioma",
-    "no_tumor": "no tumour",
-    "pituitary": "pituitary tumour",
-}
 PROTOCOLS = ("patient-disjoint", "published", "folder")
 TEST_FOLD, VALIDATION_FOLD = 0, 1
-
-_SPELLINGS = {
-    "glioma": "glioma",
-    "meningioma": "meningioma",
-    "pituitary": "pituitary",
-    "no": "no_tumor",
-    "none": "no_tumor",
-    "normal": "no_tumor",
-    "healthy": "no_tumor",
-}
 
 
 class DatasetError(ValueError):
     """A data folder that cannot be used as asked. Its text says what is wrong and what to do."""
-
-
-def class_of(folder: str) -> str | None:
-    """The class that a folder name spells ("no_tumor", "notumor", "Pituitary Tumour", ...), else None."""
-    word = re.sub(r"[^a-z]", "", folder.lower())
-    return _SPELLINGS.get(re.sub(r"(tumou?rs?)$", "", word))
 
 
 def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.DataFrame:

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from utils.cards import NETWORK_TITLES
-from utils.datasets import CLASSES, PROTOCOLS
+from utils.classes import CLASSES
+from utils.datasets import PROTOCOLS
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
 MODEL_TITLES = NETWORK_TITLES | {"1-nn": "1-nearest neighbour"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from utils.datasets import CLASS_TITLES, CLASSES
+from utils.classes import CLASS_TITLES, CLASSES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def most_confused(table: np.ndarray) -> str:

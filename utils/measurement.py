@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from utils.audit import nearest_neighbour
 from utils.cards import Card
-from utils.datasets import CLASSES, DatasetError
+from utils.classes import CLASSES
+from utils.datasets import DatasetError
 from utils.duplicates import hash_files, near_pairs
 from utils.metrics import figures
 from utils.readers import BATCH, Reader
@@ -34,7 +35,12 @@ def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
                 f"{protocol}; measure the weights that were trained under {protocol}."
             )
         return
-    with np.load(card.weights.with_suffix(".npz"), allow_pickle=False) as archive:
+    hashes = card.weights.with_suffix(".npz")
+    if not hashes.is_file():
+        raise DatasetError(
+            f"{hashes} is missing: without it nobody can tell which pictures {card.weights.name} was trained on."
+        )
+    with np.load(hashes, allow_pickle=False) as archive:
         seen = archive["picture_hashes"]
     straight, mirrored = hash_files(list(test["path"]))
     hits, _ = near_pairs(np.concatenate([straight, mirrored]), seen)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 
 CLASS_FIGURES = ("precision", "recall", "f1", "iou", "auc")
 OVERALL_FIGURES = (

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 
 INPUT_SIZE = 224
 EVIDENCE_LAYERS = {"cnn": "stage3_block2", "vgg16": "block5_conv3"}

@@ -16,7 +16,7 @@ import pandas as pd
 
 from utils import calibration, metrics
 from utils.cards import REPOSITORY, Card, file_sha256
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.duplicates import hash_files
 from utils.networks import EVIDENCE_LAYERS, save_small
 from utils.readers import BATCH, Reader

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.augmentation import augment
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
 

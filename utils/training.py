@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils import metrics
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at, vgg16
 from utils.recipes import Phase, Recipe
 from utils.sampling import TrainingSet, as_input, cached_features, load_pictures, training_set

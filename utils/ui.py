@@ -12,10 +12,9 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from utils import charts, overlays, worklist
+from utils import overlays, worklist
 from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
-from utils.datasets import CLASS_TITLES
-from utils.evaluations import load_evaluations, trust_statement
+from utils.classes import CLASS_TITLES
 from utils.example import synthetic_scan
 from utils.findings import percent_in_words
 from utils.worklist import Entry
@@ -228,6 +227,8 @@ def evidence(entry: Entry, key: str) -> None:
 
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every network."""
+    from utils import charts  # plotly takes a second to import, and the first page shows no chart
+
     chart(
         charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
     )
@@ -252,6 +253,8 @@ def chart(figure: Figure) -> None:
 
 def trust(reading: Reading) -> str:
     """One sentence: how often this network was right on unseen patients when it spoke like this."""
+    from utils.evaluations import trust_statement
+
     for evaluation in _evaluations(str(models_folder())):
         fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
         if fits and evaluation.predictions is not None:
@@ -265,6 +268,8 @@ def trust(reading: Reading) -> str:
 
 @st.cache_data(show_spinner=False, ttl=600)
 def _evaluations(models: str) -> list:
+    from utils.evaluations import load_evaluations
+
     return load_evaluations(Path(models) / "evaluation")
 
 

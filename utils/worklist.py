@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from utils.datasets import CLASS_TITLES
+from utils.classes import CLASS_TITLES
 from utils.scans import Scan, UnreadableScan, read_scan
 
 if TYPE_CHECKING:

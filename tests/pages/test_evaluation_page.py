@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 
 ROOT = Path(__file__).parents[2]

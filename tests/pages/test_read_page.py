@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from utils.cards import load_card
-from utils.datasets import CLASSES
+from utils.classes import CLASSES
 from utils.metrics import figures
 from utils.worklist import Entry
 

@@ -1,0 +1,88 @@
+"""The shipped networks say today what their stored predictions and figures say."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils.cards import REPOSITORY, check_weights, file_sha256, load_card, networks_folder
+from utils.classes import CLASSES
+from utils.measurement import figures_of
+from utils.metrics import OVERALL_FIGURES
+from utils.readers import Reader
+from utils.scans import read_scan_file
+
+MODELS = REPOSITORY / "models"
+SAMPLE = 100  # images predicted afresh
+NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network has been evaluated yet"))]
+RECORDS = sorted((MODELS / "evaluation").glob("*--*.json")) or NONE_YET
+NETWORKS = [
+    path for path in RECORDS if isinstance(path, Path) and not path.name.startswith("1-nn")
+] or NONE_YET
+every_record = pytest.mark.parametrize("file", RECORDS, ids=lambda path: path.stem if path else "none")
+every_network = pytest.mark.parametrize("file", NETWORKS, ids=lambda path: path.stem if path else "none")
+
+
+def weights_of(record: dict) -> Path:
+    return networks_folder(record["protocol"], MODELS) / f"{record['model']}.keras"
+
+
+def close(stored: object, fresh: object) -> bool:
+    """Equal but for the last of six decimals, all the way down."""
+    if isinstance(stored, dict) and isinstance(fresh, dict):
+        return stored.keys() == fresh.keys() and all(close(stored[key], fresh[key]) for key in stored)
+    if isinstance(stored, list) and isinstance(fresh, list):
+        return len(stored) == len(fresh) and all(map(close, stored, fresh))
+    if isinstance(stored, float) and isinstance(fresh, int | float):
+        return math.isclose(stored, fresh, abs_tol=5e-6)
+    return stored == fresh
+
+
+@every_record
+def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
+    record = json.loads(file.read_text())
+    fresh = figures_of(pd.read_csv(file.with_suffix(".csv")))
+    assert file.stem == f"{record['model']}--{record['protocol']}"
+    wrong = [name for name in fresh if not close(record[name], fresh[name])]
+    assert not wrong, {name: (record[name], fresh[name]) for name in wrong}
+
+
+@every_record
+def test_confusion_matrix_holds_every_image_once(file: Path) -> None:
+    record = json.loads(file.read_text())
+    confusion = np.asarray(record["confusion"])
+    assert confusion.sum() == record["n"] == len(pd.read_csv(file.with_suffix(".csv")))
+    assert np.trace(confusion) / record["n"] == pytest.approx(record["accuracy"], abs=1e-6)
+    assert confusion.sum(axis=1).tolist() == [record["classes"][name]["n"] for name in CLASSES]
+
+
+@every_network
+def test_figures_belong_to_the_shipped_weights(file: Path) -> None:
+    record = json.loads(file.read_text())
+    card = load_card(weights_of(record))
+    check_weights(card)
+    assert record["weights_sha256"] == card.version == file_sha256(card.weights)
+    assert record["temperature"] == card.facts["temperature"]
+    assert card.facts["protocol"] == record["protocol"]
+    assert record["protocol"] in [opening["protocol"] for opening in card.facts["openings"]]
+    shown = card.facts["figures"][record["protocol"]]
+    assert {name: shown[name] for name in OVERALL_FIGURES} == {name: record[name] for name in OVERALL_FIGURES}
+
+
+@every_network
+@pytest.mark.data
+def test_fixed_images_are_read_as_they_were(file: Path, data_root: Path) -> None:
+    record = json.loads(file.read_text())
+    predictions = pd.read_csv(file.with_suffix(".csv"))
+    rows = predictions.iloc[:: max(len(predictions) // SAMPLE, 1)].head(SAMPLE)
+    scans = [read_scan_file(data_root / row.source / row.file) for row in rows.itertuples()]
+    readings = Reader.load(weights_of(record)).read_many(scans, with_maps=False)
+    same = [reading.label == label for reading, label in zip(readings, rows["label"], strict=True)]
+    assert sum(same) >= 0.99 * len(same)
+    fresh = np.stack([[reading.probability(name) for name in CLASSES] for reading in readings])
+    np.testing.assert_allclose(fresh, rows[list(CLASSES)].to_numpy(), atol=0.02)
