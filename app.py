@@ -4,7 +4,7 @@ import streamlit as st
 
 from utils import ui
 
-st.set_page_config(page_title="Brain MRI reader", page_icon=":material/neurology:", layout="wide")
+st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
 
 page = st.navigation(
     [

@@ -12,9 +12,8 @@ import numpy as np
 from benchmarks.tables import memory_now, peak_memory
 from utils.cards import APP_NETWORKS, evidence_scale, load_card, models_folder
 
-READ_AT_ONCE = 8  # as utils.ui, which is not imported here: it would bring Streamlit's memory
 WARM_UP = 2  # runs that are not timed: the first builds the graphs
-OPACITY = 0.7  # where the slider of the Read page begins
+OPACITY = 0.8  # where the slider of the Read page begins
 
 Run = Callable[[], object]
 
@@ -131,7 +130,7 @@ def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
 def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
     """Read files into a worklist a few at a time, as utils.ui.add_files does, and draw each as the Read page does."""
     from utils import overlays
-    from utils.worklist import open_file, read_entries
+    from utils.worklist import READ_AT_ONCE, open_file, read_entries
 
     opened = [open_file(f"scan {number}.png", data) for number, data in enumerate(files)]
     for start in range(0, len(opened), READ_AT_ONCE):

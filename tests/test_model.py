@@ -152,10 +152,16 @@ def test_predict_without_a_network_file_names_it_and_the_command(
     assert missing in said and "python model.py train --model" in said
 
 
-def test_predict_into_a_folder_that_is_not_there_is_told(run: Run, scans: Path, tmp_path: Path) -> None:
-    assert "nowhere" in one_sentence(
-        *run("predict", scans, "--output", tmp_path / "nowhere" / "answers.jsonl")
-    )
+def test_predict_makes_the_folder_of_its_output(run: Run, scans: Path, tmp_path: Path) -> None:
+    assert run("predict", scans / "a.png", "--output", tmp_path / "new" / "answers.jsonl")[0] == 0
+    assert (tmp_path / "new" / "answers.jsonl").is_file()
+
+
+def test_output_that_cannot_be_written_is_told(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in one_sentence(*run("predict", scans, "--output", tmp_path / "file" / "answers.jsonl"))
+    arguments = ("--model", "cnn", "--output", tmp_path / "file")
+    assert "file" in one_sentence(*run("explain", scans / "a.png", *arguments))
 
 
 # explain
@@ -246,14 +252,17 @@ def test_data_prints_the_audit(run: Run, class_folders: Path) -> None:
         assert needed in output
 
 
-@pytest.mark.parametrize("command", [("data",), ("train", "--model", "cnn"), ("evaluate", "--model", "cnn")])
+@pytest.mark.parametrize("command", ["data", "train", "evaluate"])
 @pytest.mark.parametrize("name", ["nowhere", "file.txt", "empty", "other"])
-def test_folder_that_holds_no_set_is_told_in_a_sentence(run: Run, tmp_path: Path, command, name) -> None:
+def test_folder_that_holds_no_set_is_told_in_a_sentence(
+    run: Run, models_copy, tmp_path, command, name
+) -> None:
     (tmp_path / "file.txt").write_text("")
     (tmp_path / "empty").mkdir()
     (tmp_path / "other" / "knees").mkdir(parents=True)
-    protocol = () if command == ("data",) else ("--protocol", "folder")
-    assert name in one_sentence(*run(*command, *protocol, "--data", tmp_path / name))
+    options: list = [] if command == "data" else ["--model", "cnn", "--protocol", "folder"]
+    options += ["--weights", models_copy / "cnn.keras"] if command == "evaluate" else []
+    assert name in one_sentence(*run(command, *options, "--data", tmp_path / name))
 
 
 def test_data_asks_which(run: Run) -> None:
@@ -444,11 +453,11 @@ def test_calibrate_sets_the_card_anew(run: Run, small_recipe, class_folders, mod
     assert load_card(card.weights).facts["temperature"] == fitted
 
 
-def test_json_into_a_folder_that_is_not_there_is_told(run: Run, class_folders, models_copy, tmp_path) -> None:
+def test_json_makes_its_folder(run: Run, class_folders, models_copy, tmp_path) -> None:
     np.savez_compressed(models_copy / "cnn.npz", picture_hashes=np.zeros((1, 32), np.uint8))
     arguments = (*FOLDER, class_folders, "--weights", models_copy / "cnn.keras")
-    said = one_sentence(*run("evaluate", *arguments, "--json", tmp_path / "nowhere" / "figures.json"))
-    assert "nowhere" in said
+    assert run("evaluate", *arguments, "--json", tmp_path / "new" / "figures.json")[0] == 0
+    assert json.loads((tmp_path / "new" / "figures.json").read_text())["n"] == 32
 
 
 def test_base_weights_that_are_not_there_are_told(run: Run, class_folders: Path, tmp_path: Path) -> None:
@@ -480,7 +489,7 @@ def test_paths_of_the_machine_stay_out_of_a_command_that_a_card_shows() -> None:
     ]
     shown = model._without_paths(arguments)
     assert shown == ["train", "--model", "vgg16", "--data", "DIR", "--base-weights", "vgg16.npz"]
-    assert model._without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data=DIR"]
+    assert model._without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
 
 
 def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_path: Path) -> None:

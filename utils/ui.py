@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from utils.readers import Reader, Reading
 
-READ_AT_ONCE = 8  # files between two steps of the progress bar
-
 
 def enter() -> None:
     """Every page begins with this. It sends a visitor who came by a page's own address through app.py.
@@ -104,11 +102,11 @@ def add_entries(new: Sequence[Entry]) -> None:
         return
     networks = readers()
     bar = st.progress(0.0, text=_progress(0, len(new)))
-    for start in range(0, len(new), READ_AT_ONCE):
-        chunk = new[start : start + READ_AT_ONCE]
+    for start in range(0, len(new), worklist.READ_AT_ONCE):
+        chunk = new[start : start + worklist.READ_AT_ONCE]
         for entry in _read_safely(chunk, networks):
             _store()[entry.key] = entry
-        done = min(start + READ_AT_ONCE, len(new))
+        done = min(start + worklist.READ_AT_ONCE, len(new))
         bar.progress(done / len(new), text=_progress(done, len(new)))
     bar.empty()
     shown = [entry.key for entry in new if _store()[entry.key].accepted]
