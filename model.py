@@ -28,6 +28,7 @@ from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
 from utils.scans import Scan, UnreadableScan, read_scan_file
 
 NETWORKS = ("cnn", "vgg16")
+BASELINE = "1-nn"
 RUNS = Path("runs")
 
 
@@ -97,11 +98,34 @@ def calibrate(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from utils.measurement import check_unseen, measure, measure_nearest_neighbour, store
+    from utils.measurement import measure_nearest_neighbour, store
+
+    results = []
+    if args.model == BASELINE:
+        samples = _samples(args)
+    else:
+        network, samples = _measure_network(args)
+        results.append(network)
+    if (samples["part"] != "test").any():
+        results.append(measure_nearest_neighbour(samples, args.protocol, args.command_line))
+    files = [store(figures, predictions, args.output) for figures, predictions in results]
+    if args.json:
+        args.json.write_text(files[0].read_text())
+    for (row, _), file in zip(results, files, strict=True):
+        low, high = row["accuracy_interval"] or (float("nan"), float("nan"))
+        print(
+            f"{row['model']:6} {args.protocol}: accuracy {row['accuracy']:.4f} ({low:.4f}-{high:.4f}), "
+            f"macro F1 {row['macro_f1']:.4f}, n {row['n']}; written to {file}"
+        )
+    return 0
+
+
+def _measure_network(args: argparse.Namespace):
+    """The figures and predictions of the network asked for, and the samples that the protocol split."""
+    from utils.measurement import check_unseen, measure
     from utils.readers import Reader
 
-    weights = args.weights or networks_folder(args.protocol) / f"{args.model}.keras"
-    reader = Reader.load(weights)
+    reader = Reader.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
     facts = reader.card.facts
     args.seed = facts["seed"]
     if args.protocol == "folder" and facts["protocol"] != "folder":
@@ -112,22 +136,7 @@ def evaluate(args: argparse.Namespace) -> int:
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
-    result, predictions = measure(reader, args.protocol, test, args.command_line)
-    file = store(result, predictions, args.output)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(file.read_text())
-    rows = [result]
-    if (samples["part"] == "train").any():
-        baseline, neighbours = measure_nearest_neighbour(samples, args.protocol, args.command_line)
-        store(baseline, neighbours, args.output)
-        rows.append(baseline)
-    for row in rows:
-        low, high = row["accuracy_interval"]
-        print(f"{row['model']:8} accuracy {row['accuracy']:.4f} ({low:.4f}-{high:.4f}), "
-              f"macro F1 {row['macro_f1']:.4f}, n {row['n']}, {args.protocol}")  # fmt: skip
-    print(f"written to {file} and {file.with_suffix('.csv')}")
-    return 0
+    return measure(reader, args.protocol, test, args.command_line), samples
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -306,8 +315,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         child.add_argument("--sets", nargs="+", type=str, help="use only these sets (default: nickparvar)")
 
-    def protocol_options(child: argparse.ArgumentParser) -> None:
-        child.add_argument("--model", choices=NETWORKS, required=True)
+    def protocol_options(child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS) -> None:
+        child.add_argument("--model", choices=models, required=True)
         child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
         child.add_argument(
             "--patients", type=Path, help="for --protocol folder: a CSV with the columns file, patient"
@@ -341,7 +350,8 @@ def _parser() -> argparse.ArgumentParser:
     protocol_options(child)
 
     child = command("evaluate", evaluate, "Measure a network on the test part of a protocol.")
-    protocol_options(child)
+    protocol_options(child, (*NETWORKS, BASELINE))
+    child.set_defaults(seed=0)
     child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
     child.add_argument(
         "--output", type=Path, default=models_folder() / "evaluation", help="folder for the figures"

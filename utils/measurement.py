@@ -106,8 +106,8 @@ def measure(
 def measure_nearest_neighbour(
     samples: pd.DataFrame, protocol: str, command: str
 ) -> tuple[dict, pd.DataFrame]:
-    """The baseline that any network must beat: the label of the most similar training thumbnail."""
-    train, test = samples[samples["part"] == "train"], samples[samples["part"] == "test"]
+    """The baseline that any network must beat: the label of the most similar thumbnail among all that are not tested."""
+    train, test = samples[samples["part"] != "test"], samples[samples["part"] == "test"]
     targets = train["target"].map(CLASSES.index).to_numpy()
     labels = nearest_neighbour(list(train["path"]), targets, list(test["path"]))
     predictions = test[["file", "source", "group", "target"]].reset_index(drop=True)

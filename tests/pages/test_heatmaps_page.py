@@ -73,7 +73,12 @@ def test_download_is_the_picture_at_the_size_of_the_scan(
 ) -> None:
     made: list[bytes] = []
     png = overlays.png
-    monkeypatch.setattr(overlays, "png", lambda picture: made.append(png(picture)) or made[-1])
+
+    def keep(picture: np.ndarray) -> bytes:
+        made.append(png(picture))
+        return made[-1]
+
+    monkeypatch.setattr(overlays, "png", keep)
     entry = entry_saying("a.png", ("glioma", "glioma"))
     page = run(entry)
     control(page, "opacity").set_value(opacity)
