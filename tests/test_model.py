@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import model
-from utils import recipes, sampling
+from utils import recipes, sampling, training
 from utils.cards import load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
@@ -282,7 +282,7 @@ def test_protocol_that_the_data_do_not_fit_is_told(run: Run, class_folders: Path
 
 @pytest.fixture
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = Recipe(phases=(Phase("small", 32, 1, 1e-3), Phase("whole", 32, 1, 1e-3)), batch_size=8)
+    recipe = Recipe(phases=(Phase("only", 32, 2, 1e-3),), batch_size=8)
     monkeypatch.setitem(recipes.RECIPES, "cnn", recipe)
 
 
@@ -345,16 +345,30 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     run("evaluate", *FOLDER, class_folders)
     assert len(load_card(weights).facts["openings"]) == 2
 
+    card = load_card(weights)
+    fitted = card.facts["temperature"]
+    card.facts["temperature"] = 9.0
+    card.save()
+    code, output, _ = run("calibrate", *FOLDER, class_folders)
+    assert code == 0 and str(fitted) in output
+    assert load_card(weights).facts["temperature"] == fitted
+
 
 def test_unfinished_run_with_other_arguments_is_not_gone_on_with(
-    run: Run, small_recipe, class_folders
+    run: Run, class_folders, monkeypatch
 ) -> None:
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", stop)
     (Path("runs") / "folder" / "cnn").mkdir(parents=True)
     other = {"model": "cnn", "protocol": "folder", "seed": "1"}
     (Path("runs") / "folder" / "cnn" / "arguments.json").write_text(json.dumps(other))
     said = one_sentence(*run("train", *FOLDER, class_folders))
     assert "--restart" in said and "unfinished" in said
-    assert run("train", *FOLDER, class_folders, "--restart")[0] == 0
+    for restart in (["--restart"], []):  # from then on it is the run of these arguments
+        with pytest.raises(KeyboardInterrupt):
+            run("train", *FOLDER, class_folders, *restart)
 
 
 def test_stopped_run_is_gone_on_with(run: Run, small_recipe, class_folders, models_copy, monkeypatch) -> None:
@@ -440,17 +454,6 @@ def test_published_protocol_trains_and_is_measured_on_testing(
     predictions = pd.read_csv(models_copy / "evaluation" / "cnn--published.csv")
     assert len(predictions) == 8 and predictions["file"].str.startswith("Testing/").all()
     assert predictions["source"].unique().tolist() == ["nickparvar"]
-
-
-def test_calibrate_sets_the_card_anew(run: Run, small_recipe, class_folders, models_copy) -> None:
-    run("train", *FOLDER, class_folders)
-    card = load_card(models_copy / "folder" / "cnn.keras")
-    fitted = card.facts["temperature"]
-    card.facts["temperature"] = 9.0
-    card.save()
-    code, output, _ = run("calibrate", *FOLDER, class_folders)
-    assert code == 0 and str(fitted) in output
-    assert load_card(card.weights).facts["temperature"] == fitted
 
 
 def test_json_makes_its_folder(run: Run, class_folders, models_copy, tmp_path) -> None:

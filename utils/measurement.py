@@ -106,7 +106,7 @@ def measure(
 def measure_nearest_neighbour(
     samples: pd.DataFrame, protocol: str, command: str
 ) -> tuple[dict, pd.DataFrame]:
-    """The baseline that any network must beat: the label of the most similar thumbnail among all that are not tested."""
+    """The baseline that any network must beat: the label of the most similar thumbnail that is not tested."""
     train, test = samples[samples["part"] != "test"], samples[samples["part"] == "test"]
     targets = train["target"].map(CLASSES.index).to_numpy()
     labels = nearest_neighbour(list(train["path"]), targets, list(test["path"]))
