@@ -89,9 +89,8 @@ def test_small_file_loads_as_the_float32_network_it_was(network: keras.Model, tm
 def test_base_weights_say_what_was_loaded_and_what_starts_fresh(tmp_path) -> None:
     network = vgg16(64)
     kernel = np.full((3, 3, 3, 64), 0.5, np.float32)
-    np.savez(
-        tmp_path / "base.npz", **{"block1_conv1/kernel": kernel, "block1_conv1/bias": np.ones(64, np.float32)}
-    )
+    base: dict[str, Any] = {"block1_conv1/kernel": kernel, "block1_conv1/bias": np.ones(64, np.float32)}
+    np.savez(tmp_path / "base.npz", **base)
     loaded, fresh = load_base_weights(network, tmp_path / "base.npz")
     assert loaded == ["block1_conv1"]
     assert fresh[0] == "block1_conv2" and fresh[-1] == "logits" and len(fresh) == 13
