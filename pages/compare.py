@@ -47,4 +47,5 @@ def _answers(entries: list[Entry]) -> None:
 
 
 ui.enter()
+ui.need_networks()
 main()

@@ -43,15 +43,15 @@ def main() -> None:
             "both networks: weak evidence looks weak. A map tells what the network used, not what is true."
         )
     with picture_side:
-        st.image(
+        ui.picture(
             picture,
-            width="stretch",
-            caption=f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
+            f"The scan {entry.name} with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
+            f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
             f"{percent_in_words(reading.confidence)}; shown: evidence for {CLASS_TITLES[label]}",
-            alt=f"The scan with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
         )
         ui.evidence_legend()
 
 
 ui.enter()
+ui.need_networks()
 main()

@@ -20,15 +20,23 @@ def main() -> None:
         _uploader("Add scans")
         _worklist(entries)
     with middle:
-        for entry in entries:
-            if not entry.accepted:
-                st.warning(f"**{entry.name}** was not read. {entry.reason}", icon=":material/block:")
+        _refused([entry for entry in entries if not entry.accepted])
         accepted = [entry for entry in entries if entry.accepted]
         if accepted:
             entry = ui.scan_picker(accepted)
             _verdict(entry)
             ui.evidence(entry, "read")
             ui.probabilities(entry)
+
+
+def _refused(entries: list[Entry]) -> None:
+    """Which files were not read and why; many are folded away, so that the scans stay in sight."""
+    if len(entries) > 2:
+        with st.expander(f"{len(entries)} files were not read", icon=":material/block:"):
+            st.markdown("\n".join(f"- **{entry.name}**: {entry.reason}" for entry in entries))
+        return
+    for entry in entries:
+        st.warning(f"**{entry.name}** was not read. {entry.reason}", icon=":material/block:")
 
 
 def _welcome() -> None:
@@ -53,9 +61,7 @@ def _uploader(label: str) -> None:
     )
     if files:
         ui.add_files([(file.name, file.getvalue()) for file in files])
-        st.session_state["upload-round"] += (
-            1  # an empty drop zone for the next files; the worklist keeps these
-        )
+        st.session_state["upload-round"] += 1  # empties the drop zone; the worklist keeps the files
         st.rerun()
 
 
@@ -89,18 +95,16 @@ def _worklist(entries: list[Entry]) -> None:
 
 
 def _verdict(entry: Entry) -> None:
-    if entry.status == "disagree":
+    unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
+    doubt = (
+        f"{unsure} is below the probability from which on it was right 98 % of the time on validation scans."
+    )
+    if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
-        st.warning(
-            f"**The networks disagree:** {said}. Take neither answer as read.", icon=":material/call_split:"
-        )
-    elif entry.status == "unsure":
-        unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
-        st.warning(
-            f"**Unsure: {entry.answer}?** Below the probability at which {unsure} was right 98 % of the time on "
-            "validation scans.",
-            icon=":material/help:",
-        )
+        words = f"**The networks disagree:** {said}. Take neither answer as read. {doubt if unsure else ''}"
+        st.warning(words, icon=":material/call_split:")
+    elif unsure:
+        st.warning(f"**Unsure: {entry.answer}?** {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
     assert entry.scan is not None
@@ -109,4 +113,5 @@ def _verdict(entry: Entry) -> None:
 
 
 ui.enter()
+ui.need_networks()
 main()

@@ -134,6 +134,12 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
     return int((alike["target"] == label).sum()), len(alike)
 
 
+def trust_bin(probability: float) -> tuple[float, float]:
+    """The ends of the one of TRUST_BINS that a probability lies in."""
+    number = int(np.digitize(probability, TRUST_BINS[1:-1]))
+    return TRUST_BINS[number], TRUST_BINS[number + 1]
+
+
 def _rank(evaluation: Evaluation) -> tuple:
     protocols, models = list(PROTOCOLS), list(MODEL_TITLES)
     return (

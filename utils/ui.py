@@ -13,7 +13,14 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from utils import overlays, worklist
-from utils.cards import NetworkUnavailable, evidence_scale, load_card, models_folder, reading_networks
+from utils.cards import (
+    NetworkUnavailable,
+    check_weights,
+    evidence_scale,
+    load_card,
+    models_folder,
+    reading_networks,
+)
 from utils.classes import CLASS_TITLES
 from utils.example import synthetic_scan
 from utils.findings import percent_in_words
@@ -34,6 +41,29 @@ def enter() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def need_networks() -> None:
+    """Say which network file is missing or altered and what to do; without scans that were read, stop the page."""
+    problems = []
+    for weights in reading_networks():
+        try:
+            card = load_card(weights)
+            stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+            _checked(str(weights), stamp, card.version)
+        except NetworkUnavailable as error:
+            problems.append(str(error))
+    if problems:
+        _loading.clear()  # so that a mended file is seen without a restart
+        st.error("The networks cannot be used.  \n" + "  \n".join(problems), icon=":material/error:")
+        if not any(entry.accepted for entry in entries()):
+            st.stop()
+
+
+@st.cache_data(show_spinner=False)
+def _checked(weights: str, stamp: int, version: str) -> None:
+    """Hash a weights file once for each state of it; `stamp` and `version` are only its identity."""
+    check_weights(load_card(Path(weights)))
 
 
 def warm_up() -> None:
@@ -202,8 +232,8 @@ def evidence(entry: Entry, key: str) -> None:
     plain = overlays.gray_picture(entry.scan.pixels)
     columns = st.columns(1 + len(entry.readings))
     with columns[0]:
-        st.markdown("**Scan**")
-        st.image(plain, width="stretch", alt=f"The scan {entry.name}")
+        st.markdown(f"**{entry.name}**")
+        picture(plain, f"The scan {entry.name}")
         if shown:
             evidence_legend()
     for column, reading in zip(columns[1:], entry.readings, strict=True):
@@ -211,11 +241,11 @@ def evidence(entry: Entry, key: str) -> None:
             st.markdown(
                 f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {percent_in_words(reading.confidence)}"
             )
-            st.image(
-                draw(entry, reading, label, opacity) if shown else plain,
-                width="stretch",
-                alt=f"The scan with the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}",
-            )
+            if shown:
+                evidence_of = f"the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}"
+                picture(draw(entry, reading, label, opacity), f"The scan {entry.name} with {evidence_of}")
+            else:
+                picture(plain, f"The scan {entry.name}")
             st.caption(trust(reading))
     if shown and label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
         st.caption(
@@ -235,12 +265,16 @@ def probabilities(entry: Entry) -> None:
 def evidence_legend() -> None:
     """The colour scale of every map."""
     ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
-    st.image(
+    picture(
         overlays.overlay(np.full_like(ramp, 0.25), ramp, 1.0),
-        width="stretch",
-        caption="no evidence → strong evidence; one scale for both networks and all classes",
-        alt="Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
+        "Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
+        "no evidence → strong evidence; one scale for both networks and all classes",
     )
+
+
+def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
+    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG."""
+    st.image(pixels, caption=caption, width="stretch", output_format="PNG", alt=alt)
 
 
 def chart(figure: Figure) -> None:
@@ -251,16 +285,19 @@ def chart(figure: Figure) -> None:
 
 def trust(reading: Reading) -> str:
     """One sentence: how often this network was right on unseen patients when it spoke like this."""
-    from utils.evaluations import trust_statement
+    from utils.evaluations import trust_bin, trust_statement
 
+    low, high = trust_bin(reading.confidence)
+    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
+    said = f"{CLASS_TITLES[reading.label]} with {how if low else f'less than {100 * high:.0f} %'}"
     for evaluation in _evaluations(str(models_folder())):
         fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
         if fits and evaluation.predictions is not None:
             counted = trust_statement(evaluation.predictions, reading.label, reading.confidence)
             if counted:
                 right, of = counted
-                return f"On scans of unseen patients it was right {right} of {of} times when it spoke this surely."
-            return "On scans of unseen patients it hardly ever gave this answer with this probability: no track record."
+                return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
+            return f"On scans of unseen patients it hardly ever said {said}: no track record."
     return "Not yet measured on unseen patients."
 
 

@@ -75,7 +75,7 @@ def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, mi
     page = run()
     assert len(page.error) == 1
     assert missing in page.error[0].value and "python model.py train" in page.error[0].value
-    assert len(page.table) == 1
+    assert words_of(page).count("Weights (SHA-256)") == 1
 
 
 def test_altered_weights_are_named(models_copy: Path) -> None:
@@ -88,7 +88,7 @@ def test_altered_weights_are_named(models_copy: Path) -> None:
 def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path / "nowhere"))
     page = run()
-    assert len(page.error) == 2 and not page.table
+    assert len(page.error) == 2 and "SHA-256" not in words_of(page)
 
 
 def test_training_data_are_shown(models_copy: Path) -> None:
@@ -104,7 +104,7 @@ def test_page_starts_without_tensorflow(tiny_app: Path) -> None:
     program = (
         "import sys; from streamlit.testing.v1 import AppTest; "
         f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run(); "
-        "assert not page.exception and page.table; "
+        "assert not page.exception and page.markdown; "
         "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
     )
     done = subprocess.run(
