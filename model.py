@@ -100,6 +100,8 @@ def calibrate(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     from utils.measurement import measure_nearest_neighbour, store
 
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
     results = []
     if args.model == BASELINE:
         samples = _samples(args)
