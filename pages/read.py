@@ -96,9 +96,7 @@ def _worklist(entries: list[Entry]) -> None:
 
 def _verdict(entry: Entry) -> None:
     unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
-    doubt = (
-        f"{unsure} is below the probability from which on it was right 98 % of the time on validation scans."
-    )
+    doubt = f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
     if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
         words = f"**The networks disagree:** {said}. Take neither answer as read. {doubt if unsure else ''}"
