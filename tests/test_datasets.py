@@ -371,7 +371,7 @@ def test_the_published_split_is_the_published_one(data_root):
     assert (split["part"] == "test").sum() == 1311 and len(split) == 7023
     assert (split["target"] == split["label"]).all()
     held_out = split["part"] == "validation"
-    assert 500 < held_out.sum() < 650
+    assert 240 < held_out.sum() < 330
     train = split["part"] == "train"
     assert not set(split.loc[held_out, "group"]) & set(split.loc[train, "group"])
     again = split_samples(samples, "published", seed=1)

@@ -66,7 +66,7 @@ def split_samples(
 ) -> pd.DataFrame:
     """The rows that a protocol uses, with a column `part`: "train", "validation" or "test".
 
-    `published`: Nickparvar's own Training and Testing, a tenth of Training (by group) to validate, labels as
+    `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
     published. `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
     `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.
     Raises DatasetError where the samples lack what the protocol needs.
@@ -79,7 +79,7 @@ def split_samples(
         samples["target"] = samples["label"]
         samples["part"] = np.where(samples["published_split"] == "Testing", "test", "train")
         train = samples["part"] == "train"
-        held_out = _grouped_folds(samples[train], 10, seed) == 0
+        held_out = _grouped_folds(samples[train], 20, seed) == 0
         samples.loc[samples.index[train][held_out], "part"] = "validation"
         return samples.reset_index(drop=True)
     if protocol == "patient-disjoint":

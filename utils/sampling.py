@@ -17,6 +17,8 @@ from utils.classes import CLASSES
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
 
+AUGMENTED_COPIES = 2  # of each picture, beside the plain one, whose frozen features are kept
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -58,12 +60,16 @@ class TrainingSet:
         return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
     def through(self, trunk: keras.Model, file: Path, seed: tuple[int, int]) -> TrainingSet:
-        """The set as features of a frozen trunk: each picture plain and once augmented; mirrored at random later."""
+        """The set as features of a frozen trunk: each picture plain and twice augmented; mirrored at random later."""
         first = np.unique(self.pictures, return_index=True)[1]
         rng = np.random.default_rng(seed)
-        changed = np.stack([augment(image, rng) for image in self.inputs[first]])
-        inputs = cached_features(trunk, np.concatenate([self.inputs[first], changed]), file)
-        return TrainingSet(inputs, np.tile(self.pictures[first], 2), np.tile(self.targets[first], 2), _mirror)
+        plain = self.inputs[first]
+        changed = [np.stack([augment(image, rng) for image in plain]) for _ in range(AUGMENTED_COPIES)]
+        inputs = cached_features(trunk, np.concatenate([plain, *changed]), file)
+        copies = 1 + AUGMENTED_COPIES
+        return TrainingSet(
+            inputs, np.tile(self.pictures[first], copies), np.tile(self.targets[first], copies), _mirror
+        )
 
 
 def training_set(rows: pd.DataFrame, size: int) -> TrainingSet:

@@ -1,7 +1,7 @@
 """Training: pictures in, a fitted network out. Backend-neutral Keras 3; resumes where it was stopped.
 
 A recipe is a list of phases. A network with a `frozen_until` layer runs its frozen part once: the features of
-every picture, plain and once augmented, are kept on disk, and only the rest is trained.
+every picture, plain and twice augmented, are kept on disk, and only the rest is trained.
 """
 
 from __future__ import annotations
