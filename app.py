@@ -9,6 +9,7 @@ st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide
 page = st.navigation(
     [
         st.Page("pages/read.py", title="Read", icon=":material/radiology:", default=True),
+        st.Page("pages/volume.py", title="Volume", icon=":material/stacks:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
         st.Page("pages/heatmaps.py", title="Heatmaps", icon=":material/layers:"),
         st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),

@@ -7,7 +7,7 @@ import streamlit as st
 from utils import ui
 from utils.classes import CLASS_TITLES
 from utils.scans import PICTURE_SUFFIXES
-from utils.worklist import STATUSES, Entry
+from utils.worklist import STATUSES, Entry, headline
 
 
 def main() -> None:
@@ -68,8 +68,9 @@ def _uploader(label: str) -> None:
 def _worklist(entries: list[Entry]) -> None:
     import pandas as pd  # a second to import, and the first page has no table
 
-    rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in entries]
-    counts = Counter(entry.status for entry in entries)
+    told = [headline(entry) for entry in entries]
+    rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in told]
+    counts = Counter(entry.status for entry in told)
     st.markdown(
         f"**{len(entries)} file{'s' if len(entries) > 1 else ''}**: "
         + ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
@@ -105,6 +106,12 @@ def _verdict(entry: Entry) -> None:
         st.warning(f"**Unsure: {entry.answer}?** {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
+    if entry.slices:
+        st.page_link(
+            "pages/volume.py",
+            label=f"One of {len(entry.slices)} slices that were read: scroll through them on the Volume page",
+            icon=":material/stacks:",
+        )
     assert entry.scan is not None
     for note in entry.scan.notes:
         st.info(note, icon=":material/info:")

@@ -140,10 +140,10 @@ def entry_saying(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) 
 
     What they say is put into their mouths, with evidence for every class; the rest is the small networks' own.
     """
-    from utils.worklist import open_file, read_entries
+    from utils.worklist import open_files, read_entries
 
     def make(name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False) -> Entry:
-        entry = read_entries([open_file(name, png_bytes(sum(name.encode())))], tiny_readers)[0]
+        entry = read_entries(open_files([(name, png_bytes(sum(name.encode())))]), tiny_readers)[0]
         readings = []
         rng = np.random.default_rng(0)
         for reading, label in zip(entry.readings, labels, strict=True):

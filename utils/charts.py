@@ -267,6 +267,30 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     )
 
 
+def class_curves(
+    title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]], in_view: int
+) -> go.Figure:
+    """One network's class probabilities along a volume, a curve a class; a line marks the slice in view.
+
+    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order.
+    """
+    table = 100 * np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
+    figure = go.Figure()
+    for index, name in enumerate(CLASSES):
+        figure.add_trace(
+            go.Scatter(
+                x=list(slices), y=table[:, index], mode="lines+markers", name=CLASS_TITLES[name],
+                line={"color": CLASS_COLOURS[name], "dash": _DASHES[index], "width": 2}, marker={"size": 5},
+                hovertemplate=f"slice %{{x}}, {CLASS_TITLES[name]}: %{{y:.1f}} %<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.add_vline(x=in_view, line={"color": GRAY, "width": 2, "dash": "dot"})
+    figure.update_xaxes(title="slice")
+    figure.update_yaxes(title="probability (%)", range=[-2, 102])
+    _finish(figure, findings.along_the_volume(title, slices, probabilities), 420)
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})
+
+
 def _present(targets: np.ndarray) -> list[tuple[int, str]]:
     """The classes that occur, where there is another to tell them from."""
     found = set(np.unique(targets).tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,8 +116,8 @@ def entries() -> list[Entry]:
 
 def add_files(files: Sequence[tuple[str, bytes]]) -> None:
     """Read uploaded files (name, bytes) into the worklist; those that are there already are not read again."""
-    opened = [worklist.open_file(name, data) for name, data in files]
-    add_entries([entry for entry in opened if entry.key not in _store()])
+    opened = {entry.key: entry for entry in worklist.open_files(files)}
+    add_entries([entry for key, entry in opened.items() if key not in _store()])
 
 
 def add_example() -> None:
@@ -127,21 +127,33 @@ def add_example() -> None:
 
 
 def add_entries(new: Sequence[Entry]) -> None:
-    """Read entries with every network, a few at a time, and select the first that was accepted."""
+    """Read entries with every network, a few at a time, and select the first that was accepted.
+
+    A volume is shown at its most suspicious slice.
+    """
     if not new:
         return
     networks = readers()
-    bar = st.progress(0.0, text=_progress(0, len(new)))
-    for start in range(0, len(new), worklist.READ_AT_ONCE):
-        chunk = new[start : start + worklist.READ_AT_ONCE]
-        for entry in _read_safely(chunk, networks):
-            _store()[entry.key] = entry
-        done = min(start + worklist.READ_AT_ONCE, len(new))
-        bar.progress(done / len(new), text=_progress(done, len(new)))
+    pieces = [piece for entry in new for piece in entry.slices or (entry,)]
+    wanted = {entry.key: len(entry.slices) or 1 for entry in new}
+    read: dict[str, list[Entry]] = {entry.key: [] for entry in new}
+    bar = st.progress(0.0, text=_progress(0, len(pieces)))
+    for start in range(0, len(pieces), worklist.READ_AT_ONCE):
+        for piece in _read_safely(pieces[start : start + worklist.READ_AT_ONCE], networks):
+            read[piece.key].append(piece)
+            if len(read[piece.key]) == wanted[piece.key]:
+                _store()[piece.key] = worklist.joined(read[piece.key])
+        done = min(start + worklist.READ_AT_ONCE, len(pieces))
+        bar.progress(done / len(pieces), text=_progress(done, len(pieces)))
     bar.empty()
     shown = [entry.key for entry in new if _store()[entry.key].accepted]
     if shown:
         st.session_state["selected"] = shown[0]
+
+
+def show_slice(volume: Entry, position: int) -> None:
+    """Bring another slice of a volume into view, on all pages."""
+    _store()[volume.key] = worklist.in_view(volume, position)
 
 
 def clear() -> None:
@@ -277,10 +289,21 @@ def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
     st.image(pixels, caption=caption, width="stretch", output_format="PNG", alt=alt)
 
 
-def chart(figure: Figure) -> None:
-    """A plotly figure; its title, which states the finding, is also what a screen reader gets."""
+def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:
+    """A plotly figure; its title, which states the finding, is also what a screen reader gets.
+
+    `on_select` is called when a point was clicked; the points stand in the session state under `key`.
+    """
     finding = figure.layout.title.text.replace("<br>", " ")
-    st.plotly_chart(figure, width="stretch", alt=finding, config={"displayModeBar": False})
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        alt=finding,
+        config={"displayModeBar": False},
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
 
 
 def trust(reading: Reading) -> str:
