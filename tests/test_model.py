@@ -353,6 +353,11 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     assert code == 0 and str(fitted) in output
     assert load_card(weights).facts["temperature"] == fitted
 
+    assert run("train", *FOLDER, class_folders, "--seed", 4)[0] == 0  # retrained: the log of openings stays
+    facts = load_card(weights).facts
+    assert [opening["weights_sha256"] for opening in facts["openings"]] == 2 * [result["weights_sha256"]]
+    assert facts["weights_sha256"] != result["weights_sha256"] and facts["figures"] == {}
+
 
 def test_unfinished_run_with_other_arguments_is_not_gone_on_with(
     run: Run, class_folders, monkeypatch

@@ -83,7 +83,8 @@ def measure(
         result["accuracy_corrected_labels"] = float(
             np.mean(said["label"].to_numpy() == test["true_label"].to_numpy())
         )
-    opening = {"protocol": protocol, "date": result["date"], "commit": result["commit"], "n": len(test)}
+    opening = {"protocol": protocol, "date": result["date"], "commit": result["commit"], "n": len(test),
+               "weights_sha256": card.version}  # fmt: skip
     card.facts["openings"].append(opening)
     kept = (
         "accuracy",

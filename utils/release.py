@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import importlib.metadata
+import json
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -40,7 +41,10 @@ def release(
     command: str,
     base_weights: str | None = None,
 ) -> Card:
-    """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated."""
+    """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated.
+
+    A network of that name in the folder is replaced; the log of its test openings is kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = trained.network.name
     weights = folder / f"{name}.keras"
@@ -75,7 +79,7 @@ def release(
             "referral_threshold": None,
             "evidence_scale": {},
             "weights_sha256": file_sha256(weights),
-            "openings": [],
+            "openings": _earlier_openings(weights.with_suffix(".json")),
             "figures": {},
             "history": trained.history,
         },
@@ -119,6 +123,11 @@ def current_commit() -> str:
         return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def _earlier_openings(card: Path) -> list[dict]:
+    """The openings of test parts by the weights that are about to be replaced: a retraining does not undo them."""
+    return json.loads(card.read_text(encoding="utf-8"))["openings"] if card.is_file() else []
 
 
 def _validation_outputs(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
