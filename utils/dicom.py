@@ -1,0 +1,333 @@
+"""DICOM -> Decoded, with pydicom. No identifier leaves this room.
+
+Source of the rules: DICOM PS3.3 C.7.6.3 (pixels), C.11.1 (modality), C.11.2 (VOI windows).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom import uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder, iter_pixels
+from pydicom.pixels.processing import apply_voi
+
+from utils.decoding import Decoded, damaged, spacing_in_mm
+from utils.limits import UnreadableScan, check_stack
+from utils.pictures import COLOUR_NOTE, gray
+
+BURNED_IN = "Text may be burned into this picture; check it for names before you share it."
+BURNED_IN_MODALITIES = ("US", "SC", "OT", "ES", "XC", "GM", "SM", "OP", "DG", "HC", "IVUS", "DOC")
+OTHER_MODALITIES = ("CT", "US", "CR", "DX", "NM", "PT", "XA", "RF", "MG", "ES", "XC", "OP", "IO", "PX", "SM")
+
+# Plugins with permissive licences, one for each compression: (pydicom's name, package to install, words).
+PLUGINS = {
+    uid.JPEGBaseline8Bit: ("pillow", "pillow", "JPEG"),
+    uid.JPEGExtended12Bit: ("pillow", "pillow", "JPEG"),
+    uid.JPEGLossless: ("gdcm", "python-gdcm", "lossless JPEG"),
+    uid.JPEGLosslessSV1: ("gdcm", "python-gdcm", "lossless JPEG"),
+    uid.JPEGLSLossless: ("pyjpegls", "pyjpegls", "JPEG-LS"),
+    uid.JPEGLSNearLossless: ("pyjpegls", "pyjpegls", "JPEG-LS"),
+    uid.JPEG2000Lossless: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
+    uid.JPEG2000: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
+    uid.HTJ2K: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
+    uid.HTJ2KLossless: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
+    uid.HTJ2KLosslessRPCL: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
+    uid.RLELossless: ("pydicom", "pydicom", "RLE"),
+}
+NOT_PICTURES = {  # beginnings of SOP class UIDs
+    "1.2.840.10008.5.1.4.1.1.104.": "a document (a PDF or the like)",
+    "1.2.840.10008.5.1.4.1.1.88.": "a structured report",
+    "1.2.840.10008.5.1.4.1.1.66.": "a segmentation or registration",
+    "1.2.840.10008.5.1.4.1.1.481.": "a radiotherapy plan",
+    "1.2.840.10008.5.1.4.1.1.11.": "a presentation state (how to show other files)",
+    "1.2.840.10008.5.1.4.1.1.9.": "a waveform",
+    "1.2.840.10008.1.3.10": "the index of a disc (DICOMDIR)",
+}
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode one DICOM file of one or more frames. Raises UnreadableScan; the frames, made one by one, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _decode(data)
+        except (UnreadableScan, MemoryError):
+            raise
+        except Exception:  # pydicom raises almost anything on broken files
+            raise damaged("DICOM file") from None
+
+
+def _decode(data: bytes) -> Decoded:
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    ds = pydicom.dcmread(io.BytesIO(data), force=True)
+    _check_kind(ds)
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    count = int(ds.get("NumberOfFrames") or 1)
+    if count < 1:
+        raise damaged("DICOM file")
+    check_stack(columns, rows, count)
+    plugin = _plugin(ds)
+    pixels = _pixels(ds, count, plugin)
+    first = next(pixels)  # tells whether it has real colour, and fails early
+    shown = _Shown(ds)
+    modality = str(ds.get("Modality", "")).upper()
+    notes = []
+    if modality in OTHER_MODALITIES:
+        notes.append(f"This file says that it is no MR picture ({modality}); the networks know MR alone.")
+    if str(ds.get("BurnedInAnnotation", "")).upper() == "YES" or modality in BURNED_IN_MODALITIES:
+        notes.append(BURNED_IN)
+    if shown.coloured and gray(shown.rgb(first))[1]:
+        notes.append(COLOUR_NOTE)
+    orientation, positions = _place(ds, count)
+    return Decoded(
+        "DICOM",
+        count,
+        (shown.frame(frame, index) for index, frame in enumerate(chain([first], pixels))),
+        windowed=shown.windowed,
+        spacing=_spacing(ds),
+        notes=tuple(notes),
+        series=_series(ds),
+        orientation=orientation,
+        positions=positions,
+        number=_number(ds),
+    )
+
+
+def _check_kind(ds: Dataset) -> None:
+    """Raises UnreadableScan for DICOM files without a picture."""
+    kind = str(ds.get("SOPClassUID") or getattr(ds, "file_meta", {}).get("MediaStorageSOPClassUID") or "")
+    for beginning, words in NOT_PICTURES.items():
+        if kind.startswith(beginning):
+            raise UnreadableScan(
+                f"This DICOM file holds {words}, not a scan; bring the pictures of the series."
+            )
+    if str(ds.get("Modality", "")).upper() == "SEG":
+        raise UnreadableScan(
+            "This DICOM file holds a segmentation, not a scan; bring the pictures of the series."
+        )
+    if "Rows" not in ds:
+        if kind or "PatientID" in ds or "StudyInstanceUID" in ds:
+            raise UnreadableScan(
+                "This DICOM file holds no picture, or was cut short before it; export it again."
+            )
+        raise damaged("DICOM file")
+    if not any(name in ds for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise UnreadableScan("This DICOM file holds no picture, or was cut short before it; export it again.")
+
+
+def _plugin(ds: Dataset) -> str:
+    """pydicom's name of the plugin for this file's compression; empty for none. Sets what the file leaves out."""
+    if not hasattr(ds, "file_meta"):
+        ds.file_meta = FileMetaDataset()
+    syntax = ds.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        implicit, little = ds.original_encoding
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        syntax = ds.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        name = syntax.name if syntax.is_transfer_syntax and not syntax.is_private else "an unknown one"
+        raise UnreadableScan(
+            f"This DICOM file is compressed in a way that is not read ({name}); export it uncompressed."
+        ) from None
+    if syntax not in PLUGINS:
+        return ""
+    plugin, package, words = PLUGINS[syntax]
+    if plugin not in decoder.available_plugins:
+        raise UnreadableScan(f"This DICOM file is compressed as {words}; install {package} to read it.")
+    if syntax == uid.JPEGExtended12Bit and ds.get("BitsStored") != 8:
+        raise UnreadableScan(
+            "This DICOM file is compressed as 12-bit JPEG, for which there is no decoder with a "
+            "permissive licence; export it uncompressed."
+        )
+    return plugin
+
+
+def _pixels(ds: Dataset, count: int, plugin: str) -> Iterator[np.ndarray]:
+    """`count` decoded frames, (H, W) or (H, W, 3), in the order of the file."""
+    shape = (int(ds.Rows), int(ds.Columns))
+    done = 0
+    try:
+        for frame in islice(iter_pixels(ds, decoding_plugin=plugin), count):
+            if frame.shape[:2] != shape:
+                break
+            yield frame
+            done += 1
+    except MemoryError:
+        raise
+    except Exception:
+        raise damaged("DICOM file") from None
+    if done < count:
+        raise damaged("DICOM file")
+
+
+class _Shown:
+    """From stored values to brightness, with what the file says about it, looked up once."""
+
+    def __init__(self, ds: Dataset) -> None:
+        self.ds = ds
+        self.photometric = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
+        self.coloured = not self.photometric.startswith("MONOCHROME")
+        self.bits = int(ds.get("BitsStored") or ds.get("BitsAllocated") or 8)
+        self.modality_lut = bool(ds.get("ModalityLUTSequence"))
+        self.voi_lut = bool(ds.get("VOILUTSequence"))
+        self.rescaled = self._number("PixelValueTransformationSequence", "RescaleSlope", 0) is not None
+        self.windowed = self.coloured or self.voi_lut or self._window(0) is not None or self._full_range
+
+    @property
+    def _full_range(self) -> bool:
+        """8-bit pictures without a window are meant to be shown as they are."""
+        return (
+            self.bits <= 8 and "PixelData" in self.ds and not (self.modality_lut or self.rescaled)
+        )  # fmt: skip
+
+    def frame(self, stored: np.ndarray, index: int) -> np.ndarray:
+        """(H, W) float32: brightness 0..1, or the file's own unit where it has no window."""
+        if self.coloured:
+            return gray(self.rgb(stored))[0]
+        padding = self._padding(stored)
+        values = self._rescaled(stored, index)
+        if self.voi_lut:
+            depth = int(self.ds.VOILUTSequence[0].LUTDescriptor[2])
+            whole = values if values.dtype.kind in "iu" else np.rint(values).astype(np.int32)
+            result = apply_voi(whole, self.ds).astype(np.float32) / (2**depth - 1)
+        elif (window := self._window(index)) is not None:
+            result = _windowed(values, *window)
+        elif self._full_range:
+            lowest = -(2 ** (self.bits - 1)) if stored.dtype.kind == "i" else 0
+            result = (values.astype(np.float32) - lowest) / (2**self.bits - 1)
+        else:
+            result = values.astype(np.float32)
+        if self.windowed:
+            result = np.clip(result, 0, 1)
+        if self.photometric == "MONOCHROME1":
+            result = 1 - result if self.windowed else -result
+        if padding is not None:
+            result[padding] = np.nan
+        return result
+
+    def rgb(self, stored: np.ndarray) -> np.ndarray:
+        """(H, W, 3) float32 in 0..1."""
+        if self.photometric == "PALETTE COLOR":
+            stored = apply_color_lut(stored, self.ds)
+            largest = int(np.iinfo(stored.dtype).max)
+        else:
+            largest = 2**self.bits - 1
+        return (stored[..., :3] / np.float32(largest)).astype(np.float32, copy=False)
+
+    def _rescaled(self, stored: np.ndarray, index: int) -> np.ndarray:
+        if self.modality_lut:
+            return apply_modality_lut(stored, self.ds)
+        group = "PixelValueTransformationSequence"
+        slope = self._number(group, "RescaleSlope", index)
+        intercept = self._number(group, "RescaleIntercept", index)
+        if slope is None or intercept is None or (slope, intercept) == (1, 0):
+            return stored
+        return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+    def _window(self, index: int) -> tuple[float, float, str] | None:
+        """Centre, width and function of the first window that the file holds for a frame."""
+        centre = self._number("FrameVOILUTSequence", "WindowCenter", index)
+        width = self._number("FrameVOILUTSequence", "WindowWidth", index)
+        function = str(_value(self.ds, "FrameVOILUTSequence", "VOILUTFunction", index) or "LINEAR").upper()
+        if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-9):
+            return None
+        return centre, width, function
+
+    def _number(self, group: str, keyword: str, index: int) -> float | None:
+        return _first_number(_value(self.ds, group, keyword, index))
+
+    def _padding(self, stored: np.ndarray) -> np.ndarray | None:
+        """(H, W) bool: where there is nothing, or None. PS3.3 C.7.5.1.1.2."""
+        if "PixelPaddingValue" not in self.ds or stored.dtype.kind not in "iu":
+            return None
+        ends = [self.ds.PixelPaddingValue, self.ds.get("PixelPaddingRangeLimit")]
+        ends = [int(end) for end in ends if end is not None]
+        if stored.dtype.kind == "i":  # the value may stand there as if it were unsigned
+            bits = 8 * stored.dtype.itemsize
+            ends = [end - 2**bits if end >= 2 ** (bits - 1) else end for end in ends]
+        return (stored >= min(ends)) & (stored <= max(ends))
+
+
+def _windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
+    """(H, W) float32, 0..1 inside the window. PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    values = values.astype(np.float32)
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -80, 80)))
+    if function == "LINEAR":
+        centre, width = centre - 0.5, max(width - 1, 1e-6)
+    return (values - np.float32(centre)) / np.float32(width) + np.float32(0.5)
+
+
+def _value(ds: Dataset, group: str, keyword: str, index: int) -> Any:
+    """An attribute of one frame: of its own functional group, of the shared one, or of the file."""
+    frames = ds.get("PerFrameFunctionalGroupsSequence") or []
+    places = [frames[index]] if index < len(frames) else []
+    places += list(ds.get("SharedFunctionalGroupsSequence") or [])[:1]
+    for place in places:
+        for item in list(place.get(group) or [])[:1]:
+            if keyword in item:
+                return item[keyword].value
+    return ds[keyword].value if keyword in ds else None
+
+
+def _first_number(value: Any) -> float | None:
+    numbers = _numbers(value)
+    return numbers[0] if numbers else None
+
+
+def _numbers(value: Any) -> list[float]:
+    """The finite numbers of an attribute with one or more values; none if one is not."""
+    if value is None or isinstance(value, (str, bytes)):
+        return []
+    try:
+        numbers = [float(one) for one in (value if hasattr(value, "__iter__") else [value])]
+    except (TypeError, ValueError):
+        return []
+    return numbers if all(map(math.isfinite, numbers)) else []
+
+
+def _spacing(ds: Dataset) -> tuple[float, float] | None:
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        numbers = _numbers(_value(ds, "PixelMeasuresSequence", keyword, 0))
+        if len(numbers) == 2:
+            return spacing_in_mm(*numbers)
+    return None
+
+
+def _place(ds: Dataset, count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The orientation (six numbers) and each frame's position along its normal in mm; empty where not known."""
+    orientation: list[float] = []
+    positions = []
+    for index in range(count):
+        angles = _numbers(_value(ds, "PlaneOrientationSequence", "ImageOrientationPatient", index))
+        corner = _numbers(_value(ds, "PlanePositionSequence", "ImagePositionPatient", index))
+        orientation = orientation or angles
+        if len(angles) != 6 or len(corner) != 3 or not np.allclose(angles, orientation, atol=0.05):
+            return (), ()
+        normal = np.cross(orientation[:3], orientation[3:])
+        positions.append(round(float(normal @ corner), 3))
+    return tuple(round(angle, 4) for angle in orientation), tuple(positions)
+
+
+def _series(ds: Dataset) -> str:
+    """A hash that files of one series, size and kind share; empty where the file names no series."""
+    series = str(ds.get("SeriesInstanceUID") or "")
+    if not series:
+        return ""
+    kind = [str(ds.get(name)) for name in ("Rows", "Columns", "EchoNumbers", "ImageType", "Modality")]
+    return hashlib.sha256("\n".join([series, *kind]).encode()).hexdigest()
+
+
+def _number(ds: Dataset) -> int:
+    return int(_first_number(ds.get("InstanceNumber")) or 0)

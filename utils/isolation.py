@@ -1,0 +1,303 @@
+"""The decoder process: native decoders and hostile files may crash, hang or fill memory there, not in the app.
+
+One long-lived process, started when it is first needed and again when it has died. The parent sends the bytes of a
+file; the answer is lines of JSON, each frame followed by its float32 numbers. Nothing is pickled, and the process can
+write no file. `python -m utils.isolation` is its main program.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from utils.decoding import Decoded, decode
+from utils.limits import (
+    DECODER_MEMORY,
+    DECODER_SECONDS,
+    DECODER_SECONDS_PER_MEGABYTE,
+    LARGEST_STACK,
+    MEGABYTE,
+    MOST_SLICES,
+    UPLOAD_FULL,
+    DecoderFailed,
+    UnreadableScan,
+)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REQUEST = struct.Struct("<QdQ")  # length of the file in bytes, processor seconds, most pixels
+STARTING_SECONDS = 120.0  # by the clock: on a busy machine importing the decoders takes a while
+WAITING = 30.0  # seconds by the clock for one of processor time, before a decoder that sleeps is ended
+GROWN = 64 * MEGABYTE  # a process that kept more than this of a file is replaced
+FAILED = "This file makes its decoder fail or run too long; it is damaged, so export it again."
+TOO_MUCH_MEMORY = "This file needs more memory than a scan may take; bring a part of it, or export it again."
+
+
+class DecoderProcess:
+    """The process, its pipes, and a lock: one file at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def decode(
+        self, data: bytes, seconds: float | None = None, most_pixels: int = LARGEST_STACK
+    ) -> tuple[Decoded, float]:
+        """Decode a file there. Returns it, frames in a list, and the processor time it took.
+
+        Raises UnreadableScan with the decoder's own sentence, DecoderFailed where it crashed, ran longer than
+        `seconds` of processor time (by default what `limits` allows for the size of the file) or out of memory.
+        A file with more pixels than `most_pixels`, in all frames, is refused as too much for this upload.
+        """
+        if seconds is None:
+            seconds = seconds_for(data)
+        with self._lock:
+            process = self._running()
+            timer = threading.Timer(WAITING * seconds + 2, process.kill)
+            timer.start()
+            refusal = None
+            try:
+                process.stdin.write(REQUEST.pack(len(data), seconds, most_pixels))  # type: ignore[union-attr]
+                process.stdin.write(data)  # type: ignore[union-attr]
+                process.stdin.flush()  # type: ignore[union-attr]
+                decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
+            except _Refused as answer:
+                refusal, end = answer.refusal, answer.end
+            except (OSError, EOFError, ValueError, KeyError, TypeError):
+                self._stop()
+                raise DecoderFailed(FAILED) from None
+            finally:
+                timer.cancel()
+            if end["leaves"]:
+                self._stop()
+        if refusal is not None:
+            raise refusal
+        return decoded, float(end["seconds"])
+
+    def stop(self) -> None:
+        """End the process; the next file starts another one."""
+        with self._lock:
+            self._stop()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._stop()
+        environment = {
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "utils.isolation"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # decoders remark on what they read there, names included
+                cwd=REPOSITORY,
+                env=environment,
+            )
+        except OSError:
+            raise DecoderFailed("The decoder of such files could not be started; try again.") from None
+        self._process = process
+        timer = threading.Timer(STARTING_SECONDS, process.kill)
+        timer.start()
+        try:
+            if process.stdout.readline() != b"ready\n":  # type: ignore[union-attr]
+                self._stop()
+                raise DecoderFailed("The decoder of such files could not be started; try again.")
+        finally:
+            timer.cancel()
+        return process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):  # what was not flushed cannot be
+                pipe.close()  # type: ignore[union-attr]
+
+
+def seconds_for(data: bytes) -> float:
+    """Processor time that decoding a file may take."""
+    return DECODER_SECONDS + DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
+
+
+def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
+    """One whole answer. The process is not trusted to keep the limits: what it sends is counted.
+
+    Raises what was refused, and EOFError, ValueError, KeyError or TypeError where the answer is none.
+    """
+    facts: dict[str, Any] = {}
+    refusal: UnreadableScan | None = None
+    frames: list[np.ndarray] = []
+    pixels = 0
+    while "end" not in (line := _line(stream)):
+        if "frame" in line:
+            height, width = (int(side) for side in line["frame"])
+            pixels += height * width
+            if min(height, width) < 1 or pixels > LARGEST_STACK or len(frames) >= MOST_SLICES:
+                raise ValueError("more than was promised")
+            frames.append(_frame(stream, height, width))
+        elif "refused" in line:
+            refusal = (DecoderFailed if line["failed"] else UnreadableScan)(str(line["refused"]))
+        else:
+            facts = line
+    if refusal is not None:
+        raise _Refused(refusal, line)
+    spacing = facts.pop("spacing")
+    lists = {name: tuple(facts.pop(name)) for name in ("notes", "orientation", "positions")}
+    facts["frames"] = frames
+    decoded = Decoded(spacing=tuple(spacing) if spacing else None, **lists, **facts)
+    if len(frames) != decoded.count or len({frame.shape for frame in frames}) != 1:
+        raise ValueError("not what was promised")
+    return decoded, line
+
+
+class _Refused(Exception):
+    """A complete answer that refuses the file."""
+
+    def __init__(self, refusal: UnreadableScan, end: dict[str, Any]) -> None:
+        super().__init__()
+        self.refusal, self.end = refusal, end
+
+
+def _frame(stream: BinaryIO, height: int, width: int) -> np.ndarray:
+    buffer = bytearray(4 * height * width)
+    view, done = memoryview(buffer), 0
+    while done < len(buffer):
+        read = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not read:
+            raise EOFError
+        done += read
+    return np.frombuffer(buffer, np.float32).reshape(height, width)
+
+
+def _line(stream: BinaryIO) -> dict[str, Any]:
+    text = stream.readline(MEGABYTE)
+    if not text.endswith(b"\n"):
+        raise EOFError
+    return json.loads(text)
+
+
+def main() -> None:
+    """The decoder process: read a request, answer it, until the parent is gone."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)  # what a native library prints must not stand among the answers
+    _import_decoders()
+    idle = _address_space()
+    _limit(idle)
+    answers.write(b"ready\n")
+    answers.flush()
+    while len(header := requests.read(REQUEST.size)) == REQUEST.size:
+        length, seconds, most_pixels = REQUEST.unpack(header)
+        started = time.process_time()
+        _alarm(seconds)
+        _answer(requests.read(length), most_pixels, answers)
+        _alarm(0)
+        leaves = _address_space() > idle + GROWN
+        used = time.process_time() - started
+        answers.write(json.dumps({"end": True, "leaves": leaves, "seconds": used}).encode() + b"\n")
+        answers.flush()
+
+
+def _answer(data: bytes, most_pixels: int, answers: BinaryIO) -> None:
+    """Write the facts and frames of one file, or why it is refused."""
+    try:
+        decoded = decode(data)
+        del data
+        facts = asdict(replace(decoded, frames=()))
+        del facts["frames"]
+        answers.write(json.dumps(facts).encode() + b"\n")
+        for frame in decoded.frames:
+            if frame.size * decoded.count > most_pixels:
+                raise UnreadableScan(UPLOAD_FULL)
+            frame = np.ascontiguousarray(frame, np.float32)
+            answers.write(json.dumps({"frame": frame.shape}).encode() + b"\n")
+            answers.write(frame.data)
+    except UnreadableScan as error:
+        _refuse(answers, str(error))
+    except MemoryError:
+        _refuse(answers, TOO_MUCH_MEMORY, failed=True)
+    except Exception:
+        _refuse(answers, FAILED, failed=True)
+
+
+def _refuse(answers: BinaryIO, sentence: str, failed: bool = False) -> None:
+    answers.write(json.dumps({"refused": sentence, "failed": failed}).encode() + b"\n")
+
+
+def _import_decoders() -> None:
+    """All of them before the limits: the first file must not pay for the imports."""
+    for room in (
+        "PIL.BmpImagePlugin",
+        "PIL.TiffImagePlugin",
+        "PIL.WebPImagePlugin",
+        "pydicom.pixels.decoders",
+        "utils.dicom",
+        "utils.nifti",
+        "utils.pictures",
+    ):
+        importlib.import_module(room)
+
+
+def _limit(idle: int) -> None:
+    """Memory, no core dumps and no files. Where the system has no such limits (Windows) the clock alone guards."""
+    try:
+        import resource
+    except ImportError:
+        return
+    if idle:
+        resource.setrlimit(resource.RLIMIT_AS, (idle + DECODER_MEMORY,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _alarm(seconds: float) -> None:
+    """End this process after so much processor time, also inside native code; 0: do not."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _address_space() -> int:
+    """Bytes of this process, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+_decoder = DecoderProcess()
+atexit.register(_decoder.stop)
+
+
+def decoder() -> DecoderProcess:
+    """The one decoder process of this program."""
+    return _decoder
+
+
+if __name__ == "__main__":
+    main()
