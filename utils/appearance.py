@@ -1,4 +1,4 @@
-"""DICOM's stored values -> brightness: rescale, padding, windows and colours, as PS3.3 C.7.6.3, C.11.1 and C.11.2 say."""
+"""DICOM's stored values -> brightness: rescale, padding, windows and colours (PS3.3 C.7.6.3, C.11.1, C.11.2)."""
 
 from __future__ import annotations
 

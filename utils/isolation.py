@@ -70,9 +70,12 @@ class DecoderProcess:
                 decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
             except _Refused as answer:
                 refusal, end = answer.refusal, answer.end
-            except (OSError, EOFError, ValueError, KeyError, TypeError):
+            except Exception:  # it died, or what came is no answer: the pipe cannot be used any more
                 self._stop()
                 raise DecoderFailed(FAILED) from None
+            except BaseException:  # an interrupt in the middle of an answer
+                self._stop()
+                raise
             finally:
                 timer.cancel()
             if end["leaves"]:
