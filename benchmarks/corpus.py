@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -22,27 +23,9 @@ from pydicom.sequence import Sequence
 
 HEIGHT, WIDTH = 36, 40  # pixels: a little more than the least that is read, so that inputs are quick
 INTERESTING = (
-    0,
-    1,
-    2,
-    7,
-    8,
-    31,
-    32,
-    64,
-    127,
-    128,
-    255,
-    256,
-    513,
-    4096,
-    32767,
-    32768,
-    65535,
-    65536,
-    1_000_000,
+    *(0, 1, 2, 7, 8, 31, 32, 64, 127, 128, 255, 256, 513, 4096, 32767, 32768, 65535, 65536, 1_000_000),
+    *(2**24, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 2, 2**32 - 1),
 )
-INTERESTING += (2**24, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 2, 2**32 - 1)
 
 
 def drawing(seed: int = 0, channels: int = 0) -> np.ndarray:
@@ -71,7 +54,7 @@ def _pictures() -> dict[str, bytes]:
     deep = Image.fromarray(drawing().astype(np.uint16) * 257)
     exif = Image.Exif()
     exif[0x0112] = 6
-    made = {
+    made: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
         "png L": (gray, "PNG", {}),
         "png RGB": (colour, "PNG", {}),
         "png RGBA": (colour.convert("RGBA"), "PNG", {}),
@@ -114,13 +97,13 @@ def _niftis() -> dict[str, bytes]:
     return files | {"nifti gz": gzip.compress(files["nifti"])}
 
 
-def dicom(seed: int = 0, number: int = 1, **changes: object) -> Dataset:
+def dicom(seed: int = 0, number: int = 1, **changes: Any) -> Dataset:
     """A 16-bit MR slice of a series; its text holds what may never be shown."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = uid.MRImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = f"1.2.826.0.1.{seed}.{number}"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = uid.UID(f"1.2.826.0.1.{seed}.{number}")
     ds.PatientName, ds.PatientID, ds.PatientBirthDate = (
         "Secret^<script>alert(1)</script>",
         "ID-4711",
@@ -141,7 +124,7 @@ def dicom(seed: int = 0, number: int = 1, **changes: object) -> Dataset:
 
 
 def _dicoms() -> dict[str, Dataset]:
-    eight = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    eight: dict[str, Any] = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
     colour = eight | {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
     made = {
         "16 bit": dicom(
@@ -223,6 +206,65 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()
+
+
+def bombs() -> dict[str, bytes]:
+    """Name -> a small file that asks for much."""
+    chain = bytearray(_pictures()["tiff"])
+    first = struct.unpack_from("<I", chain, 4)[0]
+    entries = struct.unpack_from("<H", chain, first)[0]
+    struct.pack_into("<I", chain, first + 2 + 12 * entries, len(chain))
+    for _ in range(300_000):
+        chain += struct.pack("<HHHIII", 1, 256, 3, 1, 64, len(chain) + 18)
+    progressive = io.BytesIO()
+    Image.fromarray(np.kron(drawing(), np.ones((50, 50), np.uint8))).save(
+        progressive, "JPEG", progressive=True
+    )
+    jpeg = progressive.getvalue()
+    last = jpeg.rindex(b"\xff\xda")
+    plain = dicom_bytes(dicom())
+    volume = bytearray(_niftis()["nifti"])
+    volume[42:48] = struct.pack("<3h", 512, 512, 240)
+    huge = bytearray(_niftis()["nifti"])
+    huge[42:48] = struct.pack("<3h", 32767, 32767, 32767)
+    nested = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff" * 50_000
+    elements = b"".join(struct.pack("<HH2sH", 9, 1 + n % 65000, b"LO", 0) for n in range(2_000_000))
+    head = bytes(128) + b"DICM" + b"\x02\0\x10\0UI\x16\x001.2.840.10008.1.2.1.99"
+    zeros = bytes(10_000_000)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    inflated = b"".join(deflate.compress(zeros) for _ in range(100)) + deflate.flush()
+    return {
+        "PNG of 100 megapixels": png_of(10_000, 10_000),
+        "PNG of 25 megapixels": png_of(5000, 5000),
+        "PNG of 60,000 x 60,000 in its header": png_of(60_000, 60_000, 100),
+        "TIFF with 300,000 directories": bytes(chain),
+        "JPEG with 100,000 passes": jpeg[:last] + jpeg[last:-2][:40] * 100_000 + jpeg[-2:],
+        "DICOM with a million frames": dicom_bytes(dicom(NumberOfFrames=1_000_000)),
+        "DICOM with 50,000 nested sequences": plain[:400] + nested,
+        "DICOM with two million elements": plain[:400] + elements,
+        "DICOM that inflates to a gigabyte": head + inflated,
+        "NIfTI of 32,767 voxels a side": bytes(huge),
+        "NIfTI gz of 126 MB of zeros": gzip.compress(bytes(volume) + bytes(2 * 512 * 512 * 240 - len(volume) + 352), 1),
+        "NIfTI gz of a gigabyte": gzip.compress(bytes(volume), 1) + gzip.compress(bytes(1_000_000_000), 1),
+        "gz of a gigabyte": gzip.compress(bytes(1_000_000_000), 1),
+        "ZIP of 1,000 files that inflate to 100 kB": zipped({f"{n}": zeros[:100_000] for n in range(1000)}),
+        "ZIP with a file of 500 MB": zipped({"zeros": bytes(500_000_000)}),
+        "ZIP with 70,000 files": zipped({f"{n}": b"" for n in range(70_000)}),
+        "ZIP of bombs": zipped({"a.tif": bytes(chain), "b.tif": bytes(chain), "c.dcm": plain[:400] + elements}),
+    }  # fmt: skip
+
+
+def png_of(width: int, height: int, rows: int | None = None) -> bytes:
+    """A black PNG that really holds its pixels, or only some of its rows."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    pixels = zlib.compress(bytes((width + 1) * (height if rows is None else rows)), 1)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def mutated(rng: random.Random, files: dict[str, bytes]) -> tuple[str, bytes]:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corpus import corpus, mutated
+from benchmarks.corpus import bombs, corpus, mutated
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
 from utils.isolation import decoder
+from utils.limits import DECODER_MEMORY
 from utils.scans import Refusal, Stack, read_stacks
 
 MOST_SECONDS = 2.0
@@ -36,70 +37,111 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = corpus()
     print(machine(("pillow", "pydicom", "nibabel", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm")))
     print(f"{options.inputs} inputs, seed {options.seed}, from {len(files)} files", flush=True)
-    for name, data in files.items():  # also starts the decoder: its start is not the first input's fault
-        read_stacks([(name, data)])
-    outcome: Counter[str] = Counter()
-    refused: Counter[str] = Counter()
-    failures: list[str] = []
-    slowest, starts = (0.0, ""), 0
-    me, pid = os.getpid(), decoder().pid or 0
-    before, decoder_before = memory_now(me) or 0.0, memory_now(pid) or 0.0
-    peak, started = 0.0, time.monotonic()
+    watch = Watch(files["tiff"])
+    rows = [("", "what came out", "processor seconds", "memory")]
+    for name, data in bombs().items():
+        problem, seconds, peak = watch.read(name, data)
+        rows.append((name, problem or watch.last, f"{seconds:.2f}", megabytes(peak)))
+        watch.note(name, data, problem, options.keep)
+    print_table("Bombs", rows)
+    watch.outcome.clear()
+    watch.refused.clear()
+    slowest, most = (0.0, ""), (0.0, "")
+    started = time.monotonic()
     for number in range(options.inputs):
-        rng = random.Random(f"{options.seed}-{number}")
-        name, data = mutated(rng, files)
-        reset_peak(me)
-        spent = time.process_time() + processor_seconds(pid)
-        try:
-            problem = judge(read_stacks([(name, data)]), outcome, refused)
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-        now = decoder().pid or 0
-        if now == pid:
-            seconds = time.process_time() + processor_seconds(pid) - spent
-            mine, its = peak_memory_of(me) or 0.0, peak_memory_of(pid) or 0.0
-            peak = max(peak, mine - before + its - decoder_before)
-        else:  # it ended or was ended; the next one starts now, so that no input pays for it
-            starts += 1
-            seconds = time.process_time() + dead_seconds() - spent
-            read_stacks([("warm", files["tiff"])])
-            pid = decoder().pid or 0
-            decoder_before = memory_now(pid) or 0.0
-        slowest = max(slowest, (seconds, f"{number} ({name})"))
-        if seconds > MOST_SECONDS:
-            problem = problem or f"{seconds:.1f} s of processor time"
-        if peak > MOST_MEMORY:
-            problem = problem or f"{megabytes(peak)} more memory"
-        if problem:
-            failures.append(f"{number} ({name}): {problem}")
-            print("FAILED", failures[-1], flush=True)
-            if options.keep:
-                options.keep.mkdir(parents=True, exist_ok=True)
-                (options.keep / f"{options.seed}-{number}.bin").write_bytes(data)
+        name, data = mutated(random.Random(f"{options.seed}-{number}"), files)
+        label = f"{number} ({name})"
+        problem, seconds, peak = watch.read(name, data)
+        watch.note(label, data, problem, options.keep)
+        slowest, most = max(slowest, (seconds, label)), max(most, (peak, label))
         if (number + 1) % 1000 == 0:
             print(
-                f"{number + 1}: {dict(outcome)}, {starts} decoders ended, slowest {slowest[0]:.2f} s, peak "
-                f"{megabytes(peak)}, now {megabytes((memory_now(me) or 0.0) - before)} more, "
+                f"{number + 1}: {dict(watch.outcome)}, {watch.ended} decoders ended, slowest {slowest[0]:.2f} s, "
+                f"peak {megabytes(most[0])}, now {megabytes(watch.grown)} more, "
                 f"{time.monotonic() - started:.0f} s by the clock",
                 flush=True,
             )
-    print_table(
-        "Why files were refused", [("", "files"), *((why, str(n)) for why, n in refused.most_common(30))]
-    )
+    reasons = watch.refused.most_common(30)
+    print_table("Why files were refused", [("", "files"), *((why, str(n)) for why, n in reasons)])
     print_table(
         f"{options.inputs} damaged files",
         [
             ("", "what came out"),
-            ("scans", str(outcome["scans"])),
-            ("refusals", str(outcome["refusals"])),
-            ("other exceptions, hangs, too much memory", str(len(failures))),
-            ("decoder processes that ended", str(starts)),
+            ("scans", str(watch.outcome["scans"])),
+            ("refusals", str(watch.outcome["refusals"])),
+            ("other exceptions, hangs, too much memory", str(len(watch.failures))),
+            ("decoder processes that ended", str(watch.ended)),
             ("slowest, processor seconds", f"{slowest[0]:.2f}, input {slowest[1]}"),
-            ("peak memory above the start", megabytes(peak)),
-            ("memory at the end above the start", megabytes((memory_now(me) or 0.0) - before)),
+            ("most memory for one", f"{megabytes(most[0])}, input {most[1]}"),
+            ("memory at the end above the start", megabytes(watch.grown)),
         ],
     )
-    return 1 if failures else 0
+    return 1 if watch.failures else 0
+
+
+class Watch:
+    """Reads inputs and measures what each costs, in this process and in the decoder's."""
+
+    def __init__(self, warm: bytes) -> None:
+        """`warm` is a file that the decoder reads: its start is not the next input's fault."""
+        self.outcome: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.ended = 0
+        self.last = ""
+        self._warm = warm
+        self._start_decoder()
+        self._before = memory_now("self") or 0.0
+
+    @property
+    def grown(self) -> float:
+        """Bytes that this process has more than at the start."""
+        return (memory_now("self") or 0.0) - self._before
+
+    def read(self, name: str, data: bytes) -> tuple[str, float, float]:
+        """What is wrong (or nothing), processor seconds, and bytes more than before at the peak."""
+        Path("/proc/self/clear_refs").write_text("5")  # the peak of this process begins anew
+        mine, spent = memory_now("self") or 0.0, time.process_time() + processor_seconds(self._pid)
+        try:
+            found = read_stacks([(name, data)])
+            problem = judge(found, self.outcome, self.refused)
+            self.last = found[0].reason if found and isinstance(found[0], Refusal) else "a scan"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        peak = (peak_memory_of(os.getpid()) or 0.0) - mine
+        if (decoder().pid or 0) == self._pid:
+            seconds = time.process_time() + processor_seconds(self._pid) - spent
+            peak += (peak_memory_of(self._pid) or 0.0) - self._decoder_before
+        else:  # it ended or was ended: it had no more memory than its limit
+            seconds = time.process_time() + dead_seconds() - spent
+            peak += DECODER_MEMORY
+            self.ended += 1
+        self._start_decoder()
+        if seconds > MOST_SECONDS:
+            problem = problem or f"{seconds:.1f} s of processor time"
+        if peak > MOST_MEMORY:
+            problem = problem or f"{megabytes(peak)} more memory"
+        return problem, seconds, peak
+
+    def note(self, label: str, data: bytes, problem: str, keep: Path | None) -> None:
+        """Remember and show an input that failed, and keep it where asked."""
+        if not problem:
+            return
+        self.failures.append(f"{label}: {problem}")
+        print("FAILED", self.failures[-1], flush=True)
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / f"{label.split()[0]}-{len(self.failures)}.bin").write_bytes(data)
+
+    def _start_decoder(self) -> None:
+        """Have one running whose own peak so far is small, so that the next input's shows."""
+        pid = decoder().pid or 0
+        if not pid or (peak_memory_of(pid) or 0.0) > (memory_now(pid) or 0.0) + 20e6:
+            decoder().stop()
+            read_stacks([("warm", self._warm)])
+            pid = decoder().pid or 0
+            dead_seconds()
+        self._pid, self._decoder_before = pid, memory_now(pid) or 0.0
 
 
 def judge(found: list[Stack | Refusal], outcome: Counter[str], refused: Counter[str]) -> str:
@@ -125,10 +167,6 @@ def judge(found: list[Stack | Refusal], outcome: Counter[str], refused: Counter[
             ):
                 return "pixels that are no brightness"
     return "" if found else "nothing came out"
-
-
-def reset_peak(pid: int) -> None:
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def processor_seconds(pid: int) -> float:

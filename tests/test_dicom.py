@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -22,7 +23,12 @@ from utils.scans import Refusal, Scan, Stack, UnreadableScan, read_scan, read_st
 
 SECRETS = ("Secret", "script", "ID-4711", "19700102", "20200304", "Hidden", "1.2.826")
 STORED = drawing().astype(np.float32) * 16  # what `dicom()` holds, 0..4000 of 12 bit
-EIGHT_BIT = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelData": drawing().tobytes()}
+EIGHT_BIT: dict[str, Any] = {
+    "BitsAllocated": 8,
+    "BitsStored": 8,
+    "HighBit": 7,
+    "PixelData": drawing().tobytes(),
+}
 
 
 def read(ds: Dataset) -> Scan:
@@ -68,6 +74,7 @@ def test_without_a_window_the_percentiles_are_one() -> None:
 
 
 def test_monochrome1_is_inverted_with_and_without_a_window() -> None:
+    options: dict[str, Any]
     for options in ({}, {"WindowCenter": 1800, "WindowWidth": 2500}):
         plain = read(dicom(**options)).pixels
         inverted = read(dicom(PhotometricInterpretation="MONOCHROME1", **options)).pixels
@@ -224,7 +231,7 @@ def test_another_modality_is_told() -> None:
 # Stacks
 
 
-def frames(count: int, **changes: object) -> Dataset:
+def frames(count: int, **changes: Any) -> Dataset:
     pixels = b"".join((drawing(seed).astype(np.uint16) * 16).tobytes() for seed in range(count))
     return dicom(NumberOfFrames=count, PixelData=pixels, **changes)
 
@@ -268,7 +275,7 @@ def test_frames_are_ordered_by_their_own_positions_and_windows() -> None:
         np.testing.assert_allclose(scan.pixels, expected, atol=1e-5)
 
 
-def series(*places: float, **changes: object) -> list[tuple[str, bytes]]:
+def series(*places: float, **changes: Any) -> list[tuple[str, bytes]]:
     """A file a place along z, numbered backwards; the picture's seed is the index."""
     return [
         (

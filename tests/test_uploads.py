@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.corpus import dicom, dicom_bytes, zipped
-from utils import isolation, limits
+from utils import isolation, limits, pictures
 from utils.decoding import Decoded
 from utils.scans import Refusal, Stack, read_stacks
 
@@ -69,7 +69,7 @@ def test_series_in_a_zip_is_one_stack_with_loose_files_of_it(png_bytes) -> None:
     assert [type(one) for one in found] == [Stack, Refusal, Stack]
     assert isinstance(found[0], Stack)
     assert found[0].name == "IM0 and 3 more" and [scan.slice for scan in found[0].scans] == [0, 1, 2, 3]
-    assert found[1] == Refusal("notes.txt", "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI.")  # fmt: skip
+    assert found[1] == Refusal("notes.txt", pictures.NOT_A_PICTURE)
 
 
 def test_zips_that_are_refused_as_a_whole(png_bytes) -> None:
@@ -130,17 +130,29 @@ def test_picture_bombs() -> None:
     assert "million" in reason(_png(10_000, 10_000, zlib.compress(bytes(10_001 * 10_000), 1)))
     assert "blank" in reason(_png(5000, 4999, zlib.compress(bytes(5001 * 4999), 1)))
     assert reason(_png(60, 60, zlib.compress(bytes(50_000_000))))
-    chain = bytearray(b"II*\0" + struct.pack("<I", 8))
-    for _ in range(300_000):  # directories of a TIFF that lead to each other
+    assert reason(chained_tiff())
+
+
+def chained_tiff() -> bytes:
+    """A TIFF with 300,000 directories that lead to each other; the first is a picture."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "TIFF")
+    chain = bytearray(buffer.getvalue())
+    first = struct.unpack_from("<I", chain, 4)[0]
+    entries = struct.unpack_from("<H", chain, first)[0]
+    struct.pack_into("<I", chain, first + 2 + 12 * entries, len(chain))
+    for _ in range(300_000):
         chain += struct.pack("<HHHIII", 1, 256, 3, 1, 64, len(chain) + 18)
-    assert reason(bytes(chain))
+    return bytes(chain)
 
 
 def test_dicom_that_lies_about_lengths() -> None:
     plain = dicom_bytes(dicom())
     place = plain.rindex(b"\xe0\x7f\x10\x00OW") + 8
-    for length in (0, 2**31, 2**32 - 2):
-        assert reason(plain[:place] + struct.pack("<I", length) + plain[place + 4 :])
+    assert reason(plain[:place] + bytes(4) + plain[place + 4 :])
+    for length in (2**31, 2**32 - 2):  # what is there is taken, if it is enough
+        longer = plain[:place] + struct.pack("<I", length) + plain[place + 4 :]
+        assert isinstance(only(read_stacks([("long.dcm", longer)])), Stack) and reason(longer[:-100])
     nested = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000
     assert reason(plain[:400] + nested)
     head = bytes(128) + b"DICM" + b"\x02\0\x10\0UI\x16\x001.2.840.10008.1.2.1.99"
@@ -187,7 +199,8 @@ def test_decoder_that_hangs_is_ended(tiff, monkeypatch) -> None:
 def test_processor_time_is_bounded(tiff) -> None:
     read_stacks([("a.tif", tiff)])
     with pytest.raises(limits.DecoderFailed):
-        isolation.decoder().decode(dicom_bytes(dicom(NumberOfFrames=1)) + tiff, 1e-6)
+        isolation.decoder().decode(chained_tiff(), 0.1)
+    assert isinstance(only(read_stacks([("a.tif", tiff)])), Stack)
 
 
 def test_a_zip_whose_file_breaks_the_decoder_is_not_read_further(tiff, monkeypatch) -> None:

@@ -41,12 +41,12 @@ def read_files(files: Iterable[Path]) -> Iterator[Input]:
     together: list[tuple[str, bytes]] = []
     folder = None
     for path in files:
+        data = b""
+        reason: str | None = None
         try:
             data = file_bytes(path)
         except UnreadableScan as refusal:
-            data, reason = b"", str(refusal)
-        else:
-            reason = None
+            reason = str(refusal)
         dicom = is_dicom(data)
         if together and not (dicom and path.parent == folder):
             yield from _read_together(together)

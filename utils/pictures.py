@@ -43,7 +43,7 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit is ours
-            image = Image.open(io.BytesIO(data), formats=formats)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
             check_size(*image.size)
             if image.width * image.height > most_pixels:
                 return None
