@@ -6,7 +6,6 @@ import streamlit as st
 
 from utils import ui
 from utils.classes import CLASS_TITLES
-from utils.scans import PICTURE_SUFFIXES
 from utils.worklist import STATUSES, Entry, headline
 
 
@@ -41,7 +40,7 @@ def _refused(entries: list[Entry]) -> None:
 
 def _welcome() -> None:
     st.header("Drop brain MRI slices, see what two networks make of them")
-    _uploader("Scans (JPEG or PNG, one slice a file)")
+    _uploader("Scans (JPEG, PNG, TIFF, DICOM, NIfTI, or a ZIP of them)")
     if st.button("Try the synthetic example", icon=":material/draw:"):
         ui.add_example()
         st.rerun()
@@ -55,7 +54,7 @@ def _uploader(label: str) -> None:
     round_key = st.session_state.setdefault("upload-round", 0)
     files = st.file_uploader(
         label,
-        type=[suffix[1:] for suffix in PICTURE_SUFFIXES],
+        type=None,  # DICOM files often have no suffix; what is no scan is refused by its bytes
         accept_multiple_files=True,
         key=f"upload-{round_key}",
     )

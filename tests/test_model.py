@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import model
+from benchmarks.corpus import dicom, dicom_bytes
 from utils import recipes, sampling, training
 from utils.cards import load_card
 from utils.classes import CLASSES
@@ -239,6 +240,21 @@ def test_explain_tells_what_it_could_not_read_and_goes_on(run: Run, scans: Path,
     assert code == 0 and written(tmp_path / "out") == ["a", "c", "more/d"]
     assert "b.png" in errors and "not a picture" in errors
     assert run("explain", scans / "b.png", "--model", "cnn", "--output", tmp_path / "none")[0] == 1
+
+
+def test_slices_of_stacks_have_a_line_and_a_name_each(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"im{number}").write_bytes(dicom_bytes(dicom(number, 3 - number)))
+    (folder / "report").write_bytes(dicom_bytes(dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")))
+    lines = [json.loads(line) for line in run("predict", folder, "--model", "cnn")[1].splitlines()]
+    assert [Path(line["file"]).name for line in lines] == ["im2", "im1", "im0", "report"]
+    assert [line["slice"] for line in lines] == [0, 1, 2, None]
+    assert [line["accepted"] for line in lines] == [True, True, True, False]
+    assert "structured report" in lines[3]["reason"] and lines[3]["predictions"] == []
+    stems = explain(run, tmp_path / "out", folder)
+    assert stems == ["im0-slice002", "im1-slice001", "im2-slice000"]
 
 
 # data

@@ -2,37 +2,31 @@
 
 One long-lived process, started when it is first needed and again when it has died. The parent sends the bytes of a
 file; the answer is lines of JSON, each frame followed by its float32 numbers. Nothing is pickled, and the process can
-write no file. `python -m utils.isolation` is its main program.
+write no file. `utils/decoder.py` is its program.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
 import threading
-import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from utils.decoding import Decoded, decode
+from utils.decoding import Decoded
 from utils.limits import (
-    DECODER_MEMORY,
     DECODER_SECONDS,
     DECODER_SECONDS_PER_MEGABYTE,
     LARGEST_STACK,
     MEGABYTE,
     MOST_SLICES,
-    UPLOAD_FULL,
     DecoderFailed,
     UnreadableScan,
 )
@@ -76,9 +70,12 @@ class DecoderProcess:
                 decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
             except _Refused as answer:
                 refusal, end = answer.refusal, answer.end
-            except (OSError, EOFError, ValueError, KeyError, TypeError):
+            except Exception:  # it died, or what came is no answer: the pipe cannot be used any more
                 self._stop()
                 raise DecoderFailed(FAILED) from None
+            except BaseException:  # an interrupt in the middle of an answer
+                self._stop()
+                raise
             finally:
                 timer.cancel()
             if end["leaves"]:
@@ -109,7 +106,7 @@ class DecoderProcess:
         }
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "utils.isolation"],
+                [sys.executable, "-m", "utils.decoder"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # decoders remark on what they read there, names included
@@ -168,9 +165,10 @@ def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
     if refusal is not None:
         raise _Refused(refusal, line)
     spacing = facts.pop("spacing")
-    lists = {name: tuple(facts.pop(name)) for name in ("notes", "orientation", "positions")}
-    facts["frames"] = frames
-    decoded = Decoded(spacing=tuple(spacing) if spacing else None, **lists, **facts)
+    for name in ("notes", "orientation", "positions"):
+        facts[name] = tuple(facts[name])
+    facts |= {"frames": frames, "spacing": tuple(spacing) if spacing else None}
+    decoded = Decoded(**facts)
     if len(frames) != decoded.count or len({frame.shape for frame in frames}) != 1:
         raise ValueError("not what was promised")
     return decoded, line
@@ -202,94 +200,6 @@ def _line(stream: BinaryIO) -> dict[str, Any]:
     return json.loads(text)
 
 
-def main() -> None:
-    """The decoder process: read a request, answer it, until the parent is gone."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)  # what a native library prints must not stand among the answers
-    _import_decoders()
-    idle = _address_space()
-    _limit(idle)
-    answers.write(b"ready\n")
-    answers.flush()
-    while len(header := requests.read(REQUEST.size)) == REQUEST.size:
-        length, seconds, most_pixels = REQUEST.unpack(header)
-        started = time.process_time()
-        _alarm(seconds)
-        _answer(requests.read(length), most_pixels, answers)
-        _alarm(0)
-        leaves = _address_space() > idle + GROWN
-        used = time.process_time() - started
-        answers.write(json.dumps({"end": True, "leaves": leaves, "seconds": used}).encode() + b"\n")
-        answers.flush()
-
-
-def _answer(data: bytes, most_pixels: int, answers: BinaryIO) -> None:
-    """Write the facts and frames of one file, or why it is refused."""
-    try:
-        decoded = decode(data)
-        del data
-        facts = asdict(replace(decoded, frames=()))
-        del facts["frames"]
-        answers.write(json.dumps(facts).encode() + b"\n")
-        for frame in decoded.frames:
-            if frame.size * decoded.count > most_pixels:
-                raise UnreadableScan(UPLOAD_FULL)
-            frame = np.ascontiguousarray(frame, np.float32)
-            answers.write(json.dumps({"frame": frame.shape}).encode() + b"\n")
-            answers.write(frame.data)
-    except UnreadableScan as error:
-        _refuse(answers, str(error))
-    except MemoryError:
-        _refuse(answers, TOO_MUCH_MEMORY, failed=True)
-    except Exception:
-        _refuse(answers, FAILED, failed=True)
-
-
-def _refuse(answers: BinaryIO, sentence: str, failed: bool = False) -> None:
-    answers.write(json.dumps({"refused": sentence, "failed": failed}).encode() + b"\n")
-
-
-def _import_decoders() -> None:
-    """All of them before the limits: the first file must not pay for the imports."""
-    for room in (
-        "PIL.BmpImagePlugin",
-        "PIL.TiffImagePlugin",
-        "PIL.WebPImagePlugin",
-        "pydicom.pixels.decoders",
-        "utils.dicom",
-        "utils.nifti",
-        "utils.pictures",
-    ):
-        importlib.import_module(room)
-
-
-def _limit(idle: int) -> None:
-    """Memory, no core dumps and no files. Where the system has no such limits (Windows) the clock alone guards."""
-    try:
-        import resource
-    except ImportError:
-        return
-    if idle:
-        resource.setrlimit(resource.RLIMIT_AS, (idle + DECODER_MEMORY,) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-def _alarm(seconds: float) -> None:
-    """End this process after so much processor time, also inside native code; 0: do not."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-
-
-def _address_space() -> int:
-    """Bytes of this process, 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return 0
-
-
 _decoder = DecoderProcess()
 atexit.register(_decoder.stop)
 
@@ -297,7 +207,3 @@ atexit.register(_decoder.stop)
 def decoder() -> DecoderProcess:
     """The one decoder process of this program."""
     return _decoder
-
-
-if __name__ == "__main__":
-    main()

@@ -23,7 +23,7 @@ PLAIN_PIXELS = 4_194_304
 PLAIN_PASSES = 32  # scans of a progressive JPEG; each costs a pass over all its pixels
 
 # The decoder process: processor time for one file, and memory beyond what it has when it is idle.
-DECODER_SECONDS = 1.2
+DECODER_SECONDS = 1.5
 DECODER_SECONDS_PER_MEGABYTE = 0.1
 DECODER_SECONDS_PER_FILE = 0.05  # files of one ZIP share DECODER_SECONDS; this much is added for each
 DECODER_MEMORY = 400 * MEGABYTE

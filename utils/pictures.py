@@ -15,7 +15,7 @@ PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 LUMA = np.asarray([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
-BAND = 4_194_304  # pixels made gray at once: bounds the memory, one band for all that is plain
+BAND = 262_144  # pixels of a very large picture made gray at once: bounds the memory, and is quicker
 NOT_A_PICTURE = "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
 COLOUR_NOTE = "This is a colour picture; MRI is grayscale. Its brightness alone was read."
 
@@ -43,7 +43,7 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit is ours
-            image = Image.open(io.BytesIO(data), formats=formats)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
             check_size(*image.size)
             if image.width * image.height > most_pixels:
                 return None
@@ -73,7 +73,8 @@ def gray(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _strong_colour(rgb: np.ndarray) -> np.ndarray:
-    return np.ptp(rgb, axis=2) > 0.15
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]  # np.ptp says the same ten times more slowly
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue) > 0.15
 
 
 def _frames(image: Image.Image) -> int:
@@ -87,9 +88,9 @@ def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
     if image.mode in ("1", "L") and "transparency" not in image.info:
         return np.asarray(image.convert("L"), dtype=np.float32) / 255, False
     width, height = image.size
-    rows = max(BAND // width, 1)
-    if rows >= height:
+    if width * height <= PLAIN_PIXELS:
         return gray(_rgb(image))
+    rows = max(BAND // width, 1)
     pixels = np.empty((height, width), np.float32)
     strong = 0
     for top in range(0, height, rows):

@@ -188,9 +188,10 @@ class _Upload:
 
     def _add_decoded(self, name: str, decoded: Decoded) -> None:
         slices = slices_of(name, decoded)
-        self._pixels_left -= sum(one.frame.size for one in slices)
-        if self._pixels_left < 0:
+        pixels = sum(one.frame.size for one in slices)
+        if pixels > self._pixels_left:
             raise UnreadableScan(UPLOAD_FULL)
+        self._pixels_left -= pixels
         if decoded.series and decoded.count == 1:
             if decoded.series not in self._series:
                 self._series[decoded.series] = []
