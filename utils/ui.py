@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
-from utils import overlays, worklist
+from utils import access, overlays, worklist
 from utils.cards import (
     NetworkUnavailable,
     check_weights,
@@ -31,16 +32,14 @@ if TYPE_CHECKING:
 
     from utils.readers import Reader, Reading
 
+WIDEST_PICTURE = (
+    1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
+)
+
 
 def enter() -> None:
-    """Every page begins with this. It sends a visitor who came by a page's own address through app.py.
-
-    Until app.py has run once in the process, Streamlit knows nothing of its `st.navigation` and runs the files of
-    `pages/` by its older automatic discovery, without app.py.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    """Every page begins with this: by whatever way it was reached, it shows nothing to who should log in first."""
+    access.need_login()
 
 
 def need_networks() -> None:
@@ -285,8 +284,17 @@ def evidence_legend() -> None:
 
 
 def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
-    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG."""
-    st.image(pixels, caption=caption, width="stretch", output_format="PNG", alt=alt)
+    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG.
+
+    It travels inside the session's own websocket. As an array it would be served at an address of its own, to
+    whoever knows that.
+    """
+    excess = pixels.shape[1] / WIDEST_PICTURE
+    if excess > 1:
+        size = (WIDEST_PICTURE, round(pixels.shape[0] / excess))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    data = base64.b64encode(overlays.png(pixels)).decode("ascii")
+    st.image(f"data:image/png;base64,{data}", caption=caption, width="stretch", alt=alt)
 
 
 def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:

@@ -28,7 +28,9 @@ def volume_saying(entry_saying) -> Callable[..., Entry]:
             read = entry_saying(f"{name}-{number}", (label, label), probability)
             scan = Scan(f"{name}-{number}", read.scan.pixels, "NIfTI", slice=number)
             slices.append(
-                replace(read, key=name, name=f"{name}, slice {number + 1}", scan=scan, slice_count=len(labels) + 1)
+                replace(
+                    read, key=name, name=f"{name}, slice {number + 1}", scan=scan, slice_count=len(labels) + 1
+                )
             )
         return in_view(replace(slices[0], slices=tuple(slices)), len(slices) // 2)
 
@@ -63,7 +65,9 @@ def test_without_a_volume_the_page_says_what_to_drop(entry_saying, tiny_app) -> 
 def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app) -> None:
     page = run(volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
     assert page.subheader[0].value == "A tumour is called on 3 of the 5 slices that were read"
-    assert "read alone" in page.caption[0].value and "1 of the 6 slices show too little" in page.caption[0].value
+    assert (
+        "read alone" in page.caption[0].value and "1 of the 6 slices show too little" in page.caption[0].value
+    )
     assert "the glioma" not in page.subheader[0].value
 
 
