@@ -46,7 +46,7 @@ def main() -> None:
         ui.picture(
             picture,
             f"The scan {entry.name} with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
-            f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
+            f"{ui.in_markdown(entry.name)}. {title} says {CLASS_TITLES[reading.label]}, "
             f"{percent_in_words(reading.confidence)}; shown: evidence for {CLASS_TITLES[label]}",
         )
         ui.evidence_legend()

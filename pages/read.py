@@ -32,10 +32,10 @@ def _refused(entries: list[Entry]) -> None:
     """Which files were not read and why; many are folded away, so that the scans stay in sight."""
     if len(entries) > 2:
         with st.expander(f"{len(entries)} files were not read", icon=":material/block:"):
-            st.markdown("\n".join(f"- **{entry.name}**: {entry.reason}" for entry in entries))
+            st.markdown("\n".join(f"- **{ui.in_markdown(entry.name)}**: {entry.reason}" for entry in entries))
         return
     for entry in entries:
-        st.warning(f"**{entry.name}** was not read. {entry.reason}", icon=":material/block:")
+        st.warning(f"**{ui.in_markdown(entry.name)}** was not read. {entry.reason}", icon=":material/block:")
 
 
 def _welcome() -> None:

@@ -6,6 +6,7 @@ cividis (Nunez et al., PLOS ONE 2018). Backgrounds are clear and text has no col
 
 from __future__ import annotations
 
+import html
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -254,7 +255,7 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     )
     figure.add_trace(
         go.Scatter(
-            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers", text=list(names),
+            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers", text=[html.escape(name) for name in names],
             marker={"size": 10, "color": BLUE, "opacity": 0.7}, cliponaxis=False,
             hovertemplate=f"%{{text}}<br>{first} %{{x:.1f}} %<br>{second} %{{y:.1f}} %<extra></extra>",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -243,7 +244,7 @@ def evidence(entry: Entry, key: str) -> None:
     plain = overlays.gray_picture(entry.scan.pixels)
     columns = st.columns(1 + len(entry.readings))
     with columns[0]:
-        st.markdown(f"**{entry.name}**")
+        st.markdown(f"**{in_markdown(entry.name)}**")
         picture(plain, f"The scan {entry.name}")
         if shown:
             evidence_legend()
@@ -281,6 +282,11 @@ def evidence_legend() -> None:
         "Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
         "no evidence → strong evidence; one scale for both networks and all classes",
     )
+
+
+def in_markdown(name: str) -> str:
+    """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)
 
 
 def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
