@@ -255,7 +255,8 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     )
     figure.add_trace(
         go.Scatter(
-            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers", text=[html.escape(name) for name in names],
+            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers",
+            text=[html.escape(name) for name in names],
             marker={"size": 10, "color": BLUE, "opacity": 0.7}, cliponaxis=False,
             hovertemplate=f"%{{text}}<br>{first} %{{x:.1f}} %<br>{second} %{{y:.1f}} %<extra></extra>",
         )
