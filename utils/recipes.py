@@ -48,7 +48,7 @@ class Recipe:
 RECIPES = {
     "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
     "vgg16": Recipe(
-        phases=(Phase("head and fresh layers", 128, 10, 1e-3), Phase("fine-tuning", 224, 6, 3e-4)),
+        phases=(Phase("head and fresh layers", 128, 12, 1e-3), Phase("fine-tuning", 224, 6, 3e-4)),
         frozen_until="block3_pool",
     ),
 }

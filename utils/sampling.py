@@ -1,31 +1,25 @@
-"""What a training step sees: pictures (or features of frozen layers) in batches, balanced and changed at random."""
+"""What a training step sees: pictures in batches, balanced and changed at random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from utils.augmentation import augment
 from utils.classes import CLASSES
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
 
-AUGMENTED_COPIES = 2  # of each picture, beside the plain one, whose frozen features are kept
-
 
 @dataclass(frozen=True)
 class TrainingSet:
     """Rows to learn from; rows that show the same picture share a number in `pictures` (0, 1, ...).
 
-    `inputs` is (N, S, S) uint8 pictures or (N, h, w, c) float16 features, `targets` (N,) class indices;
-    `transform` changes one input at random.
+    `inputs` is (N, S, S) uint8 pictures, `targets` (N,) class indices; `transform` changes one input at random.
     """
 
     inputs: np.ndarray
@@ -59,18 +53,6 @@ class TrainingSet:
         counts = np.bincount(self.targets[first], minlength=len(CLASSES)).astype(np.float32)
         return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
-    def through(self, trunk: keras.Model, file: Path, seed: tuple[int, int]) -> TrainingSet:
-        """The set as features of a frozen trunk: each picture plain and twice augmented; mirrored at random later."""
-        first = np.unique(self.pictures, return_index=True)[1]
-        rng = np.random.default_rng(seed)
-        plain = self.inputs[first]
-        changed = [np.stack([augment(image, rng) for image in plain]) for _ in range(AUGMENTED_COPIES)]
-        inputs = cached_features(trunk, np.concatenate([plain, *changed]), file)
-        copies = 1 + AUGMENTED_COPIES
-        return TrainingSet(
-            inputs, np.tile(self.pictures[first], copies), np.tile(self.targets[first], copies), _mirror
-        )
-
 
 def training_set(rows: pd.DataFrame, size: int) -> TrainingSet:
     """Read the rows of a sample table (`path`, `picture`, `target`) at an input size. Raises UnreadableScan."""
@@ -84,27 +66,6 @@ def load_pictures(paths: list[str], size: int) -> np.ndarray:
         return np.stack(list(pool.map(lambda path: preprocess(read_scan_file(path).pixels, size)[0], paths)))
 
 
-def cached_features(trunk: keras.Model, images: np.ndarray, file: Path) -> np.ndarray:
-    """(N, h, w, c) float16 features of (N, S, S) uint8 pictures, kept in a memory-mapped file."""
-    shape = (len(images), *trunk.output_shape[1:])
-    if file.is_file():
-        stored = np.load(file, mmap_mode="r")
-        if stored.shape == shape:
-            return stored
-    partial = file.with_suffix(".part.npy")
-    stored = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    for start in tqdm(range(0, len(images), 32), desc="features", mininterval=5, unit="batch"):
-        features = trunk.predict_on_batch(as_input(images[start : start + 32]))
-        stored[start : start + 32] = keras.ops.convert_to_numpy(features).astype(np.float16)
-    stored.flush()
-    partial.replace(file)
-    return np.load(file, mmap_mode="r")
-
-
 def as_input(batch: np.ndarray) -> np.ndarray:
-    """float32, with a channel axis for pictures."""
-    return (batch[..., None] if batch.ndim == 3 else batch).astype(np.float32)
-
-
-def _mirror(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return features[:, ::-1] if rng.random() < 0.5 else features
+    """(N, S, S, 1) float32 from (N, S, S) pictures."""
+    return batch[..., None].astype(np.float32)

@@ -1,7 +1,7 @@
 """Training: pictures in, a fitted network out. Backend-neutral Keras 3; resumes where it was stopped.
 
-A recipe is a list of phases. A network with a `frozen_until` layer runs its frozen part once: the features of
-every picture, plain and twice augmented, are kept on disk, and only the rest is trained.
+A recipe is a list of phases. The layers up to `frozen_until` are run but not trained. Their output is not cached:
+pictures are changed anew in every epoch, and with a few stored copies of each VGG16 learned the copies by heart.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from utils import metrics
 from utils.classes import CLASSES
-from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at, vgg16
+from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, vgg16
 from utils.recipes import Phase, Recipe
-from utils.sampling import TrainingSet, as_input, cached_features, load_pictures, training_set
+from utils.sampling import TrainingSet, as_input, load_pictures, training_set
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,9 @@ def _run_phase(
         validation = load_pictures(list(validation_rows["path"]), phase.size)
         model = logits_of(network)
         if recipe.frozen_until:
-            trunk, model = split_at(network, recipe.frozen_until, "top")
-            for layer in trunk.layers:
+            names = [layer.name for layer in network.layers]
+            for layer in network.layers[: names.index(recipe.frozen_until) + 1]:
                 layer.trainable = False
-            training = training.through(trunk, run_folder / f"features-{number}.npy", (seed, number))
-            validation = cached_features(trunk, validation, run_folder / f"features-{number}-validation.npy")
         _compile(model, phase, recipe, -(-training.size // recipe.batch_size))
         if state.epoch:
             model.optimizer.build(model.trainable_variables)
@@ -173,8 +171,6 @@ def _run_phase(
             state.save(run_folder)
         state.phase, state.epoch = number + 1, 0
         state.save(run_folder)
-        for file in run_folder.glob(f"features-{number}*.npy"):
-            file.unlink()
     network.load_weights(best_file)
 
 
@@ -222,7 +218,7 @@ def _epochs(
 
 
 def predict_logits(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
-    """(N, classes) float32 from (N, S, S) uint8 pictures or (N, h, w, c) features."""
+    """(N, classes) float32 from (N, S, S) uint8 pictures."""
     parts = [
         keras.ops.convert_to_numpy(model.predict_on_batch(as_input(inputs[start : start + batch_size])))
         for start in range(0, len(inputs), batch_size)
