@@ -80,6 +80,7 @@ class DecoderProcess:
             if end["leaves"]:
                 self._stop()
         if refusal is not None:
+            refusal.seconds = float(end["seconds"])
             raise refusal
         return decoded, float(end["seconds"])
 

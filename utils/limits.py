@@ -26,7 +26,9 @@ PLAIN_PASSES = 32  # scans of a progressive JPEG; each costs a pass over all its
 # shown itself to be a scan; and memory beyond what it has when it is idle.
 DECODER_SECONDS = 1.5
 DECODER_SECONDS_PER_MEGABYTE = 0.1
-DECODER_SECONDS_PER_FILE = 0.05  # files of one ZIP share DECODER_SECONDS; this much is added for each
+DECODER_SECONDS_PER_FILE = (
+    0.05  # files of one ZIP share DECODER_SECONDS; this and the above is added for each
+)
 DECODER_MEMORY = 400 * MEGABYTE
 MOST_DECODER_FAILURES = 8  # in one upload; what comes after is not tried any more
 
@@ -39,8 +41,11 @@ UPLOAD_FULL = (
 class UnreadableScan(ValueError):
     """A file that cannot be read as a scan. Its text is one sentence for the person who brought it.
 
-    It never holds text from the file: that may be a patient's name.
+    It never holds text from the file: that may be a patient's name. `seconds` is the processor time that the decoder
+    process needed to find out.
     """
+
+    seconds: float = 0.0
 
 
 class DecoderFailed(UnreadableScan):

@@ -14,7 +14,9 @@ from utils.isolation import decoder
 from utils.limits import (
     DECODER_SECONDS,
     DECODER_SECONDS_PER_FILE,
+    DECODER_SECONDS_PER_MEGABYTE,
     LARGEST_UPLOAD,
+    MEGABYTE,
     MOST_DECODER_FAILURES,
     MOST_FILES,
     UPLOAD_FULL,
@@ -160,7 +162,7 @@ class _Upload:
                 if isinstance(content, UnreadableScan):
                     raise content
                 check_file(len(content))
-                seconds += DECODER_SECONDS_PER_FILE
+                seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
                 decoded, used = self._decode(content, seconds)
                 seconds = max(seconds - used, 0.0)
                 self._add_decoded(member, decoded)
@@ -170,6 +172,7 @@ class _Upload:
                     "read, so bring the other files alone."
                 ) from None
             except UnreadableScan as refusal:
+                seconds = max(seconds - refusal.seconds, 0.0)
                 self.parts.append(Refusal(member, str(refusal)))
 
     def _decode(self, data: bytes, seconds: float) -> tuple[Decoded, float]:
