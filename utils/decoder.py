@@ -16,7 +16,7 @@ import numpy as np
 
 from utils.decoding import decode
 from utils.isolation import FAILED, GROWN, REQUEST, TOO_MUCH_MEMORY
-from utils.limits import DECODER_MEMORY, UPLOAD_FULL, UnreadableScan
+from utils.limits import DECODER_MEMORY, DECODER_SECONDS_PER_MEGABYTE, MEGABYTE, UPLOAD_FULL, UnreadableScan
 
 
 def main() -> None:
@@ -33,16 +33,17 @@ def main() -> None:
         length, seconds, most_pixels = REQUEST.unpack(header)
         started = time.process_time()
         _alarm(seconds)
-        _answer(requests.read(length), most_pixels, answers)
+        used = _answer(requests.read(length), most_pixels, answers, started, seconds)
         _alarm(0)
         leaves = _address_space() > idle + GROWN
-        used = time.process_time() - started
         answers.write(json.dumps({"end": True, "leaves": leaves, "seconds": used}).encode() + b"\n")
         answers.flush()
 
 
-def _answer(data: bytes, most_pixels: int, answers: BinaryIO) -> None:
-    """Write the facts and frames of one file, or why it is refused."""
+def _answer(data: bytes, most_pixels: int, answers: BinaryIO, started: float, seconds: float) -> float:
+    """Write the facts and frames of one file, or why it is refused. Returns the processor time to its first frame."""
+    used = None
+    more = DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
     try:
         decoded = decode(data)
         del data
@@ -52,6 +53,9 @@ def _answer(data: bytes, most_pixels: int, answers: BinaryIO) -> None:
         for frame in decoded.frames:
             if frame.size * decoded.count > most_pixels:
                 raise UnreadableScan(UPLOAD_FULL)
+            if used is None:
+                used = time.process_time() - started
+                _alarm(max(seconds - used, 0) + more + 0.01)  # 0 would be no alarm at all
             frame = np.ascontiguousarray(frame, np.float32)
             answers.write(json.dumps({"frame": frame.shape}).encode() + b"\n")
             answers.write(frame.data)
@@ -61,6 +65,7 @@ def _answer(data: bytes, most_pixels: int, answers: BinaryIO) -> None:
         _refuse(answers, TOO_MUCH_MEMORY, failed=True)
     except Exception:
         _refuse(answers, FAILED, failed=True)
+    return time.process_time() - started if used is None else used
 
 
 def _refuse(answers: BinaryIO, sentence: str, failed: bool = False) -> None:

@@ -131,7 +131,7 @@ def _plugin(ds: Dataset) -> str:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        name = syntax.name if syntax.is_transfer_syntax and not syntax.is_private else "an unknown one"
+        name = syntax.name if syntax.name != syntax else "an unknown one"
         raise UnreadableScan(
             f"This DICOM file is compressed in a way that is not read ({name}); export it uncompressed."
         ) from None

@@ -48,19 +48,18 @@ class DecoderProcess:
         self._lock = threading.Lock()
 
     def decode(
-        self, data: bytes, seconds: float | None = None, most_pixels: int = LARGEST_STACK
+        self, data: bytes, seconds: float = DECODER_SECONDS, most_pixels: int = LARGEST_STACK
     ) -> tuple[Decoded, float]:
-        """Decode a file there. Returns it, frames in a list, and the processor time it took.
+        """Decode a file there. Returns it, frames in a list, and the processor time until the first of them.
 
         Raises UnreadableScan with the decoder's own sentence, DecoderFailed where it crashed, ran longer than
-        `seconds` of processor time (by default what `limits` allows for the size of the file) or out of memory.
+        `seconds` of processor time until its first frame (and what `limits` adds for the rest) or out of memory.
         A file with more pixels than `most_pixels`, in all frames, is refused as too much for this upload.
         """
-        if seconds is None:
-            seconds = seconds_for(data)
+        longest = seconds + DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
         with self._lock:
             process = self._running()
-            timer = threading.Timer(WAITING * seconds + 2, process.kill)
+            timer = threading.Timer(WAITING * longest + 2, process.kill)
             timer.start()
             refusal = None
             try:
@@ -81,6 +80,7 @@ class DecoderProcess:
             if end["leaves"]:
                 self._stop()
         if refusal is not None:
+            refusal.seconds = float(end["seconds"])
             raise refusal
         return decoded, float(end["seconds"])
 
@@ -135,11 +135,6 @@ class DecoderProcess:
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):  # what was not flushed cannot be
                 pipe.close()  # type: ignore[union-attr]
-
-
-def seconds_for(data: bytes) -> float:
-    """Processor time that decoding a file may take."""
-    return DECODER_SECONDS + DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
 
 
 def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:

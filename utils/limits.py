@@ -22,10 +22,13 @@ PLAIN_BYTES = 1 * MEGABYTE
 PLAIN_PIXELS = 4_194_304
 PLAIN_PASSES = 32  # scans of a progressive JPEG; each costs a pass over all its pixels
 
-# The decoder process: processor time for one file, and memory beyond what it has when it is idle.
+# The decoder process: processor time until the first frame of a file, then more for the rest of a large one that has
+# shown itself to be a scan; and memory beyond what it has when it is idle.
 DECODER_SECONDS = 1.5
 DECODER_SECONDS_PER_MEGABYTE = 0.1
-DECODER_SECONDS_PER_FILE = 0.05  # files of one ZIP share DECODER_SECONDS; this much is added for each
+DECODER_SECONDS_PER_FILE = (
+    0.05  # files of one ZIP share DECODER_SECONDS; this and the above is added for each
+)
 DECODER_MEMORY = 400 * MEGABYTE
 MOST_DECODER_FAILURES = 8  # in one upload; what comes after is not tried any more
 
@@ -38,21 +41,24 @@ UPLOAD_FULL = (
 class UnreadableScan(ValueError):
     """A file that cannot be read as a scan. Its text is one sentence for the person who brought it.
 
-    It never holds text from the file: that may be a patient's name.
+    It never holds text from the file: that may be a patient's name. `seconds` is the processor time that the decoder
+    process needed to find out.
     """
+
+    seconds: float = 0.0
 
 
 class DecoderFailed(UnreadableScan):
     """A file that made the decoder process crash, hang or run out of memory."""
 
 
-def check_file(data: bytes) -> None:
-    """Raises UnreadableScan for a file that is empty or too large."""
-    if not data:
+def check_file(size: int) -> None:
+    """Raises UnreadableScan for a file of a size (bytes) that is not read."""
+    if size == 0:
         raise UnreadableScan("This file is empty; save or export the scan again.")
-    if len(data) > LARGEST_FILE:
+    if size > LARGEST_FILE:
         raise UnreadableScan(
-            f"This file has {len(data) / MEGABYTE:.0f} MB; at most {LARGEST_FILE // MEGABYTE} MB are read."
+            f"This file has {size / MEGABYTE:.0f} MB; at most {LARGEST_FILE // MEGABYTE} MB are read."
         )
 
 

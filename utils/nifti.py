@@ -32,15 +32,21 @@ def decode(data: bytes) -> Decoded:
 
 
 def _inflated(data: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    inflated = stream.decompress(data, LARGEST_FILE + 1)
-    if len(inflated) > LARGEST_FILE:
+    parts, left = [], LARGEST_FILE
+    while data:  # some programs write one gzip stream after the other
+        stream = zlib.decompressobj(wbits=31)
+        parts.append(stream.decompress(data, left + 1))
+        left -= len(parts[-1])
+        if left < 0 or not stream.eof:
+            break
+        data = stream.unused_data.lstrip(b"\0")
+    if left < 0:
         raise UnreadableScan(
             f"This file inflates to more than the {LARGEST_FILE // MEGABYTE} MB that are read; bring a part of it."
         )
     if not stream.eof:
         raise damaged("gzip file")
-    return inflated
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _decode(data: bytes) -> Decoded:

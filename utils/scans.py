@@ -10,11 +10,13 @@ import numpy as np
 
 from utils import archives, brightness, pictures
 from utils.decoding import Decoded, is_recognised, is_zip
-from utils.isolation import decoder, seconds_for
+from utils.isolation import decoder
 from utils.limits import (
     DECODER_SECONDS,
     DECODER_SECONDS_PER_FILE,
+    DECODER_SECONDS_PER_MEGABYTE,
     LARGEST_UPLOAD,
+    MEGABYTE,
     MOST_DECODER_FAILURES,
     MOST_FILES,
     UPLOAD_FULL,
@@ -112,8 +114,9 @@ def read_scan_file(path: Path | str, name: str | None = None) -> Scan:
 
 
 def file_bytes(path: Path | str) -> bytes:
-    """The bytes of a file on disk. Raises UnreadableScan where it cannot be opened."""
+    """The bytes of a file on disk. Raises UnreadableScan where it cannot be opened or is too large to be read."""
     try:
+        check_file(Path(path).stat().st_size)
         return Path(path).read_bytes()
     except OSError as error:
         raise UnreadableScan(f"This file cannot be opened ({error.strerror or error}).") from error
@@ -130,10 +133,10 @@ class _Upload:
 
     def add(self, name: str, data: bytes) -> None:
         """Read one file, or each file of a ZIP."""
-        with_refusals = self._add_zip if is_zip(data) else self._add_file
+        add = self._add_zip if is_zip(data) else self._add_file
         try:
-            check_file(data)
-            with_refusals(name, data)
+            check_file(len(data))
+            add(name, data)
         except UnreadableScan as refusal:
             self.parts.append(Refusal(name, str(refusal)))
         except Exception:  # a fault of ours: the person who brought the file sees no traceback for it
@@ -149,7 +152,7 @@ class _Upload:
         return found
 
     def _add_file(self, name: str, data: bytes) -> None:
-        self._add_decoded(name, self._decode(data, seconds_for(data))[0])
+        self._add_decoded(name, self._decode(data, DECODER_SECONDS)[0])
 
     def _add_zip(self, name: str, data: bytes) -> None:
         """The files of a ZIP share the processor time: an archive may not cost more because it holds many."""
@@ -158,21 +161,22 @@ class _Upload:
             try:
                 if isinstance(content, UnreadableScan):
                     raise content
-                check_file(content)
-                seconds += seconds_for(content) - DECODER_SECONDS + DECODER_SECONDS_PER_FILE
+                check_file(len(content))
+                seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
                 decoded, used = self._decode(content, seconds)
-                seconds = max(seconds - used, DECODER_SECONDS_PER_FILE)
+                seconds = max(seconds - used, 0.0)
                 self._add_decoded(member, decoded)
             except DecoderFailed:
                 raise UnreadableScan(
-                    f"A file of this ZIP ({member}) makes its decoder fail or run too long; what comes after it was "
-                    "not read, so bring the other files alone."
+                    "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
+                    "read, so bring the other files alone."
                 ) from None
             except UnreadableScan as refusal:
+                seconds = max(seconds - refusal.seconds, 0.0)
                 self.parts.append(Refusal(member, str(refusal)))
 
     def _decode(self, data: bytes, seconds: float) -> tuple[Decoded, float]:
-        """The file, and the processor time that the decoder process took for it."""
+        """The file, and the processor time that the decoder process took until its first frame."""
         if not is_recognised(data):
             raise UnreadableScan(pictures.NOT_A_PICTURE)
         plain = pictures.decode_plain(data)
