@@ -25,6 +25,7 @@ from utils.cards import (
 )
 from utils.classes import CLASSES, class_of
 from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
+from utils.gate import REFUSED, worst_grade
 from utils.scans import Scan, UnreadableScan, read_scan_file
 
 NETWORKS = ("cnn", "vgg16")
@@ -94,6 +95,10 @@ def calibrate(args: argparse.Namespace) -> int:
     args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
+    gate = card.facts["novelty"]
+    print(
+        f"gate: unusual above {gate['unusual']:.3f}, refused above {gate['refused']:.3f}: {gate['validation']}"
+    )
     return 0
 
 
@@ -154,9 +159,9 @@ def predict(args: argparse.Namespace) -> int:
             readable = [scan for scan in scans if isinstance(scan, Scan)]
             answers = zip(*(reader.read_many(readable, with_maps=False) for reader in readers), strict=True)
             for path, scan in zip(batch, scans, strict=True):
-                readings = next(answers) if isinstance(scan, Scan) else ()
-                stream.write(json.dumps(_line(path, scan, readings)) + "\n")
-                accepted = accepted or bool(readings)
+                line = _line(path, scan, next(answers) if isinstance(scan, Scan) else ())
+                stream.write(json.dumps(line) + "\n")
+                accepted = accepted or line["accepted"]
             stream.flush()
     return 0 if accepted else 1
 
@@ -181,6 +186,10 @@ def explain(args: argparse.Namespace) -> int:
             print(f"{path}: {scan}", file=sys.stderr)
             continue
         reading = reader.read(scan)
+        if reading.grade == "refused":
+            print(
+                f"{path}: this does not look like a brain MRI slice that the network knows.", file=sys.stderr
+            )
         shown = label or reading.label
         target = args.output / stem
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -258,15 +267,18 @@ def _scan_or_reason(path: Path) -> Scan | str:
 
 
 def _line(path: Path, scan: Scan | str, readings: tuple) -> dict:
-    """One JSON line of `predict`."""
+    """One JSON line of `predict`. What the gate refuses gets no prediction."""
+    refused = worst_grade(reading.grade for reading in readings) == "refused"
+    reason = REFUSED if refused else None if isinstance(scan, Scan) else scan
+    readings = () if refused else readings
     labels = {reading.label for reading in readings}
     flags = sorted({flag for reading in readings for flag in reading.flags})
     return {
         "file": str(path),
         "slice": scan.slice if isinstance(scan, Scan) else None,
-        "accepted": isinstance(scan, Scan),
-        "reason": None if isinstance(scan, Scan) else scan,
-        "flags": flags + (["disagree"] if len(labels) > 1 else []),
+        "accepted": reason is None,
+        "reason": reason,
+        "flags": ["refused"] if refused else flags + (["disagree"] if len(labels) > 1 else []),
         "predictions": [
             {
                 "model": reading.network,
@@ -347,7 +359,9 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--restart", action="store_true", help="drop an unfinished run")
 
     child = command(
-        "calibrate", calibrate, "Fit temperature, referral threshold and map scale again (validation data)."
+        "calibrate",
+        calibrate,
+        "Fit temperature, referral threshold, map scale and gate again (validation data).",
     )
     protocol_options(child)
 

@@ -88,3 +88,9 @@ def test_entries_cannot_be_changed(png_bytes) -> None:
     with pytest.raises(FrozenInstanceError):
         entry.reason = "other"  # type: ignore[misc]
     assert isinstance(entry, Entry)
+
+
+@pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
+def test_gate_of_one_network_decides_the_status(entry_saying, grade: str, status: str) -> None:
+    entry = entry_saying("a.png", ("glioma", "pituitary"), grade=grade)
+    assert entry.accepted and (entry.grade, entry.status) == (grade, status)
