@@ -24,6 +24,7 @@ from utils.cards import (
 )
 from utils.classes import CLASSES, class_of
 from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
+from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
 from utils.scans import UnreadableScan
 
@@ -94,6 +95,10 @@ def calibrate(args: argparse.Namespace) -> int:
     args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
+    gate = card.facts["novelty"]
+    print(
+        f"gate: unusual above {gate['unusual']:.3f}, refused above {gate['refused']:.3f}: {gate['validation']}"
+    )
     return 0
 
 
@@ -153,9 +158,9 @@ def predict(args: argparse.Namespace) -> int:
             scans = [one.scan for one in batch if one.scan is not None]
             answers = zip(*(reader.read_many(scans, with_maps=False) for reader in readers), strict=True)
             for one in batch:
-                readings = next(answers) if one.scan is not None else ()
-                stream.write(json.dumps(_line(one, readings)) + "\n")
-                accepted = accepted or bool(readings)
+                line = _line(one, next(answers) if one.scan is not None else ())
+                stream.write(json.dumps(line) + "\n")
+                accepted = accepted or line["accepted"]
             stream.flush()
     return 0 if accepted else 1
 
@@ -179,6 +184,11 @@ def explain(args: argparse.Namespace) -> int:
             print(f"{one.file}: {one.reason}", file=sys.stderr)
             continue
         reading = reader.read(one.scan)
+        if reading.grade == "refused":
+            print(
+                f"{one.file}: this does not look like a brain MRI slice that the network knows.",
+                file=sys.stderr,
+            )
         shown = label or reading.label
         target = args.output / one.stem(stems[one.path])
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -224,15 +234,18 @@ def _weights_named(model: str | None) -> list[Path]:
 
 
 def _line(one: Input, readings: tuple) -> dict:
-    """One JSON line of `predict`."""
+    """One JSON line of `predict`. What the gate refuses gets no prediction."""
+    refused = worst_grade(reading.grade for reading in readings) == "refused"
+    reason = REFUSED if refused else one.reason
+    readings = () if refused else readings
     labels = {reading.label for reading in readings}
     flags = sorted({flag for reading in readings for flag in reading.flags})
     return {
         "file": one.file,
         "slice": one.scan.slice if one.scan is not None else None,
-        "accepted": one.scan is not None,
-        "reason": one.reason,
-        "flags": flags + (["disagree"] if len(labels) > 1 else []),
+        "accepted": reason is None,
+        "reason": reason,
+        "flags": ["refused"] if refused else flags + (["disagree"] if len(labels) > 1 else []),
         "predictions": [
             {
                 "model": reading.network,
@@ -301,7 +314,9 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--restart", action="store_true", help="drop an unfinished run")
 
     child = command(
-        "calibrate", calibrate, "Fit temperature, referral threshold and map scale again (validation data)."
+        "calibrate",
+        calibrate,
+        "Fit temperature, referral threshold, map scale and gate again (validation data).",
     )
     protocol_options(child)
 

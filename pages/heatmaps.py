@@ -13,6 +13,8 @@ def main() -> None:
     entries = ui.need_scans()
     entry = ui.scan_picker(entries)
     assert entry.scan is not None
+    if not ui.pass_gate(entry):
+        return
     picture_side, controls = st.columns([2, 1], gap="large")
     with controls:
         by_title = {reading.title: reading for reading in entry.readings}

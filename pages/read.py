@@ -23,9 +23,10 @@ def main() -> None:
         accepted = [entry for entry in entries if entry.accepted]
         if accepted:
             entry = ui.scan_picker(accepted)
-            _verdict(entry)
-            ui.evidence(entry, "read")
-            ui.probabilities(entry)
+            if ui.pass_gate(entry):
+                _verdict(entry)
+                ui.evidence(entry, "read")
+                ui.probabilities(entry)
 
 
 def _refused(entries: list[Entry]) -> None:
@@ -46,7 +47,7 @@ def _welcome() -> None:
         st.rerun()
     st.caption(
         "Scans stay in this session's memory on this machine and are never written to disk. The networks know four "
-        "answers (glioma, meningioma, pituitary tumour, no tumour) and do not check whether a picture shows a brain."
+        "answers (glioma, meningioma, pituitary tumour, no tumour). Pictures unlike the scans they know are marked."
     )
 
 
@@ -68,7 +69,14 @@ def _worklist(entries: list[Entry]) -> None:
     import pandas as pd  # a second to import, and the first page has no table
 
     told = [headline(entry) for entry in entries]
-    rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in told]
+    rows = [
+        {
+            "Scan": entry.name,
+            "Networks": entry.status,
+            "Answer": entry.answer if ui.answers_shown(entry) else "",
+        }
+        for entry in told
+    ]
     counts = Counter(entry.status for entry in told)
     st.markdown(
         f"**{len(entries)} file{'s' if len(entries) > 1 else ''}**: "

@@ -146,24 +146,53 @@ def tiny_readers(tiny_models: Path) -> list[Reader]:
 
 
 @pytest.fixture
+def gated_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
+    """`models_copy`, its networks with gates that know the brain-like pictures of `draw_brain`."""
+    from utils.cards import load_card
+    from utils.gate import Described, fit_gate, save_gate
+    from utils.novelty import describe
+    from utils.preprocessing import preprocess
+    from utils.scans import Scan
+
+    for reader in tiny_readers:
+        parts = []
+        for seeds in (range(500, 560), range(600, 640)):
+            scans = [Scan("brain", _draw_brain(seed=seed), "PNG") for seed in seeds]
+            pictures = [preprocess(scan.pixels, reader.size)[0] for scan in scans]
+            readings = reader.read_many(scans, with_maps=False)
+            described = [describe(one.features, two) for one, two in zip(readings, pictures, strict=True)]
+            parts.append(Described(np.stack(described), pictures))
+        card = load_card(models_copy / f"{reader.card.name}.keras")
+        np.savez_compressed(card.statistics, picture_hashes=np.zeros((1, 32), np.uint8))
+        save_gate(*fit_gate(*parts), card)
+    return models_copy
+
+
+@pytest.fixture
 def entry_saying(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) -> Callable[..., Entry]:
-    """A function (name, labels, probability, unsure) -> a read entry whose two networks say these labels.
+    """A function (name, labels, probability, unsure, grade) -> a read entry whose two networks say these labels.
+
+    The grade is the first network's; the second one has nothing against the scan.
 
     What they say is put into their mouths, with evidence for every class; the rest is the small networks' own.
     """
     from utils.worklist import open_files, read_entries
 
-    def make(name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False) -> Entry:
+    def make(
+        name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False, grade: str = "ok"
+    ) -> Entry:
         entry = read_entries(open_files([(name, png_bytes(sum(name.encode())))]), tiny_readers)[0]
         readings = []
         rng = np.random.default_rng(0)
-        for reading, label in zip(entry.readings, labels, strict=True):
+        for reading, label, judged in zip(entry.readings, labels, (grade, "ok"), strict=True):
             probabilities = np.full(len(reading.classes), (1 - probability) / 3, np.float32)
             probabilities[reading.classes.index(label)] = probability
-            flags = ("unsure",) if unsure else ()
+            flags = (("unsure",) if unsure else ()) + (() if judged == "ok" else (judged,))
             maps = 0.02 * rng.random(reading.maps.shape, np.float32)  # up to full colour on the cards' scale
             readings.append(
-                replace(reading, label=label, probabilities=probabilities, flags=flags, maps=maps)
+                replace(
+                    reading, label=label, probabilities=probabilities, flags=flags, maps=maps, grade=judged
+                )
             )
         return replace(entry, readings=tuple(readings))
 

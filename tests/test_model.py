@@ -368,6 +368,10 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     code, output, _ = run("calibrate", *FOLDER, class_folders)
     assert code == 0 and str(fitted) in output
     assert load_card(weights).facts["temperature"] == fitted
+    assert "gate: unusual above" in output
+    assert load_card(weights).facts["novelty"] == after["novelty"]
+    with np.load(weights.with_suffix(".npz"), allow_pickle=False) as archive:
+        assert "picture_hashes" in archive and "novelty_factor" in archive
 
     assert run("train", *FOLDER, class_folders, "--seed", 4)[0] == 0  # retrained: the log of openings stays
     facts = load_card(weights).facts
@@ -526,3 +530,28 @@ def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_pa
     without = evidence == 0
     assert without.any()
     np.testing.assert_allclose(picture[without], np.repeat(plain[without][:, None], 3, axis=1), atol=1)
+
+
+# the gate
+
+
+def test_predict_gives_no_prediction_for_what_the_gate_refuses(
+    run: Run, gated_models: Path, tmp_path: Path, png_bytes
+) -> None:
+    (tmp_path / "scan.png").write_bytes(png_bytes(900))
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    code, output, _ = run("predict", tmp_path / "noise.png", tmp_path / "scan.png")
+    refused, read = map(json.loads, output.splitlines())
+    assert code == 0 and read["accepted"] and len(read["predictions"]) == 2
+    assert refused["accepted"] is False and refused["predictions"] == [] and refused["flags"] == ["refused"]
+    assert "does not look like a brain MRI slice" in refused["reason"]
+    assert run("predict", tmp_path / "noise.png")[0] == 1  # nothing was accepted
+
+
+def test_predict_flags_what_is_unusual(run: Run, gated_models: Path, scans: Path) -> None:
+    card = load_card(gated_models / "cnn.keras")
+    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
+    card.save()
+    line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
+    assert line["accepted"] and "unusual" in line["flags"] and len(line["predictions"]) == 1

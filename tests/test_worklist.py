@@ -155,3 +155,9 @@ def test_slices_that_broke_a_network_are_left_out(draw_brain, tiny_readers) -> N
 def test_a_volume_without_answers_has_no_most_suspicious_slice(draw_brain) -> None:
     volume = open_stack(stack_of(draw_brain))
     assert np.isnan(tumour_probabilities(volume)).all() and most_suspicious(volume) == 2
+
+
+@pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
+def test_gate_of_one_network_decides_the_status(entry_saying, grade: str, status: str) -> None:
+    entry = entry_saying("a.png", ("glioma", "pituitary"), grade=grade)
+    assert entry.accepted and (entry.grade, entry.status) == (grade, status)

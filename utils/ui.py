@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from utils import access, overlays, worklist
+from utils import access, gate, overlays, worklist
 from utils.cards import (
     NetworkUnavailable,
     check_weights,
@@ -121,8 +121,9 @@ def add_files(files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def add_example() -> None:
-    """Put the synthetic scan on the worklist."""
+    """Put the synthetic scan on the worklist. It says that it is a drawing: the gate need not hide the answers."""
     scan = synthetic_scan()
+    _shown_anyway().add("synthetic")
     add_entries([Entry("synthetic", scan.name, scan)])
 
 
@@ -159,6 +160,7 @@ def show_slice(volume: Entry, position: int) -> None:
 def clear() -> None:
     """Empty the worklist."""
     _store().clear()
+    _shown_anyway().clear()
     st.session_state.pop("selected", None)
 
 
@@ -197,6 +199,32 @@ def scan_picker(choices: Sequence[Entry]) -> Entry:
         select(wanted)
         st.rerun()
     return choices[position]
+
+
+def answers_shown(entry: Entry) -> bool:
+    """Whether the networks' answers may be seen: not where the gate refused the scan, unless that was wished."""
+    return entry.grade != "refused" or entry.key in _shown_anyway()
+
+
+def pass_gate(entry: Entry) -> bool:
+    """Say what the gate found. Where it refused the scan: show the scan alone, and a way to see the answers."""
+    assert entry.scan is not None
+    shown = answers_shown(entry)
+    if entry.grade == "refused":
+        words = gate.REFUSED if not shown else gate.REFUSED_BUT_SHOWN
+        st.warning(words, icon=":material/block:")
+    elif entry.grade == "unusual":
+        st.warning(gate.UNUSUAL, icon=":material/warning:")
+    flags = {flag for reading in entry.readings for flag in reading.flags}
+    notes = [gate.NOTES[flag] for flag in sorted(flags & gate.NOTES.keys())]
+    for note in notes if shown else (*notes, *entry.scan.notes):
+        st.info(note, icon=":material/info:")
+    if not shown:
+        if st.button("Show the answers anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
+            _shown_anyway().add(entry.key)
+            st.rerun()
+        picture(overlays.gray_picture(entry.scan.pixels), f"The scan {entry.name}")
+    return shown
 
 
 def need_scans() -> list[Entry]:
@@ -347,6 +375,11 @@ def _evaluations(models: str) -> list:
 
 def _store() -> dict[str, Entry]:
     return st.session_state.setdefault("worklist", {})
+
+
+def _shown_anyway() -> set[str]:
+    """Keys of the entries that the gate refused and whose answers are wished for all the same."""
+    return st.session_state.setdefault("shown-anyway", set())
 
 
 def _progress(done: int, total: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.classes import CLASS_TITLES
+from utils.gate import worst_grade
 from utils.scans import Refusal, Scan, Stack, read_stacks
 from utils.volumes import slices_with_brain
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 READ_AT_ONCE = 2  # scans a pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
-STATUSES = ("agree", "disagree", "unsure", "refused")
+STATUSES = ("agree", "disagree", "unsure", "unusual", "refused")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Entry:
         return self.scan is not None
 
     @property
+    def grade(self) -> str:
+        """What the gate says, "ok", "unusual" or "refused": one network that refuses is enough."""
+        return worst_grade(reading.grade for reading in self.readings)
+
+    @property
     def agreed(self) -> bool:
         return len({reading.label for reading in self.readings}) == 1
 
@@ -52,8 +58,10 @@ class Entry:
     @property
     def status(self) -> str:
         """One word for the worklist."""
-        if not self.accepted:
+        if not self.accepted or self.grade == "refused":
             return "refused"
+        if self.grade == "unusual":
+            return "unusual"
         if not self.agreed:
             return "disagree"
         return "unsure" if self.unsure else "agree"

@@ -108,3 +108,12 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
         page = again(page)
     assert "cnn.json" in page.error[0].value
     assert "python model.py train --model cnn" in page.error[0].value
+
+
+def test_no_map_of_what_the_gate_refuses_unless_wished(entry_saying, tiny_app: Path) -> None:
+    page = run(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert len(page.image) == 1 and not page.download_button and not page.button_group
+    next(button for button in page.button if button.label == "Show the answers anyway").click()
+    page = again(page)
+    assert page.download_button and "meningioma" in page.image[0].captions[0]
