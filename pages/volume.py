@@ -1,11 +1,12 @@
 """Volume: scroll through the slices of a series and see what the networks say along it."""
 
+import numpy as np
 import streamlit as st
 
-from utils import charts, overlays, ui, viewer, worklist
+from utils import charts, gate, overlays, ui, viewer, worklist
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
-from utils.volumes import suspicious_runs
+from utils.volumes import SUSPICIOUS, suspicious_runs
 from utils.worklist import Entry
 
 
@@ -27,17 +28,24 @@ def main() -> None:
 
 def _summary(volume: Entry) -> None:
     """What the slices say together, and what that is worth."""
-    runs = suspicious_runs(worklist.tumour_probabilities(volume))
-    count = sum(run.last - run.first + 1 for run in runs)
-    if runs:
-        st.subheader(f"A tumour is called on {count} of the {len(volume.slices)} slices that were read")
+    suspicion = worklist.tumour_probabilities(volume)
+    runs = suspicious_runs(suspicion)
+    called, answered = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
+    if not answered:
+        st.subheader("None of the slices looks like a brain MRI slice that the networks know")
+    elif called:
+        st.subheader(f"A tumour is called on {called} of {answered} slices")
     else:
-        st.subheader(f"No tumour is called on any of the {len(volume.slices)} slices that were read")
-    skipped = volume.slice_count - len(volume.slices)
-    without = f" {skipped} of the {volume.slice_count} slices show too little of the head and were left out."
+        st.subheader(f"No tumour is called on any of {answered} slices")
+    refused, skipped = len(volume.slices) - answered, volume.slice_count - len(volume.slices)
+    left_out = [
+        f"{skipped} show too little of the head" if skipped else "",
+        f"{refused} do not look like slices that the networks know" if refused else "",
+    ]
+    without = f" Of the {volume.slice_count} slices, {' and '.join(filter(None, left_out))}: no answer there."
     st.caption(
-        "Each slice was read alone, by networks that learned from single, mostly axial slices with a tumour in full "
-        f"view: a call on a few slices only is weak evidence.{without if skipped else ''}"
+        "Each slice was read alone, by networks that learned from single slices: a call on a few slices is weak "
+        f"evidence.{without if refused or skipped else ''}"
     )
     if runs:
         with st.container(horizontal=True):
@@ -79,7 +87,7 @@ def _slice(volume: Entry) -> None:
     shown = st.segmented_control("Evidence of", [*titles, "none"], default=titles[0], required=True)
     assert volume.scan is not None
     alt, picture = f"The scan {volume.name}", overlays.gray_picture(volume.scan.pixels)
-    if shown in titles:
+    if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
         picture = ui.draw(volume, reading, reading.shown_class, 0.8)
         alt += f" with the Grad-CAM evidence of {shown} for {CLASS_TITLES[reading.shown_class]}"
@@ -91,7 +99,10 @@ def _slice(volume: Entry) -> None:
         f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
         for reading in volume.readings
     )
-    st.caption(f"{said}. Turn the wheel over the picture, or press the up and down keys.")
+    st.markdown(gate.REFUSED if volume.grade == "refused" else f"{said}.")
+    if volume.grade == "unusual":
+        st.warning(gate.UNUSUAL, icon=":material/warning:")
+    st.caption("Turn the wheel over the picture, or press the up and down keys.")
 
 
 def _curves(volume: Entry) -> None:
@@ -99,7 +110,12 @@ def _curves(volume: Entry) -> None:
     titles = [reading.title for reading in volume.readings]
     title = st.segmented_control("Curves of", titles, default=titles[0], required=True)
     numbers = [_number(entry) for entry in volume.slices]
-    probabilities = [entry.readings[titles.index(title)].probabilities.tolist() for entry in volume.slices]
+    probabilities = [
+        [np.nan] * len(CLASS_TITLES)
+        if entry.grade == "refused"
+        else entry.readings[titles.index(title)].probabilities.tolist()
+        for entry in volume.slices
+    ]
     key = f"curves-{volume.key}-{title}"
 
     def clicked() -> None:

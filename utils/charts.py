@@ -274,7 +274,7 @@ def class_curves(
 ) -> go.Figure:
     """One network's class probabilities along a volume, a curve a class; a line marks the slice in view.
 
-    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order.
+    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order, NaN without answer.
     """
     table = 100 * np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
     figure = go.Figure()

@@ -10,6 +10,7 @@ import numpy as np
 
 SMALLEST_SHARE = 0.25  # of the largest slice's foreground: less is the top of the head, air, or noise
 MAXIMUM_RUNS = 5
+SUSPICIOUS = 0.5  # probability of a tumour from which on a slice counts as called
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ def slices_with_brain(pictures: Sequence[np.ndarray]) -> list[int]:
     return [int(position) for position in np.flatnonzero(areas >= SMALLEST_SHARE * areas.max())]
 
 
-def suspicious_runs(suspicion: Sequence[float], level: float = 0.5) -> list[Run]:
-    """The runs of neighbouring slices whose probability of a tumour is `level` or more, the highest peak first.
+def suspicious_runs(suspicion: Sequence[float] | np.ndarray) -> list[Run]:
+    """The runs of neighbouring slices whose probability of a tumour is `SUSPICIOUS` or more, the highest peak first.
 
     suspicion: (N,) probability of any tumour a slice, NaN where there is no answer (which ends a run). At most
     `MAXIMUM_RUNS`.
     """
     values = np.asarray(suspicion, dtype=float)
-    above = np.concatenate([[False], np.nan_to_num(values, nan=-1.0) >= level, [False]])
+    above = np.concatenate([[False], np.nan_to_num(values, nan=-1.0) >= SUSPICIOUS, [False]])
     edges = np.flatnonzero(above[1:] != above[:-1])
     runs = [
         Run(int(first), int(end) - 1, int(first + np.argmax(values[first:end])))

@@ -123,11 +123,14 @@ def position_in_view(volume: Entry) -> int:
 
 
 def tumour_probabilities(volume: Entry) -> np.ndarray:
-    """(N,) float: a slice's probability of any tumour, the mean of the networks; NaN where a slice has no answer."""
+    """(N,) float: a slice's probability of any tumour, the mean of the networks.
+
+    NaN where a slice has no answer: it was not read, or the gate refused it.
+    """
     return np.asarray(
         [
             np.mean([1 - reading.probability("no_tumor") for reading in entry.readings])
-            if entry.readings
+            if entry.readings and entry.grade != "refused"
             else np.nan
             for entry in volume.slices
         ]
