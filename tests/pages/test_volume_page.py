@@ -64,11 +64,20 @@ def test_without_a_volume_the_page_says_what_to_drop(entry_saying, tiny_app) -> 
 
 def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app) -> None:
     page = run(volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
-    assert page.subheader[0].value == "A tumour is called on 3 of the 5 slices that were read"
-    assert (
-        "read alone" in page.caption[0].value and "1 of the 6 slices show too little" in page.caption[0].value
-    )
-    assert "the glioma" not in page.subheader[0].value
+    assert page.subheader[0].value == "A tumour is called on 3 of 5 slices"
+    assert "read alone" in page.caption[0].value
+    assert "Of the 6 slices, 1 show too little of the head: no answer there." in page.caption[0].value
+
+
+def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
+    volume = volume_saying("glioma", "glioma", "no_tumor")
+    first = volume.slices[0]
+    refused = replace(first, readings=tuple(replace(one, grade="refused") for one in first.readings))
+    page = run(in_view(replace(volume, slices=(refused, *volume.slices[1:])), 0))
+    assert page.subheader[0].value == "A tumour is called on 1 of 2 slices"
+    assert "1 do not look like slices" in page.caption[0].value
+    shown = " ".join(one.value for one in page.markdown)
+    assert "does not look like a brain MRI slice" in shown and "glioma" not in shown
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
