@@ -195,45 +195,55 @@ def test_without_login_nothing_is_uploaded_or_fetched(guarded: str) -> None:
         urllib.request.urlopen(forged, timeout=PATIENCE)
 
 
-@pytest.mark.browser
-def test_login_opens_the_app_and_logout_closes_it(browser: Browser, guarded: str, tmp_path: Path) -> None:
-    context = browser.new_context(accept_downloads=True)
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Page]:
+    """A tab with cookies of its own that reaches nothing but this machine (the provider's page has a remote style)."""
+    context = browser.new_context()
     context.route(
         lambda url: "//127.0.0.1:" not in url and "//localhost:" not in url, lambda route: route.abort()
     )
-    try:
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE * 1000)
-        page.goto(f"{guarded}/heatmaps")
-        page.get_by_text("Log in to read scans").wait_for()
-        assert page.get_by_role("link", name="Compare").count() == 0
-        page.screenshot(path=tmp_path / "login.png")
-        log_in(page, "ada")
-        assert page.url.startswith(guarded)
-        page.get_by_text("Drop brain MRI slices").wait_for()
-        assert page.get_by_text("ada", exact=True).count() == 1
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE * 1000)
+    yield page
+    context.close()
 
-        page.get_by_role("button", name="Try the synthetic example").click()
-        page.locator('img[alt*="Grad-CAM evidence of CNN"]').first.wait_for()
-        sources = page.locator('[data-testid="stImage"] img').evaluate_all("all => all.map(one => one.src)")
-        assert len(sources) >= 3 and all(source.startswith("data:image/png") for source in sources)
-        page.get_by_role("link", name="Heatmaps").click()
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Download PNG").click()
-        link = download.value.url
-        assert "/media/" in link
-        assert page.request.get(link).status == 200  # with the cookie of the login
-        assert status(link) == 403  # without it
 
-        page.get_by_role("button", name="Log out").click()
-        page.get_by_role("button", name=re.compile("log ?out|end|confirm|yes", re.IGNORECASE)).first.click()
-        page.get_by_text("Log in to read scans").wait_for()
-        assert page.request.get(link).status == 403
-        page.goto(f"{guarded}/compare")
-        page.get_by_text("Log in to read scans").wait_for()
-        assert page.get_by_role("link", name="Compare").count() == 0
-    finally:
-        context.close()
+@pytest.mark.browser
+def test_login_opens_the_app_and_logout_closes_it(visitor: Page, guarded: str) -> None:
+    visitor.goto(f"{guarded}/heatmaps")
+    visitor.get_by_text("Log in to read scans").wait_for()
+    assert visitor.get_by_role("link", name="Compare").count() == 0
+    assert visitor.get_by_text("not found").count() == 0
+    log_in(visitor, "ada")
+    visitor.get_by_text("Drop brain MRI slices").wait_for()
+    assert visitor.url.startswith(guarded)
+    assert visitor.get_by_text("ada", exact=True).count() == 1
+    visitor.goto(f"{guarded}/about")  # a session of its own, by the same cookie
+    visitor.get_by_role("link", name="Compare").first.wait_for()
+    visitor.get_by_role("button", name="Log out").click()
+    visitor.wait_for_url("**/oauth2/end_session**")
+    visitor.locator("form button").first.click()
+    visitor.get_by_text("Log in to read scans").wait_for()
+    visitor.goto(f"{guarded}/compare")
+    visitor.get_by_text("Log in to read scans").wait_for()
+    assert visitor.get_by_role("link", name="Compare").count() == 0
+
+
+@pytest.mark.browser
+def test_pictures_have_no_address_and_downloads_need_the_login(visitor: Page, guarded: str) -> None:
+    visitor.goto(guarded)
+    log_in(visitor, "ada")
+    visitor.get_by_role("button", name="Try the synthetic example").click()
+    visitor.locator('img[alt*="Grad-CAM evidence of CNN"]').first.wait_for()
+    sources = visitor.locator('[data-testid="stImage"] img').evaluate_all("all => all.map(one => one.src)")
+    assert len(sources) >= 3 and all(source.startswith("data:image/png") for source in sources)
+    visitor.get_by_role("link", name="Heatmaps").click()
+    with visitor.expect_download() as download:
+        visitor.get_by_role("button", name="Download PNG").click()
+    link = download.value.url
+    assert "/media/" in link
+    assert visitor.request.get(link).status == 200  # with the cookie of the login
+    assert status(link) == 403  # without it
 
 
 def log_in(page: Page, name: str) -> None:
