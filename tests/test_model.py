@@ -447,7 +447,7 @@ def test_without_the_hashes_of_its_training_pictures_a_network_is_not_measured(
 
 def published_set(root: Path, draw_brain) -> Path:
     """A set like Nickparvar's as it is published: no manifest, Training and Testing."""
-    for part, count in (("Training", 11), ("Testing", 2)):
+    for part, count in (("Training", 21), ("Testing", 2)):
         for number, name in enumerate(("glioma", "meningioma", "notumor", "pituitary")):
             folder = root / "kaggle" / part / name
             folder.mkdir(parents=True)

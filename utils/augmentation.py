@@ -6,14 +6,18 @@ import cv2
 import numpy as np
 
 
+def mirror(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(S, S) as it is, or mirrored left to right, each half of the time."""
+    return image[:, ::-1] if rng.random() < 0.5 else image
+
+
 def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Mirror, rotate, scale, shift, and change brightness, contrast, gamma, sharpness and noise.
 
     image: (S, S) uint8. Returns (S, S) uint8.
     """
     size = image.shape[0]
-    if rng.random() < 0.5:
-        image = image[:, ::-1]
+    image = mirror(image, rng)
     centre = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-15, 15), rng.uniform(0.88, 1.12))
     matrix[:, 2] += rng.uniform(-0.06, 0.06, 2) * size

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay)."""
+    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay).
+
+    `augmented`: pictures are changed at random; without it they are only mirrored.
+    """
 
     name: str
     size: int  # pixels
     epochs: int
     learning_rate: float
+    augmented: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,23 @@ class Recipe:
         return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
 
 
-# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018).
+# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018), and
+# see the pictures as they are at the end: augmented ones are not what a scan looks like (He et al. 2019, "Data
+# augmentation revisited: rethinking the distribution gap between clean and augmented data").
 RECIPES = {
-    "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
+    "cnn": Recipe(
+        phases=(
+            Phase("low resolution", 128, 24, 2e-3),
+            Phase("full resolution", 224, 13, 1e-3),
+            Phase("as they are", 224, 8, 5e-4, augmented=False),
+        )
+    ),
     "vgg16": Recipe(
-        phases=(Phase("head and fresh layers", 128, 12, 1e-3), Phase("fine-tuning", 224, 6, 3e-4)),
+        phases=(
+            Phase("head and fresh layers", 128, 12, 1e-3),
+            Phase("fine-tuning", 224, 5, 3e-4),
+            Phase("as they are", 224, 4, 2e-4, augmented=False),
+        ),
         frozen_until="block3_pool",
     ),
 }

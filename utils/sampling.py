@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from utils.augmentation import augment
+from utils.augmentation import augment, mirror
 from utils.classes import CLASSES
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
@@ -54,10 +54,12 @@ class TrainingSet:
         return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
 
-def training_set(rows: pd.DataFrame, size: int) -> TrainingSet:
+def training_set(rows: pd.DataFrame, size: int, augmented: bool = True) -> TrainingSet:
     """Read the rows of a sample table (`path`, `picture`, `target`) at an input size. Raises UnreadableScan."""
     targets = rows["target"].map(CLASSES.index).to_numpy()
-    return TrainingSet(load_pictures(list(rows["path"]), size), pd.factorize(rows["picture"])[0], targets)
+    pictures = pd.factorize(rows["picture"])[0]
+    transform = augment if augmented else mirror
+    return TrainingSet(load_pictures(list(rows["path"]), size), pictures, targets, transform)
 
 
 def load_pictures(paths: list[str], size: int) -> np.ndarray:

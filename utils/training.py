@@ -17,6 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils import metrics
+from utils.calibration import fit_temperature
 from utils.classes import CLASSES
 from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, vgg16
 from utils.recipes import Phase, Recipe
@@ -149,7 +150,7 @@ def _run_phase(
     """Leaves the best weights of the phase in `network`."""
     best_file = run_folder / f"best-{number}.weights.h5"
     if state.phase == number:
-        training = training_set(train_rows, phase.size)
+        training = training_set(train_rows, phase.size, phase.augmented)
         validation = load_pictures(list(validation_rows["path"]), phase.size)
         model = logits_of(network)
         if recipe.frozen_until:
@@ -196,7 +197,7 @@ def _epochs(
                 losses.append(float(model.train_on_batch(inputs, wanted, sample_weight=weights)))
                 bar.update()
             logits = predict_logits(model, validation)
-            loss = metrics.cross_entropy(logits, targets)
+            loss = metrics.cross_entropy(logits / fit_temperature(logits, targets), targets)
             accuracy = float(np.mean(logits.argmax(axis=1) == targets))
             state.epoch += 1
             if loss < state.best_loss:
