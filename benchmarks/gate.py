@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def main() -> None:
     readers = [Reader.load(file) for file in files]
     rows = []
     for group, scans in _groups(options.data):
-        while batch := [scan for scan, _ in zip(scans, range(BATCH), strict=False)]:
+        while batch := list(islice(scans, BATCH)):
             answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
             for scan, readings in zip(batch, answers, strict=True):
                 row: dict[str, Any] = {"group": group, "scan": scan.name}
