@@ -11,8 +11,6 @@ class Phase:
     """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay).
 
     `augmented`: pictures are changed at random; without it they are only mirrored.
-    `averaged`: after each epoch, the mean of the weights of the epochs so far is what is measured and kept
-    (Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018).
     """
 
     name: str
@@ -20,7 +18,6 @@ class Phase:
     epochs: int
     learning_rate: float
     augmented: bool = True
-    averaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,14 @@ RECIPES = {
         phases=(
             Phase("low resolution", 128, 24, 2e-3),
             Phase("full resolution", 224, 13, 1e-3),
-            Phase("as they are", 224, 8, 3e-4, augmented=False, averaged=True),
+            Phase("as they are", 224, 8, 5e-4, augmented=False),
         )
     ),
     "vgg16": Recipe(
         phases=(
-            Phase("head and fresh layers", 128, 12, 1e-3),
-            Phase("fine-tuning", 224, 5, 3e-4),
-            Phase("as they are", 224, 4, 2e-4, augmented=False, averaged=True),
+            Phase("head and fresh layers", 128, 10, 1e-3),
+            Phase("fine-tuning", 224, 2, 3e-4),
+            Phase("as they are", 224, 3, 2e-4, augmented=False),
         ),
         frozen_until="block3_pool",
     ),
