@@ -85,9 +85,8 @@ def noise(side: int, seed: int) -> bytes:
 
 def test_uploads_reach_neither_disk_nor_log(watched: Watched, png_bytes: Callable[[int], bytes]) -> None:
     with Session(watched.address) as session:
-        session.upload(
-            {"small.png": png_bytes(0)}
-        )  # now the networks are loaded, and what they write is written
+        # The first scan loads the networks, the first file of another kind starts the decoder: what they open is open.
+        session.upload({"small.png": png_bytes(0), "broken.tif": b"II*\0" + bytes(100)})
         before = watched.files_opened()
         assert [line for line in before if line == str(watched.temporary)]  # the one that must be seen
         large = noise(2200, 1)
