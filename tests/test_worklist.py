@@ -125,7 +125,13 @@ def test_entries_cannot_be_changed(png_bytes) -> None:
 
 def test_a_volume_is_one_entry_whose_slices_without_brain_are_left_out(draw_brain) -> None:
     volume = open_stack(stack_of(draw_brain))
-    assert [entry.scan and entry.scan.slice for entry in volume.slices] == [1, 2, 3, 4, 5] and volume.slice_count == 6
+    assert [entry.scan and entry.scan.slice for entry in volume.slices] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ] and volume.slice_count == 6
     assert {entry.key for entry in (volume, *volume.slices)} == {volume.key}
     assert volume.name == "head.nii, slice 4 of 6" and position_in_view(volume) == 2
     other = in_view(volume, 0)

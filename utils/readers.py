@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.cards import Card, check_weights, load_card
+from utils.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.explanations import grad_cam
 from utils.gate import load_gate
 from utils.metrics import softmax
@@ -88,10 +88,16 @@ class Reader:
 
     @classmethod
     def load(cls, weights: Path) -> Reader:
-        """Raises NetworkUnavailable where the file or its card is missing, or they do not belong together."""
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or the file holds code."""
         card = load_card(weights)
         check_weights(card)
-        return cls(keras.saving.load_model(weights, compile=False, safe_mode=True), card)
+        try:
+            network = keras.saving.load_model(weights, compile=False, safe_mode=True)
+        except ValueError:  # Keras's word for a file that would run code
+            raise NetworkUnavailable(
+                f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
+            ) from None
+        return cls(network, card)
 
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
