@@ -102,6 +102,7 @@ def save_gate(gate: Gate, facts: dict[str, Any], card: Card) -> None:
         "novelty_mean": gate.familiar.mean,
         "novelty_scale": gate.familiar.scale,
         "novelty_factor": gate.familiar.factor[np.tril_indices(len(gate.familiar.mean))],
+        "novelty_scans": gate.familiar.scans,
         "orientation_weights": gate.orientation,
     }
     np.savez_compressed(file, **held)
@@ -115,10 +116,14 @@ def load_gate(card: Card) -> Gate | None:
     if not facts:
         return None
     with np.load(card.statistics, allow_pickle=False) as archive:
-        mean, scale, packed, weights = (
-            archive[key] for key in ("novelty_mean", "novelty_scale", "novelty_factor", "orientation_weights")
+        mean, scale, packed, scans, weights = (
+            archive[key]
+            for key in (
+                *(f"novelty_{part}" for part in ("mean", "scale", "factor", "scans")),
+                "orientation_weights",
+            )
         )
     factor = np.zeros((len(mean), len(mean)), np.float32)
     factor[np.tril_indices(len(mean))] = packed
-    familiar = novelty.Familiar(mean, scale, factor)
+    familiar = novelty.Familiar(mean, scale, factor, scans)
     return Gate(familiar, weights, facts["unusual"], facts["refused"], facts["turned"])

@@ -2,26 +2,32 @@
 
 A picture is described by the channel means of the network's evidence layer and by plain statistics of the
 preprocessed picture. The first alone are nearly blind to a cut or shuffled slice, the second alone to drawings in
-gray on black; together they find both. The score is the Mahalanobis distance to the training scans. Figures of the
-methods that were compared: docs/gate.md.
+gray on black; together they find both. The score is the distance to the third nearest training scan, where the
+Mahalanobis metric of the training scans measures distances. Figures of the methods that were compared: docs/gate.md.
 
 Sources: Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
-NeurIPS 2018 (Mahalanobis distance in feature space); Ledoit and Wolf, "A well-conditioned estimator for
-large-dimensional covariance matrices", J. Multivariate Analysis 88 (2004).
+NeurIPS 2018 (Mahalanobis distance in feature space); Sun et al., "Out-of-distribution detection with deep nearest
+neighbors", ICML 2022; Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
+J. Multivariate Analysis 88 (2004).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 METHOD = (
-    "Mahalanobis distance, with Ledoit-Wolf covariance, of the evidence layer's channel means and of statistics of "
-    "the preprocessed picture to the training scans, over the root of their number"
+    "distance to the third nearest training scan, in the Mahalanobis metric of the training scans (Ledoit-Wolf "
+    "covariance), of the evidence layer's channel means and of statistics of the preprocessed picture, over the root "
+    "of their number"
 )
-SOURCE = "Lee et al., NeurIPS 2018; Ledoit and Wolf, J. Multivariate Analysis 88 (2004)"
+SOURCE = (
+    "Lee et al., NeurIPS 2018; Sun et al., ICML 2022; Ledoit and Wolf, J. Multivariate Analysis 88 (2004)"
+)
+NEIGHBOUR = 3
+LARGEST = 6e4  # what float16 holds
 MARKED = (
     0.005  # share of validation scans that a network may mark: half of the 1 % that the shipped two share
 )
@@ -34,17 +40,29 @@ FOREGROUND = 0.08  # of full brightness, as in utils.preprocessing
 class Familiar:
     """The cloud of the training scans' descriptions: `mean` and `scale` (D,), `factor` (D, D), all float32.
 
-    `factor` is the lower Cholesky factor of the inverse covariance of the scaled descriptions.
+    `factor` is the lower Cholesky factor of the inverse covariance of the scaled descriptions; `scans` are the (M, D)
+    float16 training scans, scaled and multiplied with it.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     factor: np.ndarray
+    scans: np.ndarray
+
+    def whitened(self, descriptions: np.ndarray) -> np.ndarray:
+        """(N, D) float32, in which distances are Mahalanobis distances."""
+        return ((descriptions - self.mean) / self.scale) @ self.factor
 
     def distance(self, descriptions: np.ndarray) -> np.ndarray:
-        """(N, D) float32 -> (N,) float32, not negative; about 0.7 for a scan that the network was trained on."""
-        scaled = (descriptions - self.mean) / self.scale
-        return np.sqrt(np.mean((scaled @ self.factor) ** 2, axis=1))
+        """(N, D) float32 -> (N,) float32, not negative, to the third nearest training scan."""
+        known = self.scans.astype(np.float32)
+        nearest = min(NEIGHBOUR, len(known)) - 1
+        return np.asarray(
+            [
+                np.sqrt(np.partition(np.mean((known - one) ** 2, axis=1), nearest)[nearest])
+                for one in self.whitened(descriptions)
+            ]
+        )
 
 
 def fit_familiar(descriptions: np.ndarray) -> Familiar:
@@ -56,7 +74,10 @@ def fit_familiar(descriptions: np.ndarray) -> Familiar:
     scale = np.maximum(spread, 1e-3 * np.median(spread) + 1e-9)  # channels that never fire
     precision = LedoitWolf(assume_centered=True).fit((descriptions - mean) / scale).precision_
     factor = np.linalg.cholesky(precision)
-    return Familiar(mean.astype(np.float32), scale.astype(np.float32), factor.astype(np.float32))
+    empty = np.zeros((0, len(mean)), np.float16)
+    metric = Familiar(mean.astype(np.float32), scale.astype(np.float32), factor.astype(np.float32), empty)
+    scans = np.clip(metric.whitened(descriptions), -LARGEST, LARGEST)
+    return replace(metric, scans=scans.astype(np.float16))
 
 
 def fit_thresholds(scores: np.ndarray) -> tuple[float, float]:
