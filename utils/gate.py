@@ -111,9 +111,9 @@ def save_gate(gate: Gate, facts: dict[str, Any], card: Card) -> None:
 
 
 def load_gate(card: Card) -> Gate | None:
-    """The gate of a network; None where its card is older than the gate. `cards.check_weights` comes first."""
+    """The gate of a network; None where its card is older than this gate. `cards.check_weights` comes first."""
     facts = card.facts.get("novelty")
-    if not facts:
+    if not facts or facts["method"] != novelty.METHOD:
         return None
     with np.load(card.statistics, allow_pickle=False) as archive:
         mean, scale, packed, scans, weights = (
