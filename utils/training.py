@@ -165,37 +165,14 @@ def _run_phase(
         else:
             state.best_loss, state.best_epoch = float("inf"), -1
         targets = validation_rows["target"].map(CLASSES.index).to_numpy()
-        average = _Average(run_folder / "average.npz", state.epoch) if phase.averaged else None
-        for _ in _epochs(model, number, phase, recipe, training, state, seed):
-            trained = model.get_weights()
-            if average is not None:
-                model.set_weights(average.with_epoch(trained))
-            if _measure(model, validation, targets, state):
+        for _ in _epochs(model, number, phase, recipe, training, validation, targets, state, seed):
+            if state.best_epoch == state.epoch:
                 network.save_weights(best_file)
-            model.set_weights(trained)
             model.save_weights(run_folder / "last.weights.h5")
             state.save(run_folder)
         state.phase, state.epoch = number + 1, 0
         state.save(run_folder)
     network.load_weights(best_file)
-
-
-class _Average:
-    """The mean of the weights after each of `epochs` epochs so far; kept in a file, for a run that is resumed."""
-
-    def __init__(self, file: Path, epochs: int) -> None:
-        self.file, self.epochs = file, epochs
-        self.weights: list[np.ndarray] = []
-        if epochs:
-            with np.load(file, allow_pickle=False) as archive:
-                self.weights = [archive[key] for key in archive]
-
-    def with_epoch(self, weights: list[np.ndarray]) -> list[np.ndarray]:
-        self.epochs += 1
-        before = self.weights or weights
-        self.weights = [old + (new - old) / self.epochs for old, new in zip(before, weights, strict=True)]
-        np.savez(self.file, *self.weights)
-        return self.weights
 
 
 def _epochs(
@@ -204,10 +181,12 @@ def _epochs(
     phase: Phase,
     recipe: Recipe,
     training: TrainingSet,
+    validation: np.ndarray,
+    targets: np.ndarray,
     state: _State,
     seed: int,
 ) -> Iterator[None]:
-    """Train epoch by epoch, begin a line of the history; yields after each, for the caller to measure and save."""
+    """Train epoch by epoch and keep `state` up to date; yields after each, for the caller to save it."""
     steps = -(-training.size // recipe.batch_size)
     with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
         while state.epoch < phase.epochs and state.epoch - state.best_epoch <= recipe.patience:
@@ -217,30 +196,26 @@ def _epochs(
             ):
                 losses.append(float(model.train_on_batch(inputs, wanted, sample_weight=weights)))
                 bar.update()
+            logits = predict_logits(model, validation)
+            loss = metrics.cross_entropy(logits / fit_temperature(logits, targets), targets)
+            accuracy = float(np.mean(logits.argmax(axis=1) == targets))
             state.epoch += 1
-            epoch = len(state.history) + 1
+            if loss < state.best_loss:
+                state.best_loss, state.best_epoch = loss, state.epoch
             state.history.append(
-                {"phase": phase.name, "epoch": epoch, "loss": round(float(np.mean(losses)), 5)}
+                {
+                    "phase": phase.name,
+                    "epoch": len(state.history) + 1,
+                    "loss": round(float(np.mean(losses)), 5),
+                    "validation_loss": round(loss, 5),
+                    "validation_accuracy": round(accuracy, 5),
+                }
+            )
+            bar.write(
+                f"{phase.name}, epoch {state.epoch}/{phase.epochs}: training loss {np.mean(losses):.4f}, "
+                f"validation loss {loss:.4f}, accuracy {accuracy:.4f}"
             )
             yield
-            told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.history[-1].items())
-            bar.write(f"{told} ({state.epoch} of {phase.epochs})")
-
-
-def _measure(model: keras.Model, validation: np.ndarray, targets: np.ndarray, state: _State) -> bool:
-    """Complete the last line of the history; whether this is the lowest validation loss of the phase.
-
-    The loss is that after temperature: the temperature is fitted anyway, and without it the loss of a network that
-    only grows too sure rises while it still learns.
-    """
-    logits = predict_logits(model, validation)
-    loss = metrics.cross_entropy(logits / fit_temperature(logits, targets), targets)
-    accuracy = float(np.mean(logits.argmax(axis=1) == targets))
-    state.history[-1] |= {"validation_loss": round(loss, 5), "validation_accuracy": round(accuracy, 5)}
-    best = loss < state.best_loss
-    if best:
-        state.best_loss, state.best_epoch = loss, state.epoch
-    return best
 
 
 def predict_logits(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
