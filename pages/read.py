@@ -6,27 +6,32 @@ import streamlit as st
 
 from utils import ui
 from utils.classes import CLASS_TITLES
+from utils.findings import percent_in_words
 from utils.worklist import STATUSES, Entry, headline
+
+REFRESH = 1.0  # seconds between two looks at the reading that goes on
 
 
 def main() -> None:
-    entries = ui.entries()
-    if not entries:
+    if not ui.entries():
         _welcome()
         return
     side, middle = st.columns([1, 3], gap="large")
     with side:
         _uploader("Add scans")
-        _worklist(entries)
+        _order()
     with middle:
-        _refused([entry for entry in entries if not entry.accepted])
-        accepted = [entry for entry in entries if entry.accepted]
-        if accepted:
-            entry = ui.scan_picker(accepted)
-            if ui.pass_gate(entry):
-                _verdict(entry)
-                ui.evidence(entry, "read")
-                ui.probabilities(entry)
+        busy = ui.reading_progress() is not None
+        st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
+    entries = ui.in_order()
+    _refused([entry for entry in entries if not entry.accepted])
+    read = [entry for entry in entries if entry.read]
+    if read:
+        entry = ui.scan_picker(read)
+        if ui.pass_gate(entry):
+            _verdict(entry)
+            ui.evidence(entry, "read")
+            ui.probabilities(entry)
 
 
 def _refused(entries: list[Entry]) -> None:
@@ -65,41 +70,77 @@ def _uploader(label: str) -> None:
         st.rerun()
 
 
-def _worklist(entries: list[Entry]) -> None:
-    import pandas as pd  # a second to import, and the first page has no table
-
-    told = [headline(entry) for entry in entries]
-    rows = [
-        {
-            "Scan": entry.name,
-            "Networks": entry.status,
-            "Answer": entry.answer if ui.answers_shown(entry) else "",
-        }
-        for entry in told
-    ]
-    counts = Counter(entry.status for entry in told)
-    st.markdown(
-        f"**{len(entries)} file{'s' if len(entries) > 1 else ''}**: "
-        + ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    )
-    event = st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        height=min(36 * (len(rows) + 1) + 2, 400),
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"worklist-{len(entries)}",
-        alt="Worklist: one row a file, with the networks' answer and whether they agree",
-    )
-    chosen = event.selection.rows[0] if event.selection.rows else None
-    if st.session_state.get("worklist-row") != chosen:
-        st.session_state["worklist-row"] = chosen  # also None: a row that is chosen again counts again
-        if chosen is not None and entries[chosen].accepted:
-            ui.select(entries[chosen].key)
-            st.rerun()
+def _order() -> None:
+    """How the worklist is sorted, what it shows, and the way to empty it."""
+    told = Counter(headline(entry).status for entry in ui.entries())
+    st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
+    present = [status for status in STATUSES if told[status]]
+    if len(present) > 1:
+        st.pills(
+            "Only",
+            present,
+            selection_mode="multi",
+            key="only",
+            format_func=lambda status: f"{told[status]} {status}",
+        )
     if st.button("Clear the worklist", icon=":material/delete:", width="stretch"):
         ui.clear()
         st.rerun()
+
+
+def _worklist(busy: bool) -> None:
+    """One row a scan; a click brings it into view. While scans are being read it is drawn anew by itself."""
+    import pandas as pd  # a second to import, and the first page has no table
+
+    progress = ui.reading_progress()
+    if progress is not None:
+        left = "" if progress.seconds_left is None else f", about {_in_words(progress.seconds_left)} left"
+        st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} read{left}")
+    elif busy:
+        st.rerun()  # the last scan has been read: draw the page anew, and no more by itself
+    entries = ui.in_order()
+    rows = [_row(entry) for entry in entries]
+    event = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=min(36 * (len(rows) + 1) + 2, 36 * 6 + 2),
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "": st.column_config.ImageColumn(width=40),
+            "Scan": st.column_config.TextColumn(width="medium"),
+        },
+        key=f"worklist-{len(entries)}",
+        alt="Worklist: one row a scan, with each network's answer and whether they agree",
+    )
+    chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+    key = chosen[0].key if chosen else None
+    if st.session_state.get("worklist-row") != key:
+        st.session_state["worklist-row"] = key  # also None: a row that is chosen again counts again
+        if chosen and chosen[0].read:
+            ui.select(chosen[0].key)
+            st.rerun()
+
+
+def _row(entry: Entry) -> dict[str, str]:
+    told = headline(entry)
+    shown = told.read and ui.answers_shown(entry)
+    said = {
+        reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+        if shown
+        else ""
+        for reading in told.readings
+    }
+    return {
+        "": ui.thumbnail(told) if told.accepted else "",
+        "Scan": entry.name,
+        "Networks": told.status,
+        **said,
+    }
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _verdict(entry: Entry) -> None:

@@ -11,7 +11,7 @@ from utils.worklist import Entry
 
 
 def main() -> None:
-    volumes = [entry for entry in ui.entries() if entry.slices]
+    volumes = [entry for entry in ui.entries() if entry.slices and entry.read]
     if not volumes:
         st.info(
             "No volume is loaded yet. Drop a DICOM series (its files or a ZIP) or a NIfTI on the Read page."

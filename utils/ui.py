@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from utils import access, gate, overlays, worklist
+from utils.background import BackgroundReading, Progress
 from utils.cards import (
     NetworkUnavailable,
     check_weights,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
     from utils.readers import Reader, Reading
 
+FIRST_ANSWER = (
+    60  # seconds that an upload waits for the first of its scans to be read; the rest goes on behind
+)
+THUMBNAIL = 64  # pixels
 WIDEST_PICTURE = (
     1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
 )
@@ -117,6 +122,27 @@ def entries() -> list[Entry]:
     return list(_store().values())
 
 
+def in_order() -> list[Entry]:
+    """The worklist as the reader wants it: sorted, and without the statuses that were not asked for."""
+    ordered = worklist.by_need(entries()) if st.session_state.get("by-need", True) else entries()
+    only = st.session_state.get("only") or worklist.STATUSES
+    return [entry for entry in ordered if worklist.headline(entry).status in only] or ordered
+
+
+def thumbnail(entry: Entry) -> str:
+    """A scan as a small JPEG in a data address, for a table."""
+    thumbnails = st.session_state.setdefault("thumbnails", {})
+    key = (entry.key, entry.name)
+    if key not in thumbnails:
+        assert entry.scan is not None
+        pixels = overlays.gray_picture(entry.scan.pixels)
+        factor = THUMBNAIL / max(pixels.shape[:2])
+        size = (max(round(pixels.shape[1] * factor), 1), max(round(pixels.shape[0] * factor), 1))
+        small = cv2.imencode(".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))[1]
+        thumbnails[key] = "data:image/jpeg;base64," + base64.b64encode(small.tobytes()).decode("ascii")
+    return thumbnails[key]
+
+
 def add_files(files: Sequence[tuple[str, bytes]]) -> None:
     """Read uploaded files (name, bytes) into the worklist; those that are there already are not read again."""
     opened = {entry.key: entry for entry in worklist.open_files(files)}
@@ -131,28 +157,18 @@ def add_example() -> None:
 
 
 def add_entries(new: Sequence[Entry]) -> None:
-    """Read entries with every network, a few at a time, and select the first that was accepted.
+    """Have entries read by every network, in the background, and select the first; comes back when it was read.
 
     A volume is shown at its most suspicious slice.
     """
     if not new:
         return
-    networks = readers()
-    pieces = [piece for entry in new for piece in entry.slices or (entry,)]
-    wanted = {entry.key: len(entry.slices) or 1 for entry in new}
-    read: dict[str, list[Entry]] = {entry.key: [] for entry in new}
-    bar = st.progress(0.0, text=_progress(0, len(pieces)))
-    for start in range(0, len(pieces), worklist.READ_AT_ONCE):
-        for piece in _read_safely(pieces[start : start + worklist.READ_AT_ONCE], networks):
-            read[piece.key].append(piece)
-            if len(read[piece.key]) == wanted[piece.key]:
-                _store()[piece.key] = worklist.joined(read[piece.key])
-        done = min(start + worklist.READ_AT_ONCE, len(pieces))
-        bar.progress(done / len(pieces), text=_progress(done, len(pieces)))
-    bar.empty()
-    shown = [entry.key for entry in new if _store()[entry.key].accepted]
-    if shown:
-        st.session_state["selected"] = shown[0]
+    _background().add(new, readers(), _store())
+    accepted = [entry.key for entry in new if entry.accepted]
+    if accepted:
+        with st.spinner("Reading ..."):
+            _background().wait(accepted, FIRST_ANSWER)
+        st.session_state["selected"] = accepted[0]
 
 
 def show_slice(volume: Entry, position: int) -> None:
@@ -160,9 +176,15 @@ def show_slice(volume: Entry, position: int) -> None:
     _store()[volume.key] = worklist.in_view(volume, position)
 
 
+def reading_progress() -> Progress | None:
+    """How far the reading of this session's scans is; None where none waits."""
+    return _background().progress()
+
+
 def clear() -> None:
     """Empty the worklist."""
-    _store().clear()
+    _background().clear(_store())
+    st.session_state.pop("thumbnails", None)
     _shown_anyway().clear()
     st.session_state.pop("selected", None)
 
@@ -232,14 +254,14 @@ def pass_gate(entry: Entry) -> bool:
 
 def need_scans() -> list[Entry]:
     """The accepted entries; without any, says where to get some and stops the page."""
-    accepted = [entry for entry in entries() if entry.accepted]
-    if not accepted:
+    read = [entry for entry in entries() if entry.read]
+    if not read:
         st.info("No scan is loaded yet. Drop scans on the Read page, or try the synthetic example.")
         if st.button("Try the synthetic example", icon=":material/draw:"):
             add_example()
             st.rerun()
         st.stop()
-    return accepted
+    return read
 
 
 def class_picker(entry: Entry, key: str) -> str:
@@ -380,21 +402,10 @@ def _store() -> dict[str, Entry]:
     return st.session_state.setdefault("worklist", {})
 
 
+def _background() -> BackgroundReading:
+    return st.session_state.setdefault("background", BackgroundReading())
+
+
 def _shown_anyway() -> set[str]:
     """Keys of the entries that the gate refused and whose answers are wished for all the same."""
     return st.session_state.setdefault("shown-anyway", set())
-
-
-def _progress(done: int, total: int) -> str:
-    return f"Reading scan {min(done + 1, total)} of {total} ..."
-
-
-def _read_safely(chunk: Sequence[Entry], networks: list[Reader]) -> list[Entry]:
-    """One scan that breaks a network must not cost the others their readings."""
-    try:
-        return worklist.read_entries(chunk, networks)
-    except Exception:
-        if len(chunk) > 1:
-            return [entry for single in chunk for entry in _read_safely([single], networks)]
-        reason = "The networks failed on this picture; export it again, or leave it out."
-        return [Entry(chunk[0].key, chunk[0].name, None, reason=reason)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 READ_AT_ONCE = 2  # scans a pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
-STATUSES = ("agree", "disagree", "unsure", "unusual", "refused")
+STATUSES = ("disagree", "unusual", "unsure", "agree", "waiting", "refused")  # what needs eyes first, first
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Entry:
         return self.scan is not None
 
     @property
+    def read(self) -> bool:
+        """Whether the networks have read it."""
+        return bool(self.readings)
+
+    @property
     def grade(self) -> str:
         """What the gate says, "ok", "unusual" or "refused": one network that refuses is enough."""
         return worst_grade(reading.grade for reading in self.readings)
@@ -57,9 +62,11 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """One word for the worklist."""
+        """One word for the worklist, of STATUSES."""
         if not self.accepted or self.grade == "refused":
             return "refused"
+        if not self.read:
+            return "waiting"
         if self.grade == "unusual":
             return "unusual"
         if not self.agreed:
@@ -67,9 +74,21 @@ class Entry:
         return "unsure" if self.unsure else "agree"
 
     @property
+    def confidence(self) -> float:
+        """The calibrated probability of its answer where the networks are least sure; NaN where there is none."""
+        return min((reading.confidence for reading in self.readings), default=float("nan"))
+
+    @property
     def answer(self) -> str:
         """What the networks say, in the interface's words; empty where the file was refused."""
         return " or ".join(dict.fromkeys(CLASS_TITLES[reading.label] for reading in self.readings))
+
+
+def by_need(entries: Sequence[Entry]) -> list[Entry]:
+    """What needs eyes first: by status as STATUSES has them, within it the least certain first."""
+    told = [(headline(entry), entry) for entry in entries]
+    told.sort(key=lambda pair: (STATUSES.index(pair[0].status), np.nan_to_num(pair[0].confidence, nan=2.0)))
+    return [entry for _, entry in told]
 
 
 def open_files(files: Sequence[tuple[str, bytes]]) -> list[Entry]:
@@ -97,7 +116,7 @@ def open_stack(stack: Stack) -> Entry:
 
 def headline(entry: Entry) -> Entry:
     """What the worklist says of an entry: of a volume its most suspicious slice, whichever is in view."""
-    return entry.slices[most_suspicious(entry)] if entry.slices else entry
+    return entry.slices[most_suspicious(entry)] if entry.slices and entry.read else entry
 
 
 def joined(read: Sequence[Entry]) -> Entry:
