@@ -24,7 +24,11 @@ SCAN, CNN, VGG16 = -3, -2, -1  # the pictures of a scan stand side by side
 
 
 def run(page: AppTest | None = None) -> AppTest:
+    """One look at the page, after everything that was being read has been read."""
     page = (AppTest.from_file(PAGE, default_timeout=60) if page is None else page).run()
+    if "background" in page.session_state and page.session_state["background"].progress() is not None:
+        assert page.session_state["background"].wait(seconds=60)
+        page.run()
     assert not page.exception
     return page
 
