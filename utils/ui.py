@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from utils import access, gate, overlays, worklist
+from utils import access, gate, overlays, viewer, worklist
 from utils.background import BackgroundReading, Progress
 from utils.cards import (
     NetworkUnavailable,
@@ -286,33 +286,24 @@ def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: 
 
 
 def evidence(entry: Entry, key: str) -> None:
-    """The scan and every network's evidence side by side, with the controls; `key` tells the pages apart."""
+    """The scan and every network's evidence side by side, moving together; `key` tells the pages apart."""
     assert entry.scan is not None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        label = class_picker(entry, f"{key}-class")
-        opacity = st.slider("Opacity", 0.0, 1.0, 0.8, 0.05, key=f"{key}-opacity", width=200)
-        shown = st.toggle(
-            "Show evidence", value=True, key=f"{key}-shown", help="Off: the plain scan everywhere"
-        )
-    plain = overlays.gray_picture(entry.scan.pixels)
-    columns = st.columns(1 + len(entry.readings))
-    with columns[0]:
-        st.markdown(f"**{in_markdown(entry.name)}**")
-        picture(plain, f"The scan {entry.name}")
-        if shown:
-            evidence_legend()
-    for column, reading in zip(columns[1:], entry.readings, strict=True):
-        with column:
-            st.markdown(
-                f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {percent_in_words(reading.confidence)}"
+    label = class_picker(entry, f"{key}-class")
+    panes = [viewer.Pane(entry.name, "The scan as it is", f"The scan {entry.name}")]
+    for reading in entry.readings:
+        evidence_of = f"the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}"
+        panes.append(
+            viewer.Pane(
+                f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}",
+                trust(reading),
+                f"The scan {entry.name} with {evidence_of}",
+                reading.strength(label, evidence_scale()),
             )
-            if shown:
-                evidence_of = f"the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}"
-                picture(draw(entry, reading, label, opacity), f"The scan {entry.name} with {evidence_of}")
-            else:
-                picture(plain, f"The scan {entry.name}")
-            st.caption(trust(reading))
-    if shown and label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
+        )
+    viewer.scan_viewer(f"{entry.key} {entry.name}", entry.scan.pixels, panes, f"{key}-viewer")
+    with st.container(width=360):
+        evidence_legend()
+    if label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
         st.caption(
             f"No tumour was named. The maps show what little speaks for {CLASS_TITLES[label]}, the likeliest one."
         )

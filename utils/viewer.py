@@ -1,15 +1,20 @@
-"""A picture that answers to the mouse wheel: one step a notch. The only JavaScript of the app."""
+"""The app's two pictures that answer to mouse and keys. All JavaScript of the app is here and in scan_viewer.js."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-_CSS = "img {width: 100%; display: block; border-radius: 0.5rem; cursor: ns-resize}"
+from utils import overlays
+
+_WHEEL_CSS = "img {width: 100%; display: block; border-radius: 0.5rem; cursor: ns-resize}"
 # Wheels and trackpads send many small events: their travel is summed, and a step is sent for every 40 pixels.
-_JS = """
+_WHEEL_JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   let image = parentElement.querySelector("img");
   if (!image) {
@@ -29,7 +34,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
 }
 """
-_show = st.components.v2.component("wheel_picture", css=_CSS, js=_JS)
+_show_wheel = st.components.v2.component("wheel_picture", css=_WHEEL_CSS, js=_WHEEL_JS)
+_code, _style = (
+    Path(__file__).with_name(f"scan_viewer.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")
+)
+_show_viewer = st.components.v2.component("scan_viewer", css=_style, js=_code)
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One view of the scan: `strength` (H, W) float is the evidence drawn over it, 1 at full colour, or None."""
+
+    title: str
+    caption: str
+    alt: str
+    strength: np.ndarray | None = None
 
 
 def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -> None:
@@ -37,5 +56,34 @@ def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -
 
     The direction stands in the session state: `st.session_state[key].step` is 1 (down) or -1 (up).
     """
-    source = "data:image/png;base64," + base64.b64encode(png).decode()
-    _show(key=key, data={"source": source, "alt": alt}, on_step_change=on_step)
+    _show_wheel(key=key, data={"source": _address(png), "alt": alt}, on_step_change=on_step)
+
+
+def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) -> None:
+    """The scan (H, W) float in 0..1, once a pane. All panes zoom, move and change their window together.
+
+    `name` tells scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask
+    the server nothing. The pictures travel inside the session's own websocket.
+    """
+    _show_viewer(
+        key=key,
+        data={
+            "name": name,
+            "scan": _address(overlays.png(overlays.gray_picture(pixels))),
+            "panes": [
+                {
+                    "title": pane.title,
+                    "caption": pane.caption,
+                    "alt": pane.alt,
+                    "evidence": None
+                    if pane.strength is None
+                    else _address(overlays.png(overlays.evidence_picture(pane.strength))),
+                }
+                for pane in panes
+            ],
+        },
+    )
+
+
+def _address(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
