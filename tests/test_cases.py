@@ -225,8 +225,9 @@ def test_the_file_is_for_its_owner_alone(store: CaseStore) -> None:
 def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "what? #1.txt"
     path.write_bytes(data)
+    before = path.stat().st_mode
     assert "move the file away" in refusal(lambda: CaseStore.open(path, create=True), path)
-    assert path.read_bytes() == data
+    assert path.read_bytes() == data and path.stat().st_mode == before
 
 
 def test_a_damaged_store_is_refused(store: CaseStore) -> None:
@@ -262,7 +263,9 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
 def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
+    before = (tmp_path / "folder").stat().st_mode
     refusal(lambda: CaseStore.open(tmp_path / place, create=True), tmp_path / place)
+    assert (tmp_path / "folder").stat().st_mode == before
 
 
 # schema versions

@@ -137,16 +137,16 @@ class CaseStore:
                 raise CaseStoreError(
                     f"There is no case store {path}; switch it on in the app, or name another in $BRAIN_MRI_CASES."
                 )
+            with store._connection() as connection:
+                if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                    raise CaseStoreError(_damaged(path))
+                _migrate(connection)
             if os.name == "posix" and path.stat().st_mode & 0o077:
-                path.chmod(0o600)  # for its owner alone, also where it was copied here
+                path.chmod(0o600)  # it is ours: for its owner alone, also where it was copied here
         except OSError as error:
             raise CaseStoreError(
                 f"The case store {path} cannot be made ready ({error.strerror}); name another in $BRAIN_MRI_CASES."
             ) from error
-        with store._connection() as connection:
-            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise CaseStoreError(_damaged(path))
-            _migrate(connection)
         return store
 
     def save(self, sha256: str, name: str, review: Review, answers: Collection[Answer]) -> None:
