@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The command line: data, train, calibrate, evaluate, predict, explain. `python model.py COMMAND --help` tells more."""
+"""The command line: data, train, calibrate, evaluate, predict, explain, cases.
+
+`python model.py COMMAND --help` tells more.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from utils.cards import (
     networks_folder,
     reading_networks,
 )
+from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
 from utils.classes import CLASSES, class_of
 from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
 from utils.gate import REFUSED, worst_grade
@@ -39,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     args.command_line = "python model.py " + shlex.join(_without_paths(arguments or sys.argv[1:]))
     try:
         return args.run(args) or 0
-    except (DatasetError, NetworkUnavailable, UnreadableScan, CommandError) as error:
+    except (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a file that is missing, may not be read or cannot be written
@@ -199,6 +203,30 @@ def explain(args: argparse.Namespace) -> int:
     return 0 if done else 1
 
 
+def cases(args: argparse.Namespace) -> int:
+    from utils.labelled import write_class_folders
+
+    if (args.originals is None) != (args.output is None) or not (args.export or args.originals):
+        raise CommandError("Say what to make: --export FILE.csv, or --originals DIR with --output DIR.")
+    kept = CaseStore.open(default_path()).cases()
+    if args.export:
+        args.export.parent.mkdir(parents=True, exist_ok=True)
+        args.export.write_text(export_csv(kept), encoding="utf-8", newline="")
+        print(f"{len(kept)} cases written to {args.export}")
+    if not args.originals:
+        return 0
+    written = write_class_folders(kept, args.originals, args.output)
+    for name in written.unlabelled:
+        print(f"left out: {name}: The review does not say which class it is.", file=sys.stderr)
+    for name in written.missing:
+        print(f"left out: {name}: Its original is not in {args.originals} (unpack ZIPs).", file=sys.stderr)
+    for problem in written.unusable:
+        print(f"left out: {problem}", file=sys.stderr)
+    counts = ", ".join(f"{name} {count}" for name, count in written.counts.items())
+    print(f"written to {args.output}: {counts}")
+    return 0 if any(written.counts.values()) else 1
+
+
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
     sets = args.sets or (None if args.protocol == "folder" else ("nickparvar",))
@@ -344,6 +372,15 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")
     child.add_argument("--method", choices=("gradcam",), default="gradcam")
     child.add_argument("--output", type=Path, required=True, help="folder for the results")
+
+    child = command(
+        "cases",
+        cases,
+        "What the case store holds, as a CSV table or as class folders for train --protocol folder.",
+    )
+    child.add_argument("--export", type=Path, metavar="FILE", help="write the cases to a CSV table")
+    child.add_argument("--originals", type=Path, metavar="DIR", help="where the files that were read are")
+    child.add_argument("--output", type=Path, metavar="DIR", help="a new folder for copies, by class")
     return parser
 
 
