@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,9 @@ class Scan:
     slice: int | None = None
     spacing: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    sha256: str = (
+        ""  # of the file's bytes (in a ZIP those of its member), hexadecimal; "" where there is no file
+    )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,7 +156,7 @@ class _Upload:
         return found
 
     def _add_file(self, name: str, data: bytes) -> None:
-        self._add_decoded(name, self._decode(data, DECODER_SECONDS)[0])
+        self._add_decoded(name, data, self._decode(data, DECODER_SECONDS)[0])
 
     def _add_zip(self, name: str, data: bytes) -> None:
         """The files of a ZIP share the processor time: an archive may not cost more because it holds many."""
@@ -165,7 +169,7 @@ class _Upload:
                 seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
                 decoded, used = self._decode(content, seconds)
                 seconds = max(seconds - used, 0.0)
-                self._add_decoded(member, decoded)
+                self._add_decoded(member, content, decoded)
             except DecoderFailed:
                 raise UnreadableScan(
                     "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
@@ -190,8 +194,8 @@ class _Upload:
             self._failures += 1
             raise
 
-    def _add_decoded(self, name: str, decoded: Decoded) -> None:
-        slices = slices_of(name, decoded)
+    def _add_decoded(self, name: str, data: bytes, decoded: Decoded) -> None:
+        slices = slices_of(name, hashlib.sha256(data).hexdigest(), decoded)
         pixels = sum(one.frame.size for one in slices)
         if pixels > self._pixels_left:
             raise UnreadableScan(UPLOAD_FULL)
@@ -227,6 +231,8 @@ def _stack_or_refusal(slices: list[Slice]) -> Stack | Refusal:
     for number, one in enumerate(ordered):
         one.frame.setflags(write=False)
         place = number if len(frames) > 1 else None
-        scans.append(Scan(one.name, one.frame, one.of.format, place, one.of.spacing, one.of.notes))
+        scans.append(
+            Scan(one.name, one.frame, one.of.format, place, one.of.spacing, one.of.notes, one.sha256)
+        )
     notes = dict.fromkeys(each for scan in scans for each in scan.notes)
     return Stack(name, tuple(scans), (*notes, note) if note else tuple(notes))

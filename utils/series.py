@@ -15,20 +15,22 @@ SAME_PLACE = 0.01  # mm
 
 @dataclass(frozen=True)
 class Slice:
-    """One frame of a file. `name` is the file's, `position` its place along the normal in mm where known."""
+    """One frame of a file. `name` and `sha256` (hexadecimal) are the file's, `position` its place along the normal in
+    mm where known."""
 
     name: str
+    sha256: str
     frame: np.ndarray
     of: Decoded
     position: float | None
     number: int
 
 
-def slices_of(name: str, decoded: Decoded) -> list[Slice]:
+def slices_of(name: str, sha256: str, decoded: Decoded) -> list[Slice]:
     """All frames of one file."""
     positions = decoded.positions or (None,) * decoded.count
     return [
-        Slice(name, frame, decoded, positions[index], decoded.number + index)
+        Slice(name, sha256, frame, decoded, positions[index], decoded.number + index)
         for index, frame in enumerate(decoded.frames)
     ]
 

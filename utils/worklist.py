@@ -43,6 +43,13 @@ class Entry:
         return self.scan is not None
 
     @property
+    def sha256(self) -> str:
+        """What tells the file from others, hexadecimal: of its bytes; of a series, of its files' own, sorted."""
+        scans = [piece.scan for piece in self.slices or (self,) if piece.scan is not None]
+        files = sorted({scan.sha256 for scan in scans})
+        return files[0] if len(files) == 1 else hashlib.sha256("".join(files).encode()).hexdigest()
+
+    @property
     def read(self) -> bool:
         """Whether the networks have read it."""
         return bool(self.readings)
