@@ -17,6 +17,7 @@ def main() -> None:
             st.Page("pages/volume.py", title="Volume", icon=":material/stacks:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
             st.Page("pages/heatmaps.py", title="Heatmaps", icon=":material/layers:"),
+            st.Page("pages/cases.py", title="Cases", icon=":material/fact_check:"),
             st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),
         ],

@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from utils import ui
+from utils import review_panel, ui
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import STATUSES, Entry, headline
@@ -31,6 +31,7 @@ def main() -> None:
         if ui.pass_gate(entry):
             _verdict(entry)
             ui.evidence(entry, "read")
+            review_panel.review_panel(entry)
             ui.probabilities(entry)
 
 
@@ -131,11 +132,13 @@ def _row(entry: Entry) -> dict[str, str]:
         else ""
         for reading in told.readings
     }
+    kept = review_panel.reviews().get(entry.key)
     return {
         "": ui.thumbnail(told) if told.accepted else "",
         "Scan": entry.name,
         "Networks": told.status,
         **said,
+        "Review": review_panel.VERDICT_TITLES[kept.verdict] if kept else "",
     }
 
 

@@ -1,0 +1,135 @@
+"""Cases: what was reviewed in this session, the store that keeps it, and what can be taken away."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from utils import review_panel, ui
+from utils.cases import Case, CaseStoreError, default_path, export_csv
+from utils.classes import CLASS_TITLES
+from utils.reviews import NAME_LABEL, ReviewError
+from utils.worklist import Entry
+
+
+def main() -> None:
+    st.header("Reviewed cases")
+    _session([entry for entry in ui.entries() if entry.read])
+    st.subheader("Case store")
+    if not review_panel.store_can_be_offered():
+        st.caption(
+            "Where people log in there is no store: it is one file, and each would see the others' cases."
+        )
+        return
+    _switch()
+    store = review_panel.case_store()
+    if store is None:
+        return
+    try:
+        _stored(store.cases())
+    except CaseStoreError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _session(entries: list[Entry]) -> None:
+    """The scans of this session by their neutral names."""
+    if not entries:
+        st.info("No scan is loaded. Drop scans on the Read page and review them there.")
+        return
+    kept = review_panel.reviews()
+    rows = []
+    for entry in entries:
+        review = kept.get(entry.key)
+        rows.append(
+            {
+                "Scan": review_panel.neutral_name(entry),
+                "File": entry.name,
+                "Networks": entry.answer if ui.answers_shown(entry) else "",
+                "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
+                "Right is": CLASS_TITLES[review.right_class] if review and review.right_class else "",
+                "Note": review.note if review else "",
+            }
+        )
+    reviewed = sum(entry.key in kept for entry in entries)
+    st.markdown(f"**{reviewed} of {len(entries)}** scans of this session are reviewed.")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        alt="One row a scan of this session: what was said and how it was reviewed",
+    )
+
+
+def _switch() -> None:
+    on = review_panel.case_store() is not None
+    wanted = st.toggle(
+        "Keep reviews on this machine",
+        value=on,
+        help="Off: reviews end with the session",
+    )
+    st.caption(
+        f"{'Kept' if wanted else 'They would be kept'} in `{default_path()}`: the SHA-256 of the file, the scan's "
+        "neutral name, the networks' answers, the review and its note. No picture, no file name."
+    )
+    if wanted != on:
+        try:
+            review_panel.switch_store(wanted)
+            st.rerun()
+        except (CaseStoreError, ReviewError) as error:
+            st.error(str(error), icon=":material/error:")
+
+
+def _stored(cases: list[Case]) -> None:
+    """The store's cases, renamed in the table; deleting asks again."""
+    store = review_panel.case_store()
+    assert store is not None
+    if not cases:
+        st.info("The store is empty. Reviews that you give on the Read page are kept here.")
+        return
+    table = pd.DataFrame(
+        {
+            "Scan": case.name,
+            "Networks": " or ".join(dict.fromkeys(CLASS_TITLES[label] for label in case.said)),
+            "Review": review_panel.VERDICT_TITLES[case.review.verdict],
+            "Label": CLASS_TITLES[case.label] if case.label else "",
+            "Note": case.review.note,
+            "Time (UTC)": case.review.time,
+            "Delete": False,
+        }
+        for case in cases
+    )
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        disabled=["Networks", "Review", "Label", "Note", "Time (UTC)"],
+        column_config={"Scan": st.column_config.TextColumn(help=NAME_LABEL, required=True)},
+        key=f"stored-{len(cases)}",
+    )
+    for case, name in zip(cases, edited["Scan"], strict=True):
+        if name != case.name:
+            try:
+                review_panel.rename(case.sha256, str(name))
+            except ReviewError as error:
+                st.error(str(error), icon=":material/error:")
+    marked = [case for case, delete in zip(cases, edited["Delete"], strict=True) if delete]
+    with st.container(horizontal=True):
+        st.download_button(
+            "Export CSV",
+            export_csv(cases),
+            "cases.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        if marked and st.button(f"Delete {len(marked)} of {len(cases)}", icon=":material/delete:"):
+            for case in marked:
+                store.delete(case.sha256)
+            st.rerun()
+        with st.popover("Delete all", icon=":material/delete_forever:"):
+            st.markdown(f"All {len(cases)} cases are removed from the file. This cannot be undone.")
+            if st.button("Yes, delete all", type="primary"):
+                store.delete_all()
+                st.rerun()
+
+
+ui.enter()
+main()
