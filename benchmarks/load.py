@@ -34,7 +34,7 @@ from benchmarks.ways import weights_files
 from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
 
 PICTURES = 3  # of its own for each session; after them it clears its worklist and begins again
-OPACITIES = (0.4, 1.0, 0.7)
+NOTES = ("Unsure", "Disagree", "Unsure")  # reviews: buttons that every scan has
 SECONDS_AFTER = 20  # of work after the second start
 LOG = "server.log"
 GONE = (OSError, WebSocketException)  # what a session gets when its server is killed
@@ -122,7 +122,7 @@ def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
         scan = read_scan(data, f"session {number // PICTURES} scan {number % PICTURES}.png")
         readings = [reader.read(scan) for reader in readers]
         answers = tuple(
-            f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {percent_in_words(reading.confidence)}"
+            f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
             for reading in readings
         )
         pictures.append(Picture(scan.name, data, gray_picture(scan.pixels), answers))
@@ -179,9 +179,9 @@ def _one_scan(session: Session, picture: Picture, record: Record) -> None:
     for answer in picture.answers:
         if answer not in words:
             record.errors.append(f"{picture.name}: expected {answer}, shown was: {words}")
-    for opacity in OPACITIES:
-        with record.timed("change the opacity"):
-            session.slide("Opacity", opacity)
+    for note in NOTES:
+        with record.timed("review a scan"):
+            session.press(note)
         _check(session, picture, record, len(picture.answers))
     with record.timed("turn to Heatmaps"):
         session.go("heatmaps")
@@ -212,7 +212,7 @@ def _kill_at_work(server: subprocess.Popen, port: int, sets: list[list[Picture]]
     ]
     for thread in threads:
         thread.start()
-    while not record.seconds.get("change the opacity") and time.monotonic() < until:
+    while not record.seconds.get("review a scan") and time.monotonic() < until:
         time.sleep(0.1)
     server.kill()
     server.wait()

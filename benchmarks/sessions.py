@@ -7,6 +7,7 @@ requirements.txt allows. Only what a session shows is kept: its elements after t
 from __future__ import annotations
 
 import base64
+import json
 import time
 import urllib.request
 import uuid
@@ -80,23 +81,30 @@ class Session:
     def words(self) -> str:
         """All text of the page, a line an element; markdown as it is."""
         kinds = {"markdown": "body", "alert": "body", "heading": "body", "text": "body"}
-        return "\n".join(
+        said = [
             getattr(getattr(element, kind), field)
             for kind, field in kinds.items()
             for element in self.elements(kind)
-        )
+        ]
+        panes = [pane for viewer in self._viewers() for pane in viewer["panes"]]
+        return "\n".join(said + [f"{pane['title']}\n{pane['caption']}" for pane in panes])
 
     def picture(self, alt: str) -> np.ndarray:
-        """(H, W, 3) uint8 RGB: the picture with this text for screen readers."""
+        """(H, W, 3) uint8 RGB: the picture with this text for screen readers; of a viewer's pane the evidence alone."""
         for element in self.elements("imgs"):
             for shown in element.imgs.imgs:
                 if shown.alt == alt:
                     return self._decode(shown.url)
+        for viewer in self._viewers():
+            for pane in viewer["panes"]:
+                if pane["alt"] == alt:
+                    return self._decode(pane["evidence"] or viewer["scan"])
         raise SessionFailed(f"The page shows no picture {alt!r}.")
 
     def alts(self) -> list[str]:
         """The texts for screen readers of all pictures on the page."""
-        return [shown.alt for element in self.elements("imgs") for shown in element.imgs.imgs]
+        pictures = [shown.alt for element in self.elements("imgs") for shown in element.imgs.imgs]
+        return pictures + [pane["alt"] for viewer in self._viewers() for pane in viewer["panes"]]
 
     def upload(self, files: Mapping[str, bytes]) -> None:
         """Drop files (by name) on the page's drop zone."""
@@ -212,6 +220,11 @@ class Session:
             method="PUT",
         )
         urllib.request.urlopen(request, timeout=LONGEST).close()
+
+    def _viewers(self) -> Iterator[dict]:
+        for element in self.elements("bidi_component"):
+            if element.bidi_component.component_name == "scan_viewer":
+                yield json.loads(element.bidi_component.json)
 
     def _decode(self, url: str) -> np.ndarray:
         kind, _, data = url.partition("base64,")

@@ -33,7 +33,7 @@ FLAGS = [
 ]  # fmt: skip
 EMPTY_APP = 'import streamlit as st\n\nst.title("An empty app")\n'
 DROP_ZONE = '[data-testid="stFileUploaderDropzone"]'
-EVIDENCE = 'img[alt*="Grad-CAM evidence"]'
+EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence"]'
 LONGEST = 300  # seconds anything may take
 
 

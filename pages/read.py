@@ -74,6 +74,7 @@ def _uploader(label: str) -> None:
 def _order() -> None:
     """How the worklist is sorted, what it shows, and the way to empty it."""
     told = Counter(headline(entry).status for entry in ui.entries())
+    st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**")
     st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
     present = [status for status in STATUSES if told[status]]
     if len(present) > 1:

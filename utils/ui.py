@@ -39,9 +39,6 @@ FIRST_ANSWER = (
     60  # seconds that an upload waits for the first of its scans to be read; the rest goes on behind
 )
 THUMBNAIL = 64  # pixels
-WIDEST_PICTURE = (
-    1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
-)
 
 
 def enter() -> None:
@@ -339,12 +336,8 @@ def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
     It travels inside the session's own websocket. As an array it would be served at an address of its own, to
     whoever knows that.
     """
-    excess = pixels.shape[1] / WIDEST_PICTURE
-    if excess > 1:
-        size = (WIDEST_PICTURE, round(pixels.shape[0] / excess))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    data = base64.b64encode(overlays.png(pixels)).decode("ascii")
-    st.image(f"data:image/png;base64,{data}", caption=caption, width="stretch", alt=alt)
+    address = viewer.address(overlays.png(overlays.fitted(pixels, viewer.WIDEST)))
+    st.image(address, caption=caption, width="stretch", alt=alt)
 
 
 def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:

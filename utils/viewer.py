@@ -12,6 +12,8 @@ import streamlit as st
 
 from utils import overlays
 
+WIDEST = 1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
+WIDEST_MAP = 512  # evidence is smooth
 _WHEEL_CSS = "img {width: 100%; display: block; border-radius: 0.5rem; cursor: ns-resize}"
 # Wheels and trackpads send many small events: their travel is summed, and a step is sent for every 40 pixels.
 _WHEEL_JS = """
@@ -56,7 +58,7 @@ def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -
 
     The direction stands in the session state: `st.session_state[key].step` is 1 (down) or -1 (up).
     """
-    _show_wheel(key=key, data={"source": _address(png), "alt": alt}, on_step_change=on_step)
+    _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
 
 def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) -> None:
@@ -69,7 +71,7 @@ def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) 
         key=key,
         data={
             "name": name,
-            "scan": _address(overlays.png(overlays.gray_picture(pixels))),
+            "scan": address(overlays.png(overlays.fitted(overlays.gray_picture(pixels), WIDEST))),
             "panes": [
                 {
                     "title": pane.title,
@@ -77,7 +79,9 @@ def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) 
                     "alt": pane.alt,
                     "evidence": None
                     if pane.strength is None
-                    else _address(overlays.png(overlays.evidence_picture(pane.strength))),
+                    else address(
+                        overlays.png(overlays.evidence_picture(overlays.fitted(pane.strength, WIDEST_MAP)))
+                    ),
                 }
                 for pane in panes
             ],
@@ -85,5 +89,6 @@ def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) 
     )
 
 
-def _address(png: bytes) -> str:
+def address(png: bytes) -> str:
+    """A PNG file as a data address: it travels inside the session's own websocket and has no address of its own."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def click(page: AppTest, label: str) -> AppTest:
     return run(page)
 
 
+def viewer_of(page: AppTest) -> dict:
+    """What the linked pictures were given."""
+    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
+    return json.loads(viewer.proto.json)
+
+
 def words_of(page: AppTest) -> str:
     kinds = (
         page.title,
@@ -60,14 +67,17 @@ def words_of(page: AppTest) -> str:
         page.warning,
         page.error,
     )
-    return " ".join(element.value for kind in kinds for element in kind)
+    said = [element.value for kind in kinds for element in kind]
+    if page.get("bidi_component"):
+        said += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
+    return " ".join(said)
 
 
 def pictures_of(page: AppTest) -> list[str]:
-    """The addresses of the scan and its two overlays; equal addresses are equal pictures."""
-    addresses = [picture.value[0] for picture in page.image if "no evidence" not in picture.captions[0]]
-    assert len(addresses) == 3
-    return addresses
+    """The addresses of the scan and of each network's evidence; equal addresses are equal pictures."""
+    viewer = viewer_of(page)
+    assert [bool(pane["evidence"]) for pane in viewer["panes"]] == [False, True, True]
+    return [viewer["scan"], *(pane["evidence"] for pane in viewer["panes"][1:])]
 
 
 def shown_scan(page: AppTest) -> str:
@@ -109,7 +119,7 @@ def test_the_uploader_is_empty_after_each_batch_and_the_worklist_grows(tiny_app:
     page = upload(run(), {"one.png": png_bytes(1)})
     assert not page.file_uploader[0].value
     page = upload(page, {"two.png": png_bytes(2), "three.png": png_bytes(3)})
-    assert page.dataframe[0].value["Scan"].tolist() == ["one.png", "two.png", "three.png"]
+    assert set(page.dataframe[0].value["Scan"]) == {"one.png", "two.png", "three.png"}
     page = upload(page, {"two.png": png_bytes(2)})  # it is there already
     assert len(page.dataframe[0].value) == 3
 
@@ -123,13 +133,17 @@ def test_first_of_the_new_scans_is_shown(tiny_app: Path, png_bytes) -> None:
 def test_many_scans_are_read_in_order_of_arrival(tiny_app: Path, png_bytes) -> None:
     names = [f"{number:02}.png" for number in range(11)]  # more than are read at once
     page = upload(run(), {name: png_bytes(seed) for seed, name in enumerate(names)})
-    assert page.dataframe[0].value["Scan"].tolist() == names
-    assert page.selectbox[0].options == names
+    assert sorted(page.dataframe[0].value["Scan"]) == sorted(page.selectbox[0].options) == names
+    page.toggle(key="by-need").set_value(False)
+    page = run(page)
+    assert page.dataframe[0].value["Scan"].tolist() == page.selectbox[0].options == names
     assert "11 files" in words_of(page)
 
 
 def test_next_previous_and_the_picker_move_through_the_scans(tiny_app: Path, png_bytes) -> None:
     page = upload(run(), {f"{seed}.png": png_bytes(seed) for seed in range(3)})
+    page.toggle(key="by-need").set_value(False)
+    page = run(page)
     keys = list(page.session_state["worklist"])
     seen = [pictures_of(page)[SCAN]]
     disabled = {button.label: button.disabled for button in page.button}
@@ -160,14 +174,14 @@ def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_
         assert name in words and reason in words
     table = page.dataframe[0].value.set_index("Scan")
     assert (table["Networks"] == "refused").sum() == 3
-    assert table.loc["good.png", "Networks"] != "refused" and table.loc["good.png", "Answer"]
+    assert table.loc["good.png", "Networks"] != "refused" and table.loc["good.png", "CNN"]
     assert len(pictures_of(page)) == 3
 
 
 def test_only_refused_files(tiny_app: Path) -> None:
     page = upload(run(), {"text.png": b"This is no picture"})
     assert "text.png" in words_of(page) and "not a picture" in words_of(page)
-    assert not page.image and page.file_uploader
+    assert not page.image and not page.get("bidi_component") and page.file_uploader
 
 
 def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
@@ -246,19 +260,67 @@ def test_where_no_tumour_is_named_the_likeliest_tumour_is_mapped_and_that_is_sai
     assert "No tumour was named" in words_of(page)
 
 
-def test_evidence_off_shows_the_plain_scan_everywhere(tiny_app: Path, png_bytes) -> None:
-    page = upload(run(), {"a.png": png_bytes(1)})
-    assert len(set(pictures_of(page))) == 3
-    page.toggle[0].set_value(False)
-    assert len(set(pictures_of(run(page)))) == 1
+def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(
+        entry_saying("agreed.png", ("glioma", "glioma"), 0.9),
+        entry_saying("less sure.png", ("glioma", "glioma"), 0.7),
+        entry_saying("apart.png", ("glioma", "no_tumor")),
+        entry_saying("odd.png", ("glioma", "glioma"), grade="unusual"),
+    )
+    ordered = ["apart.png", "odd.png", "less sure.png", "agreed.png"]
+    assert page.dataframe[0].value["Scan"].tolist() == page.selectbox[0].options == ordered
+    only = next(group for group in page.button_group if group.key == "only")
+    only.set_value(["disagree", "unusual"])
+    page = run(page)
+    assert page.dataframe[0].value["Scan"].tolist() == ["apart.png", "odd.png"]
 
 
-def test_opacity_changes_the_maps(tiny_app: Path, png_bytes) -> None:
-    page = upload(run(), {"a.png": png_bytes(1)})
-    before = pictures_of(page)
-    page.slider[0].set_value(0.2)
-    after = pictures_of(run(page))
-    assert after[SCAN] == before[SCAN] and after[CNN] != before[CNN]
+def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monkeypatch) -> None:
+    from utils import worklist
+
+    read, gate = worklist.read_entries, threading.Event()
+
+    def waits_after_the_first(entries, readers):
+        if entries[0].name != "0.png":
+            assert gate.wait(60)
+        return read(entries, readers)
+
+    monkeypatch.setattr(worklist, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(worklist, "read_entries", waits_after_the_first)
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    files = [(f"{seed}.png", png_bytes(seed), "image/png") for seed in range(4)]
+    page.file_uploader[0].set_value(files)
+    page.run()
+    assert page.dataframe[0].value["Networks"].tolist().count("waiting") == 3
+    assert len(pictures_of(page)) == 3  # the first one is there to be studied
+    gate.set()
+    assert "waiting" not in run(page).dataframe[0].value["Networks"].tolist()
+
+
+def test_a_review_is_kept_and_shown_in_the_worklist(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(
+        entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma"))
+    )
+    page = click(page, "Agree")
+    assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
+    assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
+    page = click(page, "Disagree")
+    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "which class is right" in words_of(page)
+    right = next(group for group in page.button_group if (group.key or "").startswith("right-"))
+    assert "glioma" not in right.options
+    right.set_value("meningioma")
+    page = run(page)
+    assert page.dataframe[0].value["Review"].tolist() == ["Disagree", ""]
+    page.text_input[0].set_value("rim enhancement")
+    page = run(page)
+    (review,) = page.session_state["reviews"].values()
+    assert (review.verdict, review.right_class, review.note) == ("disagree", "meningioma", "rim enhancement")
+
+
+def test_networks_that_disagree_cannot_be_agreed_with(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "no_tumor")))
+    assert {"Disagree", "Unsure"} <= {button.label for button in page.button}
+    assert "Agree" not in {button.label for button in page.button}
 
 
 def test_clearing_the_worklist_starts_anew(tiny_app: Path, png_bytes) -> None:
@@ -363,9 +425,9 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
 def test_scan_that_the_gate_refuses_is_shown_without_any_answer(entry_saying, tiny_app: Path) -> None:
     page = with_entries(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
-    assert len(page.image) == 1 and not page.get("plotly_chart")
+    assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
     table = page.dataframe[0].value
-    assert table["Networks"].tolist() == ["refused"] and table["Answer"].tolist() == [""]
+    assert table["Networks"].tolist() == ["refused"] and table["CNN"].tolist() == [""]
     assert "meningioma" not in words_of(page).lower() and "99 %" not in words_of(page)
 
 
@@ -374,9 +436,9 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(entry_saying, tiny
     page = click(with_entries(*refused), "Show the answers anyway")
     assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
     assert "does not look like a brain MRI slice" in page.warning[0].value
-    assert page.dataframe[0].value["Answer"].tolist() == ["glioma", ""]
+    assert [answer[:6] for answer in page.dataframe[0].value["CNN"]] == ["glioma", ""]
     page = click(page, "Next")
-    assert len(page.image) == 1 and not page.get("plotly_chart")
+    assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
 
 
 def test_unusual_scan_has_its_answer_and_a_warning(entry_saying, tiny_app: Path) -> None:
