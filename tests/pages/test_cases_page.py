@@ -1,0 +1,97 @@
+"""The Cases page: the session's reviews, and the store that keeps them where it is switched on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from utils.cases import CaseStore
+from utils.reviews import Review
+from utils.worklist import Entry
+
+PAGE = str(Path(__file__).parents[2] / "pages" / "cases.py")
+
+
+@pytest.fixture
+def store_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BRAIN_MRI_CASES", str(tmp_path / "cases.sqlite3"))
+    return tmp_path / "cases.sqlite3"
+
+
+def run(page: AppTest) -> AppTest:
+    page.run()
+    assert not page.exception
+    return page
+
+
+def with_reviewed(*entries: Entry) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["worklist"] = {entry.key: entry for entry in entries}
+    page.session_state["reviews"] = {entries[0].key: Review("agree", note="clear")} if entries else {}
+    return run(page)
+
+
+def switch_on(page: AppTest) -> AppTest:
+    page.toggle[0].set_value(True)
+    return run(page)
+
+
+def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
+    page = with_reviewed()
+    assert "No scan is loaded" in page.info[0].value
+    assert not page.toggle[0].value and not store_file.exists()
+    assert any(str(store_file) in caption.value for caption in page.caption), (
+        "where it would be kept is told before"
+    )
+
+
+def test_reviews_of_the_session_go_by_neutral_names(entry_saying, store_file: Path) -> None:
+    page = with_reviewed(
+        entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "no_tumor"))
+    )
+    table = page.dataframe[0].value
+    assert table["Scan"].tolist() == ["Scan 1", "Scan 2"] and table["Review"].tolist() == ["Agree", ""]
+    assert "1 of 2" in page.markdown[0].value and not store_file.exists()
+
+
+def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
+    entry_saying, store_file: Path
+) -> None:
+    page = switch_on(with_reviewed(entry_saying("Jane Doe.png", ("glioma", "glioma"))))
+    (case,) = CaseStore.open(store_file).cases()
+    assert (case.name, case.review.note, case.label) == ("Scan 1", "clear", "glioma")
+    assert b"Jane" not in store_file.read_bytes()
+    assert page.toggle[0].value
+    again = switch_on(with_reviewed())  # another session
+    assert len(again.get("arrow_data_frame")) == 1
+    page.toggle[0].set_value(False)
+    page = run(page)
+    assert len(CaseStore.open(store_file).cases()) == 1, (
+        "off means that nothing more is kept, not that it is deleted"
+    )
+
+
+def test_all_cases_are_deleted_after_a_question(entry_saying, store_file: Path) -> None:
+    page = switch_on(with_reviewed(entry_saying("a.png", ("glioma", "glioma"))))
+    next(button for button in page.button if button.label == "Yes, delete all").click()
+    page = run(page)
+    assert CaseStore.open(store_file).cases() == []
+    assert any("The store is empty" in info.value for info in page.info)
+
+
+def test_a_file_that_is_no_store_is_told_in_a_sentence(entry_saying, store_file: Path) -> None:
+    store_file.write_text("not a database" * 100)
+    page = switch_on(with_reviewed(entry_saying("a.png", ("glioma", "glioma"))))
+    assert str(store_file) in page.error[0].value
+    assert store_file.read_text().startswith("not a database")
+
+
+def test_where_people_log_in_no_store_is_offered(store_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from utils import access
+
+    monkeypatch.setattr(access, "login_required", lambda: True)
+    monkeypatch.setattr(access, "need_login", lambda: None)
+    page = with_reviewed()
+    assert not page.toggle and any("log in" in caption.value for caption in page.caption)
