@@ -85,6 +85,7 @@ def _order() -> None:
             key="only",
             format_func=lambda status: f"{told[status]} {status}",
         )
+    ui.referral_control()
     if st.button("Clear the worklist", icon=":material/delete:", width="stretch"):
         ui.clear()
         st.rerun()
@@ -149,13 +150,19 @@ def _in_words(seconds: float) -> str:
 
 def _verdict(entry: Entry) -> None:
     unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
-    doubt = f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
+    threshold = ui.referral_threshold()
+    below = (
+        "the probability from which on 98 % of answers were right on validation scans"
+        if threshold is None
+        else f"the {100 * threshold:.1f} % that you asked for"
+    )
+    doubt = f"{unsure} is unsure: below {below}." if unsure else ""
     if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
-        words = f"**The networks disagree:** {said}. Take neither answer as read. {doubt if unsure else ''}"
+        words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"
         st.warning(words, icon=":material/call_split:")
     elif unsure:
-        st.warning(f"**Unsure: {entry.answer}?** {doubt}", icon=":material/help:")
+        st.warning(f"**No answer, look yourself:** {entry.answer}? {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
     if entry.slices:

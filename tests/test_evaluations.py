@@ -211,3 +211,15 @@ def test_history_comes_from_the_card_of_the_protocol(tmp_path):
 def test_broken_card_has_no_history(tmp_path, text):
     (tmp_path / "cnn.json").write_text(text)
     assert evaluations.load_history(tmp_path, "cnn", "patient-disjoint") == []
+
+
+def test_referring_the_unsure_costs_answers_and_buys_accuracy():
+    table = pd.DataFrame({"target": ["glioma"] * 4, "label": ["glioma", "glioma", "glioma", "pituitary"]})
+    for name, values in zip(
+        CLASSES, ([0.99, 0.9, 0.6, 0.2], [0] * 4, [0] * 4, [0.01, 0.1, 0.4, 0.8]), strict=True
+    ):
+        table[name] = values
+    assert evaluations.referral_statement(table, 0.5) == (1.0, 0.75)
+    assert evaluations.referral_statement(table, 0.85) == (0.5, 1.0)
+    assert evaluations.referral_statement(table, 0.999) is None
+    assert evaluations.referral_statement(table[["target", "label"]], 0.5) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from utils.scans import Scan, Stack
 from utils.worklist import (
     STATUSES,
     Entry,
+    by_need,
     headline,
     in_view,
     joined,
@@ -21,6 +23,7 @@ from utils.worklist import (
     open_stack,
     position_in_view,
     read_entries,
+    referred,
     tumour_probabilities,
 )
 
@@ -114,6 +117,34 @@ def test_one_unsure_network_makes_the_scan_unsure(entry_saying) -> None:
     entry = entry_saying("a.png", ("glioma", "glioma"))
     first, second = entry.readings
     assert replace(entry, readings=(first, replace(second, flags=("unsure",)))).status == "unsure"
+
+
+def test_an_own_threshold_takes_the_place_of_the_cards(entry_saying) -> None:
+    sure = entry_saying("a.png", ("glioma", "glioma"), 0.9)
+    assert referred(sure, 0.95).status == "unsure" and referred(sure, 0.85).status == "agree"
+    unsure = entry_saying("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
+    assert referred(unsure, 0.5).readings[0].flags == ("unusual",)
+    assert sure.status == "agree", "the entry itself stays"
+
+
+def test_what_needs_eyes_first_comes_first(entry_saying) -> None:
+    waiting = replace(entry_saying("w", ("glioma", "glioma")), readings=())
+    ordered = [
+        entry_saying("apart", ("glioma", "no_tumor"), 0.9),
+        entry_saying("odd", ("glioma", "glioma"), 0.9, grade="unusual"),
+        entry_saying("unsure", ("glioma", "glioma"), 0.4, unsure=True),
+        entry_saying("less sure", ("glioma", "glioma"), 0.8),
+        entry_saying("sure", ("glioma", "glioma"), 0.95),
+        waiting,
+    ]
+    assert [one.name for one in by_need(ordered[::-1])] == [one.name for one in ordered]
+
+
+def test_a_file_is_known_by_its_bytes_not_by_its_name(png_bytes) -> None:
+    first, renamed, other = (
+        open_files([(name, png_bytes(seed))])[0] for name, seed in (("a.png", 1), ("b.png", 1), ("a.png", 2))
+    )
+    assert first.sha256 == renamed.sha256 == hashlib.sha256(png_bytes(1)).hexdigest() != other.sha256
 
 
 def test_entries_cannot_be_changed(png_bytes) -> None:

@@ -134,6 +134,19 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
     return int((alike["target"] == label).sum()), len(alike)
 
 
+def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
+    """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
+
+    None where there are no probabilities, or no scan is answered. predictions: the table of an Evaluation.
+    """
+    if not set(CLASSES) <= set(predictions.columns):
+        return None
+    answered = predictions[predictions[list(CLASSES)].max(axis=1) >= threshold]
+    if answered.empty:
+        return None
+    return len(answered) / len(predictions), float((answered["label"] == answered["target"]).mean())
+
+
 def trust_bin(probability: float) -> tuple[float, float]:
     """The ends of the one of TRUST_BINS that a probability lies in."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))

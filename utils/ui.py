@@ -31,6 +31,7 @@ from utils.findings import percent_in_words
 from utils.worklist import Entry
 
 if TYPE_CHECKING:
+    import pandas as pd
     from plotly.graph_objects import Figure
 
     from utils.readers import Reader, Reading
@@ -116,7 +117,49 @@ def _loading(models: str) -> Future[list[Reader]]:
 
 def entries() -> list[Entry]:
     """The session's worklist, in the order of arrival."""
-    return list(_store().values())
+    threshold = referral_threshold()
+    found = list(_store().values())
+    return found if threshold is None else [worklist.referred(entry, threshold) for entry in found]
+
+
+def referral_threshold() -> float | None:
+    """The confidence below which a scan is referred to a person, where this session has one of its own."""
+    return st.session_state.get("referral-threshold")
+
+
+def referral_control() -> None:
+    """Choose when the networks give no answer, with what that costs and buys on the test scans."""
+    chosen = referral_threshold()
+    with st.popover("When to refer", icon=":material/tune:"):
+        own = st.toggle(
+            "A threshold of my own",
+            value=chosen is not None,
+            help="Off: each network's own, from validation scans",
+        )
+        if own:
+            percent = st.slider("No answer below", 50.0, 99.9, 100 * (chosen or 0.9), 0.1, format="%.1f %%")
+            for evaluation in _evaluations(str(models_folder())):
+                if evaluation.protocol == "patient-disjoint" and evaluation.predictions is not None:
+                    told = _referral_words(evaluation.predictions, percent / 100)
+                    if told:
+                        st.caption(f"{evaluation.title}: {told}")
+        wanted = percent / 100 if own else None
+    if wanted != chosen:
+        st.session_state["referral-threshold"] = wanted
+        st.rerun()
+
+
+def _referral_words(predictions: pd.DataFrame, threshold: float) -> str:
+    from utils.evaluations import referral_statement
+
+    told = referral_statement(predictions, threshold)
+    if told is None:
+        return ""
+    answered, accuracy = told
+    return (
+        f"of test scans of unseen patients it would answer {100 * answered:.0f} %, and be right on "
+        f"{100 * accuracy:.1f} % of those."
+    )
 
 
 def in_order() -> list[Entry]:
@@ -170,7 +213,7 @@ def add_entries(new: Sequence[Entry]) -> None:
 
 def show_slice(volume: Entry, position: int) -> None:
     """Bring another slice of a volume into view, on all pages."""
-    _store()[volume.key] = worklist.in_view(volume, position)
+    _store()[volume.key] = worklist.in_view(_store()[volume.key], position)
 
 
 def reading_progress() -> Progress | None:
@@ -188,8 +231,8 @@ def clear() -> None:
 
 def selected() -> Entry | None:
     """The entry that is looked at; the first where none was chosen."""
-    store = _store()
-    return store.get(st.session_state.get("selected", ""), next(iter(store.values()), None))
+    found = {entry.key: entry for entry in entries()}
+    return found.get(st.session_state.get("selected", ""), next(iter(found.values()), None))
 
 
 def select(key: str) -> None:

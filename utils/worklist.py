@@ -91,6 +91,20 @@ class Entry:
         return " or ".join(dict.fromkeys(CLASS_TITLES[reading.label] for reading in self.readings))
 
 
+def referred(entry: Entry, threshold: float) -> Entry:
+    """The entry with "unsure" where a network's confidence lies below `threshold`, whatever its card asks for."""
+
+    def judged(reading: Reading) -> Reading:
+        others = tuple(flag for flag in reading.flags if flag != "unsure")
+        return replace(reading, flags=(("unsure",) if reading.confidence < threshold else ()) + others)
+
+    return replace(
+        entry,
+        readings=tuple(map(judged, entry.readings)),
+        slices=tuple(referred(piece, threshold) for piece in entry.slices),
+    )
+
+
 def by_need(entries: Sequence[Entry]) -> list[Entry]:
     """What needs eyes first: by status as STATUSES has them, within it the least certain first."""
     told = [(headline(entry), entry) for entry in entries]

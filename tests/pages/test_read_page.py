@@ -260,6 +260,19 @@ def test_where_no_tumour_is_named_the_likeliest_tumour_is_mapped_and_that_is_sai
     assert "No tumour was named" in words_of(page)
 
 
+def test_a_threshold_of_ones_own_says_where_there_is_no_answer(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.9))
+    assert not page.warning
+    next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(True)
+    page = run(page)
+    next(slider for slider in page.slider if slider.label == "No answer below").set_value(95.0)
+    page = run(page)
+    assert "look yourself" in page.warning[0].value and "95.0 % that you asked for" in page.warning[0].value
+    assert page.dataframe[0].value["Networks"].tolist() == ["unsure"]
+    next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(False)
+    assert not run(page).warning
+
+
 def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(entry_saying, tiny_app: Path) -> None:
     page = with_entries(
         entry_saying("agreed.png", ("glioma", "glioma"), 0.9),
