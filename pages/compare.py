@@ -1,10 +1,12 @@
 """Compare: CNN against VGG16 over the scans that are loaded."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from utils import charts, ui
 from utils.classes import CLASS_TITLES
+from utils.comparison import in_words, paired_record
 from utils.findings import percent_in_words
 from utils.worklist import Entry
 
@@ -15,6 +17,7 @@ def main() -> None:
     agreed = sum(entry.agreed for entry in shown)
     st.header(f"The networks agree on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}")
     _answers(entries)
+    _record(shown)
     entry = ui.scan_picker(entries)
     if ui.pass_gate(entry):
         ui.evidence(entry, "compare")
@@ -47,8 +50,32 @@ def _answers(entries: list[Entry]) -> None:
             for number, title in enumerate(titles)
         }
         figure = charts.tumour_scatter([entry.name for entry in shown], tumour)
+
+        def clicked() -> None:
+            points = [one for one in st.session_state["scatter"].selection.points if one["curve_number"] == 1]
+            if points:
+                ui.select(shown[int(points[0]["point_index"])].key)
+
         with scatter:
-            ui.chart(figure)
+            ui.chart(figure, "scatter", clicked)
+            st.caption("Click on a point to see its scan.")
+
+
+def _record(entries: list[Entry]) -> None:
+    """How both did on test scans of unseen patients, and how long each takes here."""
+    titles = [reading.title for reading in entries[0].readings] if entries else []
+    measured = {one.title: one for one in ui.evaluations() if one.protocol == "patient-disjoint"}
+    both = [measured[title] for title in titles[:2] if title in measured]
+    if len(both) == 2:
+        test = paired_record(*both)
+        if test:
+            st.markdown(in_words(test, *titles[:2]))
+    seconds = {
+        title: [entry.readings[number].seconds for entry in entries] for number, title in enumerate(titles)
+    }
+    told = ", ".join(f"{title} {1000 * float(np.median(values)):.0f} ms" for title, values in seconds.items())
+    if told:
+        st.caption(f"A scan took, with its maps: {told} (median).")
 
 
 ui.enter()

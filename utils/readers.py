@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class Reading:
     `geometry` lays them on the scan. `novelty` is the distance to the training scans and `grade` what follows from it
     ("ok", "unusual", "refused"); None and "ok" where the card is older than the gate. `flags` are machine words:
     "unsure" (below the card's referral threshold), the grade where it is not "ok", "inverted", "turned".
+    `seconds` is what the scan took, preprocessing, forward pass and maps, as its share of the batch.
     """
 
     network: str
@@ -47,6 +49,7 @@ class Reading:
     novelty: float | None = None
     grade: str = "ok"
     flags: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     def probability(self, label: str) -> float:
         """Calibrated probability of a class."""
@@ -110,6 +113,7 @@ class Reader:
         return readings
 
     def _read_batch(self, scans: Sequence[Scan], with_maps: bool) -> list[Reading]:
+        began = time.perf_counter()
         images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in scans), strict=True)
         with self._lock:
             outputs = self._forward.predict_on_batch(np.stack(images)[..., None].astype(np.float32))
@@ -118,6 +122,7 @@ class Reader:
                 maps = grad_cam(self.head, features, len(self.classes))
             else:
                 maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
+        seconds = (time.perf_counter() - began) / len(scans)
         temperature = float(self.card.facts["temperature"])
         probabilities = softmax(logits / temperature).astype(np.float32)
         threshold = self.card.facts.get("referral_threshold")
@@ -142,6 +147,7 @@ class Reader:
                 novelty=judged[row][0],
                 grade=judged[row][1],
                 flags=_unsure(probabilities[row], threshold) + judged[row][2],
+                seconds=seconds,
             )
             for row in range(len(scans))
         ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
+    from utils.evaluations import Evaluation
     from utils.readers import Reader, Reading
 
 FIRST_ANSWER = (
@@ -138,7 +139,7 @@ def referral_control() -> None:
         )
         if own:
             percent = st.slider("No answer below", 50.0, 99.9, 100 * (chosen or 0.9), 0.1, format="%.1f %%")
-            for evaluation in _evaluations(str(models_folder())):
+            for evaluation in evaluations():
                 if evaluation.protocol == "patient-disjoint" and evaluation.predictions is not None:
                     told = _referral_words(evaluation.predictions, percent / 100)
                     if told:
@@ -407,7 +408,7 @@ def trust(reading: Reading) -> str:
     low, high = trust_bin(reading.confidence)
     how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
     said = f"{CLASS_TITLES[reading.label]} with {how if low else f'less than {100 * high:.0f} %'}"
-    for evaluation in _evaluations(str(models_folder())):
+    for evaluation in evaluations():
         fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
         if fits and evaluation.predictions is not None:
             counted = trust_statement(evaluation.predictions, reading.label, reading.confidence)
@@ -416,6 +417,11 @@ def trust(reading: Reading) -> str:
                 return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
             return f"On scans of unseen patients it hardly ever said {said}: no track record."
     return "Not yet measured on unseen patients."
+
+
+def evaluations() -> list[Evaluation]:
+    """How the networks did on test scans."""
+    return _evaluations(str(models_folder()))
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from utils.classes import CLASSES
+from utils.metrics import figures
 from utils.worklist import Entry
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +144,21 @@ def test_what_the_gate_refuses_is_neither_told_nor_counted(entry_saying, tiny_ap
     assert "glioma" in table.loc["a.png", "CNN"]
     assert len(page.image) == 1 and not charts_of(page)
     assert not any("meningioma" in text for text in words_of(page))
+
+
+def test_the_record_on_test_scans_stands_beside(entry_saying, models_copy: Path) -> None:
+    folder = models_copy / "evaluation"
+    folder.mkdir()
+    targets = np.arange(80) % 4
+    names = np.array(CLASSES)
+    for model, wrong in (("cnn", 4), ("vgg16", 20)):
+        labels = np.where(np.arange(80) < wrong, (targets + 1) % 4, targets)
+        record = {"model": model, "protocol": "patient-disjoint"}
+        record |= figures(targets, labels, np.arange(80), resamples=5)
+        (folder / f"{model}--patient-disjoint.json").write_text(json.dumps(record))
+        table = pd.DataFrame({"file": np.arange(80), "source": "a", "group": np.arange(80)})
+        table = table.assign(target=names[targets], label=names[labels])
+        table.to_csv(folder / f"{model}--patient-disjoint.csv", index=False)
+    said = " ".join(words_of(run(entry_saying("a.png", ("glioma", "glioma")))))
+    assert "Of 80 test scans of unseen patients, CNN alone was right on 16 and VGG16 alone on 0" in said
+    assert "CNN is better" in said and " ms" in said
