@@ -65,7 +65,7 @@ def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
     assert b"Jane" not in store_file.read_bytes()
     assert page.toggle[0].value
     again = switch_on(with_reviewed())  # another session
-    assert len(again.get("arrow_data_frame")) == 1
+    assert len(again.data_editor) == 1
     page.toggle[0].set_value(False)
     page = run(page)
     assert len(CaseStore.open(store_file).cases()) == 1, (
