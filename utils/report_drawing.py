@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from textwrap import shorten
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -159,7 +160,8 @@ class Chapter(Flowable):
 
     def __init__(self, title: str, key: str) -> None:
         super().__init__()
-        self.title, self.key = " ".join(printable(title).split()), key
+        self.title = shorten(printable(title), 40, placeholder=" ...")  # it must fit into a footer
+        self.key = key
 
     def wrap(self, *available: float) -> tuple[float, float]:
         return 0, 0

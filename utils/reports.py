@@ -144,7 +144,7 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
     elif unsure:
         headline = f"Unsure: {entry.answer}?"
     else:
-        headline = f"{_capital(entry.answer)}: the networks agree" if len(entry.readings) > 1 else said
+        headline = f"{entry.answer.capitalize()}: the networks agree" if len(entry.readings) > 1 else said
     if unsure:
         cautions.append(
             f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
@@ -152,7 +152,7 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
     if entry.grade == "ok":
         return headline, " ".join(cautions)
     first = gate.UNUSUAL if entry.grade == "unusual" else REFUSED_BUT_WISHED
-    return f"{_capital(entry.grade)} scan. {headline}", " ".join([first, *cautions])
+    return f"{entry.grade.capitalize()} scan. {headline}", " ".join([first, *cautions])
 
 
 def spoken(reading: Reading) -> str:
@@ -161,8 +161,9 @@ def spoken(reading: Reading) -> str:
 
 
 def trust(reading: Reading, networks: Sequence[ReportedNetwork]) -> str:
-    """How often the network that read was right on unseen patients when it spoke like this."""
-    return trust_sentence(_measured(reading, networks), reading.label, reading.confidence)
+    """How often the very weights that read were right on unseen patients when it spoke like this."""
+    measured = next((one.evaluation for one in networks if one.card.version == reading.version), None)
+    return trust_sentence(measured, reading.label, reading.confidence)
 
 
 def picture_facts(entry: Entry) -> str:
@@ -240,11 +241,6 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
     return f"{words} on {figures['n']} scans"
 
 
-def _measured(reading: Reading, networks: Sequence[ReportedNetwork]) -> Evaluation | None:
-    """The evaluation of the very weights that read."""
-    return next((one.evaluation for one in networks if one.card.version == reading.version), None)
-
-
 def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
     entry, review = scan.entry, scan.review
     place = entry.scan.slice if entry.scan else None
@@ -252,7 +248,7 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
         "scan": scan.name,
         "file": entry.name,
         "slice": "" if place is None else str(place + 1),
-        "status": entry.status if entry.readings or not entry.accepted else "",
+        "status": entry.status,
         "grade": entry.grade if entry.readings else "",
         "flags": " ".join(sorted({flag for reading in entry.readings for flag in reading.flags})),
         "reason": entry.reason or "",
@@ -277,7 +273,3 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
 def _guarded(cell: str) -> str:
     cell = cell.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair has no place in UTF-8
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
