@@ -32,6 +32,7 @@ def main() -> None:
             _verdict(entry)
             ui.evidence(entry, "read")
             review_panel.review_panel(entry)
+            review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
             ui.probabilities(entry)
 
 

@@ -188,6 +188,37 @@ def test_certainty_has_a_place_in_the_last_bin():
     assert evaluations.trust_statement(table, "glioma", 1.0) == (10, 10)
 
 
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (0.75, "On scans of unseen patients it said glioma with 70 to 90 % 20 times and was right 15 times."),
+        (0.99, "it hardly ever said glioma with 97 % or more: no track record."),
+        (0.3, "it hardly ever said glioma with less than 50 %: no track record."),
+    ],
+)
+def test_trust_in_words(probability, words):
+    measured = evaluations.Evaluation("cnn", "patient-disjoint", {}, trusted())
+    assert evaluations.trust_sentence(measured, "glioma", probability).endswith(words)
+
+
+def test_without_a_measurement_there_is_no_trust():
+    unmeasured = evaluations.Evaluation("cnn", "patient-disjoint", {}, None)
+    for nothing in (None, unmeasured):
+        assert evaluations.trust_sentence(nothing, "glioma", 0.9) == "Not yet measured on unseen patients."
+
+
+def test_weights_are_judged_by_their_own_evaluation_alone():
+    def measured(protocol: str, **figures) -> evaluations.Evaluation:
+        return evaluations.Evaluation("cnn", protocol, figures, None)
+
+    own = measured("patient-disjoint", weights_sha256="a")
+    assert evaluations.evaluation_of([measured("published"), own], "cnn", "a") is own
+    assert evaluations.evaluation_of([own], "cnn", "b") is None
+    assert evaluations.evaluation_of([own], "vgg16", "a") is None
+    unnamed = measured("patient-disjoint")
+    assert evaluations.evaluation_of([unnamed], "cnn", "b") is unnamed
+
+
 def test_models_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path))
     assert models_folder() == tmp_path

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from utils.cards import NETWORK_TITLES
-from utils.classes import CLASSES
+from utils.classes import CLASS_TITLES, CLASSES
 from utils.datasets import PROTOCOLS
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
@@ -151,6 +151,35 @@ def trust_bin(probability: float) -> tuple[float, float]:
     """The ends of the one of TRUST_BINS that a probability lies in."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))
     return TRUST_BINS[number], TRUST_BINS[number + 1]
+
+
+def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str) -> Evaluation | None:
+    """The patient-disjoint evaluation of a network's weights (version: SHA-256); None where they were not measured.
+
+    A record that does not name its weights is taken for theirs.
+    """
+    for evaluation in evaluations:
+        fits = evaluation.model == network and evaluation.protocol == "patient-disjoint"
+        if fits and evaluation.figures.get("weights_sha256", version) == version:
+            return evaluation
+    return None
+
+
+def trust_sentence(evaluation: Evaluation | None, label: str, probability: float) -> str:
+    """One sentence: how often a network was right on unseen patients when it spoke like this.
+
+    evaluation: its own (`evaluation_of`); label and probability (0..1, calibrated): what it says now.
+    """
+    if evaluation is None or evaluation.predictions is None:
+        return "Not yet measured on unseen patients."
+    low, high = trust_bin(probability)
+    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
+    said = f"{CLASS_TITLES[label]} with {how if low else f'less than {100 * high:.0f} %'}"
+    counted = trust_statement(evaluation.predictions, label, probability)
+    if counted is None:
+        return f"On scans of unseen patients it hardly ever said {said}: no track record."
+    right, of = counted
+    return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
 
 
 def _rank(evaluation: Evaluation) -> tuple:

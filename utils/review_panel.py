@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from utils import access, ui
+from utils.cards import evidence_scale
 from utils.cases import CaseStore, CaseStoreError, answers_of, default_path
 from utils.classes import CLASS_TITLES
 from utils.reviews import (
@@ -16,7 +21,10 @@ from utils.reviews import (
     right_classes_for,
     verdicts_for,
 )
-from utils.worklist import Entry
+from utils.worklist import Entry, headline
+
+if TYPE_CHECKING:
+    from utils.reports import ReportedScan
 
 VERDICT_TITLES = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
 _SHORTCUTS = {"agree": "a", "disagree": "d", "unsure": "u"}
@@ -64,6 +72,40 @@ def switch_store(on: bool) -> None:
 def store_can_be_offered() -> bool:
     """Not where people log in: the store is one file, and each would see the others' cases."""
     return not access.login_required()
+
+
+def reported(entry: Entry) -> ReportedScan:
+    """The scan as a report tells of it: by its neutral name, with the evidence as the pages draw it."""
+    from utils.reports import ReportedScan, Settings
+
+    return ReportedScan(
+        neutral_name(entry),
+        headline(entry),
+        Settings(evidence_scale()),
+        reviews().get(entry.key),
+        ui.answers_shown(entry),
+    )
+
+
+def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
+    """Download a PDF about these scans; it is made when it is asked for."""
+
+    def made() -> bytes:
+        from utils.report_pages import report_pdf
+        from utils.reports import reported_networks
+
+        return report_pdf(scans, reported_networks(), datetime.now(UTC))
+
+    scans = [reported(entry) for entry in entries]  # now: the session is not there when the file is made
+    st.download_button(
+        title,
+        made,
+        "report.pdf",
+        "application/pdf",
+        icon=":material/picture_as_pdf:",
+        key=key,
+        on_click="ignore",
+    )
 
 
 def review_panel(entry: Entry) -> None:

@@ -403,20 +403,10 @@ def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] 
 
 def trust(reading: Reading) -> str:
     """One sentence: how often this network was right on unseen patients when it spoke like this."""
-    from utils.evaluations import trust_bin, trust_statement
+    from utils.evaluations import evaluation_of, trust_sentence  # they bring pandas, a second to import
 
-    low, high = trust_bin(reading.confidence)
-    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
-    said = f"{CLASS_TITLES[reading.label]} with {how if low else f'less than {100 * high:.0f} %'}"
-    for evaluation in evaluations():
-        fits = evaluation.model == reading.network and evaluation.protocol == "patient-disjoint"
-        if fits and evaluation.predictions is not None:
-            counted = trust_statement(evaluation.predictions, reading.label, reading.confidence)
-            if counted:
-                right, of = counted
-                return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
-            return f"On scans of unseen patients it hardly ever said {said}: no track record."
-    return "Not yet measured on unseen patients."
+    measured = evaluation_of(evaluations(), reading.network, reading.version)
+    return trust_sentence(measured, reading.label, reading.confidence)
 
 
 def evaluations() -> list[Evaluation]:
