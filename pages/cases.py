@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pandas as pd
 import streamlit as st
 
 from utils import review_panel, ui
 from utils.cases import Case, CaseStoreError, default_path, export_csv
 from utils.classes import CLASS_TITLES
+from utils.reports import session_csv
 from utils.reviews import NAME_LABEL, ReviewError
 from utils.worklist import Entry
 
@@ -57,6 +60,18 @@ def _session(entries: list[Entry]) -> None:
         hide_index=True,
         alt="One row a scan of this session: what was said and how it was reviewed",
     )
+    scans = [review_panel.reported(entry) for entry in entries]
+    table = session_csv(scans, datetime.now(UTC)).encode("utf-8-sig")
+    with st.container(horizontal=True):
+        review_panel.report_button(entries, "Report of all scans (PDF)", "report-session")
+        st.download_button(
+            "Report of all scans (CSV)",
+            table,
+            "report.csv",
+            "text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
 
 
 def _switch() -> None:
