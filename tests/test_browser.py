@@ -194,6 +194,7 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             upload(tab, {"scan.png": png_bytes(seed), own: png_bytes(10 + seed)})
         for tab in tabs[:2]:
             tab.locator(SCAN).wait_for()
+            tab.get_by_text("What needs eyes first").click()  # off: "scan.png" comes first
             settled(tab)
         for seed, (tab, own, other) in enumerate(
             zip(tabs[:2], ("anna.png", "bert.png"), ("bert.png", "anna.png"), strict=True)

@@ -208,7 +208,7 @@ def test_summary_has_a_row_a_scan_that_leads_to_its_page(read, networks) -> None
     ]
     reader = PdfReader(io.BytesIO(report_pdf(scans, networks, CREATED)))
     first = " ".join(reader.pages[0].extract_text().split())
-    assert "3 scans: 1 agree, 1 disagree, 1 refused." in first
+    assert "3 scans: 1 disagree, 1 agree, 1 refused." in first
     assert "Scan 1 agree glioma, 85 % glioma, 85 % The reviewer agrees." in first
     assert "Scan 2 refused Not read. This is not a picture." in first
     assert "Scan 3 disagree glioma, 85 % no tumour, 85 %" in first

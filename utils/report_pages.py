@@ -34,6 +34,7 @@ STATUS_WORDS = {
     "disagree": "the networks give different answers: take neither as read",
     "unsure": "the same answer, with a probability too low to rely on",
     "unusual": "the scan differs from those that the networks know: take their answers with caution",
+    "waiting": "not read yet when this report was made",
     "refused": "no brain MRI slice that the networks know, or a file that cannot be read",
 }
 LIMITS = (
