@@ -197,6 +197,7 @@ def _epochs(
                 losses.append(float(model.train_on_batch(inputs, wanted, sample_weight=weights)))
                 bar.update()
             logits = predict_logits(model, validation)
+            # after temperature, which is fitted anyway: a network that only grows too sure must not look worse
             loss = metrics.cross_entropy(logits / fit_temperature(logits, targets), targets)
             accuracy = float(np.mean(logits.argmax(axis=1) == targets))
             state.epoch += 1
