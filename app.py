@@ -7,7 +7,7 @@ from utils import access
 
 def main() -> None:
     """Page config, navigation, warm-up. No logic."""
-    from utils import ui  # not before the server runs: what it caches belongs to that
+    from utils import serving  # not before the server runs: what it caches belongs to that
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
     access.need_login()
@@ -27,7 +27,7 @@ def main() -> None:
     access.log_out_button()
     st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
     page.run()
-    ui.warm_up()
+    serving.warm_up()
 
 
 if __name__ == "__main__":

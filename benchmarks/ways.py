@@ -113,7 +113,7 @@ def serve(way: str, files: Sequence[bytes], pipe: Connection) -> None:
 
 def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
     """A process that is what the app is after many scans; answers with (loaded, now, peak) bytes, None if unknown."""
-    from utils import charts, ui  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
+    from utils import charts, panels, ui  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
     from utils.example import synthetic_scan
     from utils.readers import Reader
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import charts, ui
+from utils import charts, panels, serving, ui
 from utils.classes import CLASS_TITLES
 from utils.comparison import in_words, paired_record
 from utils.findings import percent_in_words
@@ -18,10 +18,10 @@ def main() -> None:
     st.header(f"The networks agree on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}")
     _answers(entries)
     _record(shown)
-    entry = ui.scan_picker(entries)
-    if ui.pass_gate(entry):
-        ui.evidence(entry, "compare")
-        ui.probabilities(entry)
+    entry = panels.scan_picker(entries)
+    if panels.pass_gate(entry):
+        panels.evidence(entry, "compare")
+        panels.probabilities(entry)
 
 
 def _answers(entries: list[Entry]) -> None:
@@ -57,14 +57,14 @@ def _answers(entries: list[Entry]) -> None:
                 ui.select(shown[int(points[0]["point_index"])].key)
 
         with scatter:
-            ui.chart(figure, "scatter", clicked)
+            panels.chart(figure, "scatter", clicked)
             st.caption("Click on a point to see its scan.")
 
 
 def _record(entries: list[Entry]) -> None:
     """How both did on test scans of unseen patients, and how long each takes here."""
     titles = [reading.title for reading in entries[0].readings] if entries else []
-    measured = {one.title: one for one in ui.evaluations() if one.protocol == "patient-disjoint"}
+    measured = {one.title: one for one in serving.evaluations() if one.protocol == "patient-disjoint"}
     both = [measured[title] for title in titles[:2] if title in measured]
     if len(both) == 2:
         test = paired_record(*both)

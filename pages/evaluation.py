@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from utils import charts, ui
+from utils import charts, panels, ui
 from utils.calibration import reliability
 from utils.cards import models_folder
 from utils.classes import CLASSES
@@ -160,7 +160,7 @@ def show_training(chosen: Evaluation, folder: Path) -> None:
 
 def show(figure: go.Figure, caption: str) -> None:
     """A chart with its finding as the text for screen readers, and below it how to read it."""
-    ui.chart(figure)
+    panels.chart(figure)
     st.caption(caption)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from utils import review_panel, ui
+from utils import panels, review_panel, ui
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import STATUSES, Entry, headline
@@ -27,23 +27,27 @@ def main() -> None:
     _refused([entry for entry in entries if not entry.accepted])
     read = [entry for entry in entries if entry.read]
     if read:
-        entry = ui.scan_picker(read)
-        if ui.pass_gate(entry):
+        entry = panels.scan_picker(read)
+        if panels.pass_gate(entry):
             _verdict(entry)
-            ui.evidence(entry, "read")
+            panels.evidence(entry, "read")
             review_panel.review_panel(entry)
             review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
-            ui.probabilities(entry)
+            panels.probabilities(entry)
 
 
 def _refused(entries: list[Entry]) -> None:
     """Which files were not read and why; many are folded away, so that the scans stay in sight."""
     if len(entries) > 2:
         with st.expander(f"{len(entries)} files were not read", icon=":material/block:"):
-            st.markdown("\n".join(f"- **{ui.in_markdown(entry.name)}**: {entry.reason}" for entry in entries))
+            st.markdown(
+                "\n".join(f"- **{panels.in_markdown(entry.name)}**: {entry.reason}" for entry in entries)
+            )
         return
     for entry in entries:
-        st.warning(f"**{ui.in_markdown(entry.name)}** was not read. {entry.reason}", icon=":material/block:")
+        st.warning(
+            f"**{panels.in_markdown(entry.name)}** was not read. {entry.reason}", icon=":material/block:"
+        )
 
 
 def _welcome() -> None:

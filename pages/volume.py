@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from utils import charts, gate, overlays, ui, viewer, worklist
+from utils import charts, gate, overlays, panels, ui, viewer, worklist
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.volumes import SUSPICIOUS, suspicious_runs
@@ -17,7 +17,7 @@ def main() -> None:
             "No volume is loaded yet. Drop a DICOM series (its files or a ZIP) or a NIfTI on the Read page."
         )
         st.stop()
-    volume = ui.scan_picker(volumes)
+    volume = panels.scan_picker(volumes)
     _summary(volume)
     picture_side, curve_side = st.columns([2, 3], gap="large")
     with curve_side:
@@ -89,7 +89,7 @@ def _slice(volume: Entry) -> None:
     alt, picture = f"The scan {volume.name}", overlays.gray_picture(volume.scan.pixels)
     if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
-        picture = ui.draw(volume, reading, reading.shown_class, 0.8)
+        picture = panels.draw(volume, reading, reading.shown_class, 0.8)
         alt += f" with the Grad-CAM evidence of {shown} for {CLASS_TITLES[reading.shown_class]}"
     wheel = f"wheel-{volume.key}"
     viewer.wheel_picture(
@@ -123,7 +123,7 @@ def _curves(volume: Entry) -> None:
         if points:
             _go(volume, numbers.index(int(points[0]["x"])))
 
-    ui.chart(charts.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
+    panels.chart(charts.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
 
 
 def _number(entry: Entry) -> int:

@@ -1,0 +1,173 @@
+"""What pages draw of a scan: the picker, what the gate says, the pictures with their evidence, the charts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from utils import gate, overlays, serving, ui, viewer
+from utils.cards import evidence_scale
+from utils.classes import CLASS_TITLES
+from utils.findings import percent_in_words
+from utils.worklist import Entry
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from utils.readers import Reading
+
+
+def scan_picker(choices: Sequence[Entry]) -> Entry:
+    """A picker with previous and next (also the arrow keys); the choice is shared by all pages."""
+    keys = [entry.key for entry in choices]
+    names = {entry.key: entry.name for entry in choices}
+    current = ui.selected()
+    position = keys.index(current.key) if current and current.key in keys else 0
+    if len(keys) == 1:
+        return choices[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        back = st.button("Previous", icon=":material/chevron_left:", disabled=position == 0, shortcut="Left")
+        chosen = st.selectbox(
+            f"Scan {position + 1} of {len(keys)}",
+            keys,
+            index=position,
+            format_func=names.__getitem__,
+            width=360,
+        )
+        onward = st.button(
+            "Next", icon=":material/chevron_right:", disabled=position == len(keys) - 1, shortcut="Right"
+        )
+    wanted = keys[position - 1] if back else keys[position + 1] if onward else chosen
+    if wanted != keys[position]:
+        ui.select(wanted)
+        st.rerun()
+    return choices[position]
+
+
+def pass_gate(entry: Entry) -> bool:
+    """Say what the gate found. Where it refused the scan: show the scan alone, and a way to see the answers."""
+    assert entry.scan is not None
+    shown = ui.answers_shown(entry)
+    if entry.grade == "refused":
+        words = gate.REFUSED if not shown else gate.REFUSED_BUT_SHOWN
+        st.warning(words, icon=":material/block:")
+    elif entry.grade == "unusual":
+        st.warning(gate.UNUSUAL, icon=":material/warning:")
+    flags = {flag for reading in entry.readings for flag in reading.flags}
+    notes = [gate.NOTES[flag] for flag in sorted(flags & gate.NOTES.keys())]
+    for note in notes if shown else (*notes, *entry.scan.notes):
+        st.info(note, icon=":material/info:")
+    if not shown:
+        if st.button("Show the answers anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
+            ui.show_anyway(entry.key)
+            st.rerun()
+        picture(overlays.gray_picture(entry.scan.pixels), f"The scan {entry.name}")
+    return shown
+
+
+def class_picker(entry: Entry, key: str) -> str:
+    """Which class's evidence is shown; begins with what the first network sees."""
+    classes = entry.readings[0].classes
+    return st.segmented_control(
+        "Evidence for",
+        classes,
+        default=entry.readings[0].shown_class,
+        format_func=CLASS_TITLES.__getitem__,
+        key=f"{key}-{entry.key}",
+        required=True,
+        wrap=True,
+    )
+
+
+def evidence(entry: Entry, key: str) -> None:
+    """The scan and every network's evidence side by side, moving together; `key` tells the pages apart."""
+    assert entry.scan is not None
+    label = class_picker(entry, f"{key}-class")
+    panes = [viewer.Pane(entry.name, "The scan as it is", f"The scan {entry.name}")]
+    for reading in entry.readings:
+        evidence_of = f"the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}"
+        panes.append(
+            viewer.Pane(
+                f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}",
+                trust(reading),
+                f"The scan {entry.name} with {evidence_of}",
+                reading.strength(label, evidence_scale()),
+            )
+        )
+    viewer.scan_viewer(f"{entry.key} {entry.name}", entry.scan.pixels, panes, f"{key}-viewer")
+    with st.container(width=360):
+        evidence_legend()
+    if label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
+        st.caption(
+            f"No tumour was named. The maps show what little speaks for {CLASS_TITLES[label]}, the likeliest one."
+        )
+
+
+def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: float = 0.0) -> np.ndarray:
+    """(H, W, 3) uint8: the scan with one network's evidence for a class, on the scale common to all."""
+    assert entry.scan is not None
+    strength = reading.strength(label, evidence_scale())
+    return overlays.overlay(entry.scan.pixels, strength, opacity, threshold)
+
+
+def probabilities(entry: Entry) -> None:
+    """The calibrated probabilities of every network."""
+    from utils import charts  # plotly takes a second to import, and the first page shows no chart
+
+    chart(
+        charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
+    )
+
+
+def evidence_legend() -> None:
+    """The colour scale of every map."""
+    ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
+    picture(
+        overlays.overlay(np.full_like(ramp, 0.25), ramp, 1.0),
+        "Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
+        "no evidence → strong evidence; one scale for both networks and all classes",
+    )
+
+
+def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
+    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG.
+
+    It travels inside the session's own websocket. As an array it would be served at an address of its own, to
+    whoever knows that.
+    """
+    address = viewer.address(overlays.png(overlays.fitted(pixels, viewer.WIDEST)))
+    st.image(address, caption=caption, width="stretch", alt=alt)
+
+
+def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:
+    """A plotly figure; its title, which states the finding, is also what a screen reader gets.
+
+    `on_select` is called when a point was clicked; the points stand in the session state under `key`.
+    """
+    finding = figure.layout.title.text.replace("<br>", " ")
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        alt=finding,
+        config={"displayModeBar": False},
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
+
+
+def trust(reading: Reading) -> str:
+    """One sentence: how often this network was right on unseen patients when it spoke like this."""
+    from utils.evaluations import evaluation_of, trust_sentence  # they bring pandas, a second to import
+
+    measured = evaluation_of(serving.evaluations(), reading.network, reading.version)
+    return trust_sentence(measured, reading.label, reading.confidence)
+
+
+def in_markdown(name: str) -> str:
+    """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)

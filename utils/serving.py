@@ -1,0 +1,96 @@
+"""The networks of the running app and how they did: loaded once for the process, for every session."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
+from utils.example import synthetic_scan
+
+if TYPE_CHECKING:
+    from utils.evaluations import Evaluation
+    from utils.readers import Reader
+
+
+def warm_up() -> None:
+    """Begin to load the networks in the background; the page is already on its way to the browser."""
+    _loading(str(models_folder()))
+
+
+def readers() -> list[Reader]:
+    """The networks, loaded once for the process. Shows what is missing and stops the page where one is."""
+    loading = _loading(str(models_folder()))
+    try:
+        if loading.done():
+            return loading.result()
+        with st.spinner("Loading the networks ..."):
+            return loading.result()
+    except NetworkUnavailable as error:
+        _loading.clear()  # so that a mended file is seen without a restart
+        st.error(f"The networks cannot be used. {error}", icon=":material/error:")
+        st.stop()
+
+
+def network_problems() -> list[str]:
+    """A sentence for each network file that is missing or altered; they are looked for anew at the next call."""
+    problems = []
+    for weights in reading_networks():
+        try:
+            card = load_card(weights)
+            stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+            _checked(str(weights), stamp, card.version)
+        except NetworkUnavailable as error:
+            problems.append(str(error))
+    if problems:
+        _loading.clear()  # so that a mended file is seen without a restart
+    return problems
+
+
+def evaluations() -> list[Evaluation]:
+    """How the networks did on test scans."""
+    return _evaluations(str(models_folder()))
+
+
+@st.cache_resource(show_spinner=False)
+def _loading(models: str) -> Future[list[Reader]]:
+    future: Future[list[Reader]] = Future()
+
+    def load() -> None:
+        try:
+            paths = reading_networks(Path(models))
+            for path in paths:
+                load_card(path)  # a missing file is told before TensorFlow is imported
+            from utils.readers import Reader
+
+            loaded = [Reader.load(path) for path in paths]
+            for reader in loaded:
+                reader.read(synthetic_scan())  # the first pass builds the graph
+            gc.collect()
+            gc.freeze()  # Streamlit collects garbage after every rerun: a fifth of a second over TensorFlow's objects
+            future.set_result(loaded)
+        except NetworkUnavailable as error:
+            future.set_exception(error)
+        except Exception as error:  # a broken installation must not reach the browser as a traceback
+            future.set_exception(NetworkUnavailable(f"They failed to load: {type(error).__name__}: {error}"))
+
+    threading.Thread(target=load, daemon=True, name="load-networks").start()
+    return future
+
+
+@st.cache_data(show_spinner=False)
+def _checked(weights: str, stamp: int, version: str) -> None:
+    """Hash a weights file once for each state of it; `stamp` and `version` are only its identity."""
+    check_weights(load_card(Path(weights)))
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _evaluations(models: str) -> list:
+    from utils.evaluations import load_evaluations
+
+    return load_evaluations(Path(models) / "evaluation")
