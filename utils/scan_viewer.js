@@ -7,7 +7,7 @@ const BLINK = 600; // milliseconds
 export default function ({ data, parentElement }) {
   const viewer = parentElement.viewer ?? (parentElement.viewer = create(parentElement));
   viewer.show(data);
-  return () => viewer.stopBlinking();
+  return () => viewer.leave();
 }
 
 function create(parent) {
@@ -28,7 +28,7 @@ function create(parent) {
     button("Zoom in", "+", () => zoomBy(1.25));
     button("Zoom out", "-", () => zoomBy(0.8));
     button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
-    button("Reset", "r", () => { stopBlinking(); set({ ...START }); });
+    button("Reset", "0", () => { stopBlinking(); set({ ...START }); });
     return { sliders: [opacity, brightness, contrast], toggles: [evidence, blink, invert] };
   }
 
@@ -50,11 +50,19 @@ function create(parent) {
     return { one: button(title, key, act), on };
   }
 
-  root.onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.type === "range") return;
+  // the keys work wherever the focus is, but not while somebody writes
+  function pressed(event) {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey || target.isContentEditable) return;
+    if (target.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=radio])")) return;
     const chosen = [...bar.querySelectorAll("button")].find((one) => one.dataset.key === event.key.toLowerCase());
-    if (chosen) { event.preventDefault(); event.stopPropagation(); chosen.click(); }
-  };
+    if (chosen) { event.preventDefault(); chosen.click(); }
+  }
+
+  function leave() {
+    stopBlinking();
+    document.removeEventListener("keydown", pressed);
+  }
 
   function set(changes) {
     Object.assign(view, changes);
@@ -168,6 +176,7 @@ function create(parent) {
   }
 
   async function show(data) {
+    document.addEventListener("keydown", pressed); // once, however often it is asked for
     const other = data.name !== root.dataset.name;
     if (panes.length !== data.panes.length) build(data.panes.length);
     data.panes.forEach((pane, at) => {
@@ -185,7 +194,7 @@ function create(parent) {
     root.dataset.ready = data.name;
   }
 
-  return { show, stopBlinking };
+  return { show, leave };
 }
 
 function load(source) {

@@ -1,100 +1,36 @@
-"""The real server in a real browser: what AppTest cannot see. The upload itself, the picture, the keyboard."""
+"""Reading in a real browser: the upload itself, the pictures, the keys, two people at once."""
 
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.steps import (
+    EVIDENCE,
+    PAGES,
+    PATIENCE,
+    SCAN,
+    at_size_of,
+    overlays,
+    picture,
+    settled,
+    upload,
+)
 from utils.cards import REPOSITORY
 from utils.classes import CLASS_TITLES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
+    from playwright.sync_api import Browser, Page
 
     Serving = Callable[..., AbstractContextManager[str]]
 
 pytestmark = pytest.mark.browser
-PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
-PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "about")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, serving: Serving, tiny_models: Path) -> Iterator[str]:
-    with serving(tiny_models) as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A tab of its own; errors on its console, and requests that leave this machine, fail the test."""
-    tab = browser.new_page(viewport={"width": 1440, "height": 1200})
-    tab.set_default_timeout(PATIENCE * 1000)
-    errors: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        source = message.location["url"]
-        if (
-            message.type == "error" and "/_stcore/" not in source
-        ):  # Streamlit looks for itself below each page
-            errors.append(f"{message.text} {source}")
-
-    def stay_here(request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", "about:")):
-            errors.append(f"asked for {request.url}")
-
-    tab.on("console", note)
-    tab.on("request", stay_here)
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    tab.close()
-    assert not errors
-
-
-def upload(page: Page, files: dict[str, bytes]) -> None:
-    from playwright.sync_api import FilePayload
-
-    payloads = [FilePayload(name=name, mimeType="image/png", buffer=data) for name, data in files.items()]
-    page.locator('input[type="file"]').set_input_files(payloads)
-
-
-def settled(page: Page) -> None:
-    """Nothing runs any more."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    assert page.locator('[data-testid="stException"]').count() == 0
-
-
-def picture(page: Page, selector: str) -> np.ndarray:
-    """(H, W, 3) int of what a pane of the viewer shows."""
-    element: Locator = page.locator(f"{READY} {selector}").first
-    element.wait_for()
-    assert element.bounding_box() is not None
-    data = element.evaluate("canvas => canvas.toDataURL('image/png')").partition(",")[2]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
-
-
-def at_size_of(shown: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """A (h, w, 3) picture at the size of a scan (H, W), (H, W, 3) float."""
-    size = (brain.shape[1], brain.shape[0])
-    return cv2.resize(shown.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-
-
-READY = ".viewer[data-ready]"
-SCAN = 'canvas[aria-label="The scan scan.png"]'  # the text for screen readers
-EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence of {}"]'
-
-
-def overlays(page: Page) -> list[np.ndarray]:
-    """The pictures of both networks, beside the scan."""
-    return [picture(page, EVIDENCE.format(title)) for title in ("CNN", "VGG16")]
 
 
 def test_uploaded_scan_is_read_and_its_evidence_drawn(page: Page, address: str, png_bytes, brain) -> None:
@@ -138,10 +74,9 @@ def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes
         page.keyboard.press("End")
         assert np.abs(picture(page, SCAN) - before[0]).mean() > 3
         page.get_by_role("button", name="Reset").click()
-    page.locator(SCAN).focus()
-    page.keyboard.press("i")
+    page.keyboard.press("i")  # wherever the focus is
     assert picture(page, SCAN)[0, 0].min() > 200  # black is white
-    page.keyboard.press("r")
+    page.keyboard.press("0")
     page.keyboard.press("e")
     assert page.get_by_role("button", name="Evidence", exact=True).get_attribute("aria-pressed") == "false"
 

@@ -1,0 +1,62 @@
+"""What the browser tests do and look at, again and again."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
+PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "about")
+TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "About")
+READY = ".viewer[data-ready]"
+SCAN = 'canvas[aria-label="The scan scan.png"]'  # the text for screen readers
+EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence of {}"]'
+
+
+def upload(page: Page, files: dict[str, bytes]) -> None:
+    from playwright.sync_api import FilePayload
+
+    payloads = [FilePayload(name=name, mimeType="image/png", buffer=data) for name, data in files.items()]
+    page.locator('input[type="file"]').set_input_files(payloads)
+
+
+def go(page: Page, title: str) -> None:
+    """To another page of the same session; on a narrow screen the way there is in the menu."""
+    link = page.get_by_role("link", name=title, exact=True)
+    if not link.first.is_visible():
+        page.locator('[data-testid="stExpandSidebarButton"]').click()
+    link.first.click()
+
+
+def settled(page: Page) -> None:
+    """Nothing runs any more."""
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    assert page.locator('[data-testid="stException"]').count() == 0
+
+
+def picture(page: Page, selector: str) -> np.ndarray:
+    """(H, W, 3) int of what a pane of the viewer shows."""
+    element: Locator = page.locator(f"{READY} {selector}").first
+    element.wait_for()
+    assert element.bounding_box() is not None
+    data = element.evaluate("canvas => canvas.toDataURL('image/png')").partition(",")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
+
+
+def at_size_of(shown: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """A (h, w, 3) picture at the size of a scan (H, W), (H, W, 3) float."""
+    size = (brain.shape[1], brain.shape[0])
+    return cv2.resize(shown.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+
+
+def overlays(page: Page) -> list[np.ndarray]:
+    """The pictures of both networks, beside the scan."""
+    return [picture(page, EVIDENCE.format(title)) for title in ("CNN", "VGG16")]

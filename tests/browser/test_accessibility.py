@@ -1,0 +1,67 @@
+"""axe-core on every page and state, and a picture of each to be looked at: runs/screenshots/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.steps import PATIENCE, SCAN, TITLES, go, settled, upload
+from utils.cards import REPOSITORY
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+PICTURES = REPOSITORY / "runs" / "screenshots"
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(params=[(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")], ids=str)
+def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[tuple[Page, str]]:
+    """A tab of some width in some theme, and what its pictures are called."""
+    width, theme = request.param
+    tab = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=theme)
+    tab.set_default_timeout(PATIENCE * 1000)
+    yield tab, f"{width}-{theme}"
+    tab.close()
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core finds serious or critical (WCAG 2.1 AA and its own rules), one line each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:200]}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]
+
+
+def test_no_page_has_a_serious_finding(
+    look: tuple[Page, str], address: str, png_bytes: Callable[[int], bytes]
+) -> None:
+    page, name = look
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    found = {}
+
+    def inspect(state: str) -> None:
+        settled(page)
+        page.screenshot(path=PICTURES / f"{state}-{name}.png", full_page=True)
+        found[state] = findings(page)
+
+    page.goto(address)
+    page.get_by_text("Drop brain MRI slices").wait_for()
+    for title in TITLES:
+        go(page, title)
+        inspect(f"{title.lower()}-empty")
+    go(page, "Read")
+    upload(page, {"scan.png": png_bytes(0), "other.png": png_bytes(1), "broken.png": b"no picture"})
+    page.locator(SCAN).wait_for()
+    for title in TITLES:
+        go(page, title)
+        inspect(f"{title.lower()}-loaded")
+    assert not {state: lines for state, lines in found.items() if lines}

@@ -1,0 +1,152 @@
+"""A day's work in a real browser: drop, compare, review, keep, report; with the mouse, by keys alone, on a phone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pypdf
+import pytest
+
+from tests.browser.steps import EVIDENCE, SCAN, TITLES, go, overlays, picture, settled, upload
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+    Serving = Callable[..., AbstractContextManager[str]]
+
+pytestmark = pytest.mark.browser
+DROP = """(zone, [name, data]) => {
+    const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type: "image/png" }));
+    for (const kind of ["dragenter", "dragover", "drop"])
+        zone.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def kept_review(page: Page) -> Locator:
+    return page.get_by_text("Reviewed as Scan 1")
+
+
+def test_scan_is_dropped_compared_reviewed_and_reported(
+    page: Page, address: str, png_bytes, tmp_path: Path
+) -> None:
+    page.goto(address)
+    zone = page.locator('[data-testid="stFileUploaderDropzone"]')
+    zone.wait_for()
+    zone.evaluate(DROP, ["scan.png", base64.b64encode(png_bytes(0)).decode()])
+    page.locator(SCAN).wait_for()
+    settled(page)
+    before = overlays(page)
+    page.get_by_text("meningioma", exact=True).first.click()
+    page.locator('canvas[aria-label*="evidence of CNN for meningioma"]').wait_for()
+    page.get_by_text("pituitary tumour", exact=True).first.click()
+    page.locator('canvas[aria-label*="evidence of CNN for pituitary tumour"]').wait_for()
+    settled(page)
+    assert any((old != new).any() for old, new in zip(before, overlays(page), strict=True))
+
+    page.get_by_role("button", name="Unsure", exact=True).click()
+    kept_review(page).wait_for()
+    page.get_by_label("Note").fill("Seen twice")
+    page.keyboard.press("Enter")
+    settled(page)
+
+    page.get_by_role("link", name="Compare").click()
+    page.locator(EVIDENCE.format("VGG16")).wait_for()
+    page.get_by_text("The networks agree on").wait_for()
+
+    page.get_by_role("link", name="Cases").click()
+    page.get_by_text("scans of this session are reviewed").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report of all scans (PDF)").click()
+    download.value.save_as(tmp_path / "report.pdf")
+    words = "".join(one.extract_text() for one in pypdf.PdfReader(tmp_path / "report.pdf").pages)
+    for expected in ("Scan 1", "CNN", "VGG16", "Seen twice", "Research and education only"):
+        assert expected in words
+    assert "scan.png" not in words  # a file's name is often a patient's
+
+
+def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(
+    page: Page, serving: Serving, tiny_models: Path, png_bytes, tmp_path: Path
+) -> None:
+    store = tmp_path / "cases.sqlite3"
+    environment = {"BRAIN_MRI_CASES": str(store)}
+    with serving(tiny_models, environment=environment) as address:
+        page.goto(address)
+        upload(page, {"scan.png": png_bytes(0)})
+        page.locator(SCAN).wait_for()
+        page.get_by_role("button", name="Unsure", exact=True).click()
+        kept_review(page).wait_for()
+        assert not store.exists()
+        page.get_by_role("link", name="Cases").click()
+        page.get_by_text("Keep reviews on this machine").click()
+        page.get_by_role("button", name="Export CSV").wait_for()
+        page.goto("about:blank")
+    assert b"scan.png" not in store.read_bytes()
+    with serving(tiny_models, environment=environment) as address:
+        page.goto(f"{address}/cases")
+        page.get_by_text("No scan is loaded").wait_for()
+        assert page.get_by_role("button", name="Export CSV").count() == 0  # off until it is switched on
+        page.get_by_text("Keep reviews on this machine").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export CSV").click()
+        assert "Scan 1" in Path(download.value.path()).read_text(encoding="utf-8-sig")
+        page.get_by_text("Keep reviews on this machine").click()
+        page.get_by_role("button", name="Export CSV").wait_for(state="detached")
+        page.goto("about:blank")
+
+
+def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
+    from playwright.sync_api import FilePayload
+
+    page.goto(address)
+    page.locator('[data-testid="stFileUploaderDropzone"]').wait_for()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        inside = "() => !!document.activeElement.closest('[data-testid=\"stFileUploader\"]')"
+        if page.evaluate(inside):
+            break
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(
+        [FilePayload(name=f"{n}.png", mimeType="image/png", buffer=png_bytes(n)) for n in (1, 2)]
+    )
+    pane = page.locator('canvas[aria-label^="The scan "]').first
+    pane.wait_for()
+    settled(page)
+    plain, drawn = picture(page, 'canvas[aria-label^="The scan "]'), overlays(page)[0]
+    page.keyboard.press("e")
+    assert np.abs(overlays(page)[0] - plain).max() <= 1
+    page.keyboard.press("e")
+    np.testing.assert_array_equal(overlays(page)[0], drawn)
+    page.keyboard.press("u")
+    page.get_by_text("Reviewed as").wait_for()
+    other = "2.png" if pane.get_attribute("aria-label") == "The scan 1.png" else "1.png"
+    settled(page)
+    onward = page.get_by_role("button", name="Next").is_enabled()  # the order is by need
+    page.keyboard.press("ArrowRight" if onward else "ArrowLeft")
+    page.locator(f'canvas[aria-label="The scan {other}"]').wait_for()
+
+
+@pytest.mark.parametrize("width", [390, 3840])
+def test_every_page_fits_the_phone_and_the_wall(
+    browser: Browser, address: str, png_bytes, width: int
+) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    try:
+        tab.set_default_timeout(120_000)
+        tab.goto(address)
+        upload(tab, {"scan.png": png_bytes(0), "broken.png": b"no picture"})
+        tab.locator(SCAN).wait_for()
+        for title in TITLES:
+            go(tab, title)
+            settled(tab)
+            over = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+            assert tab.evaluate(over) <= 0, title
+    finally:
+        tab.close()
