@@ -6,35 +6,23 @@ Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.m
 from __future__ import annotations
 
 import argparse
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.browser import DROP_ZONE, EVIDENCE, browsing, read_example, server, tab
 from benchmarks.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
-from benchmarks.ways import weights_files
-from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
+from utils.cards import REPOSITORY
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 EMPTY_APP = 'import streamlit as st\n\nst.title("An empty app")\n'
-DROP_ZONE = '[data-testid="stFileUploaderDropzone"]'
-EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence"]'
-LONGEST = 300  # seconds anything may take
 
 
 @dataclass(frozen=True)
@@ -52,27 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--kept", type=int, default=SCANS_KEPT, help="scans uploaded for the memory (100); 0 for none"
     )
     options = parser.parse_args(arguments)
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        sys.exit("No Chromium was found; install it (Debian: `apt-get install chromium`).")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sys.exit("Playwright is missing; install it with `pip install -r requirements-dev.txt`.")
-    try:
-        for weights in weights_files():
-            check_weights(load_card(weights))
-    except NetworkUnavailable as error:
-        sys.exit(f"There is nothing to measure: {error}")
     print(machine(("streamlit", "tensorflow-cpu", "tensorflow", "keras")))
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with browsing() as browser, tempfile.TemporaryDirectory() as folder:
         empty = Path(folder, "empty.py")
         empty.write_text(EMPTY_APP, encoding="utf-8")
         _starts(browser, empty, options.repeats)
         if options.kept:
             _memory(browser, Path(folder), options.kept)
-        browser.close()
 
 
 def _starts(browser: Browser, empty: Path, repeats: int) -> None:
@@ -106,13 +80,14 @@ def _memory(browser: Browser, folder: Path, count: int) -> None:
     for number, data in enumerate(synthetic_files(count, SIDE_KEPT)):
         paths.append(folder / f"scan {number}.png")
         paths[-1].write_bytes(data)
-    with _server(REPOSITORY / "app.py") as (process, _, url), _tab(browser) as tab:
-        tab.goto(url)
-        _read_example(tab)
+    with server(REPOSITORY / "app.py") as (process, _, url), tab(browser) as page:
+        page.goto(url)
+        read_example(page)
         ready = memory_now(process.pid)
-        tab.set_input_files('input[type="file"]', paths)
-        tab.get_by_text(f"{count + 1} files").wait_for()
-        tab.locator(EVIDENCE).nth(1).wait_for()
+        page.set_input_files('input[type="file"]', paths)
+        page.get_by_text(f"{count + 1} files").wait_for()
+        page.locator(EVIDENCE).nth(1).wait_for()
+        page.locator('[data-testid="stProgress"]').wait_for(state="detached")  # all of them are read
         rows = [
             ("", "memory"),
             ("both networks ready, the example read", megabytes(ready)),
@@ -123,66 +98,19 @@ def _memory(browser: Browser, folder: Path, count: int) -> None:
 
 
 def _start_empty(browser: Browser, script: Path) -> Start:
-    with _server(script) as (_, begin, url), _tab(browser) as tab:
-        tab.goto(url)
-        tab.get_by_role("heading", name="An empty app").wait_for()
+    with server(script) as (_, begin, url), tab(browser) as page:
+        page.goto(url)
+        page.get_by_role("heading", name="An empty app").wait_for()
         return Start(time.perf_counter() - begin)
 
 
 def _start_app(browser: Browser) -> Start:
-    with _server(REPOSITORY / "app.py") as (_, begin, url), _tab(browser) as tab:
-        tab.goto(url)
-        tab.locator(DROP_ZONE).wait_for()
-        page = time.perf_counter() - begin
-        _read_example(tab)
-        return Start(page, time.perf_counter() - begin)
-
-
-def _read_example(tab: Page) -> None:
-    tab.get_by_role("button", name="Try the synthetic example").click()
-    tab.locator(EVIDENCE).nth(1).wait_for()
-
-
-@contextmanager
-def _tab(browser: Browser) -> Iterator[Page]:
-    """A tab of its own, with an empty cache, as for a person who opens the app for the first time."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(LONGEST * 1000)
-    tab = context.new_page()
-    try:
-        yield tab
-    finally:
-        context.close()
-
-
-@contextmanager
-def _server(script: Path) -> Iterator[tuple[subprocess.Popen, float, str]]:
-    """A Streamlit server that answers: its process, when it was started, its address. Both apps get our settings."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not _listens(port):
-            if process.poll() is not None or time.perf_counter() - begin > LONGEST:
-                sys.exit(f"The server did not start; see why with `{' '.join(command)}`.")
-            time.sleep(0.01)
-        yield process, begin, f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with server(REPOSITORY / "app.py") as (_, begin, url), tab(browser) as page:
+        page.goto(url)
+        page.locator(DROP_ZONE).wait_for()
+        shown = time.perf_counter() - begin
+        read_example(page)
+        return Start(shown, time.perf_counter() - begin)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""Seconds until the page shows what was asked of it: `python -m benchmarks.page`.
+
+Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import ways
+from benchmarks.browser import browsing, read_example, server, tab
+from benchmarks.read import SIDE_KEPT, synthetic_files
+from benchmarks.tables import machine, print_table
+from utils.cards import REPOSITORY
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+DRAWN = '.viewer[data-ready$=" {}"]'  # all panes
+PROGRESS = '[data-testid="stProgress"]'
+# Milliseconds from a change of a slider until its picture is on the screen: the second frame after it.
+SLIDE = """slider => new Promise(resolve => {
+    const begin = performance.now();
+    slider.value = slider.value > 0.5 ? 0.3 : 0.8;
+    slider.dispatchEvent(new Event("input"));
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - begin)));
+})"""
+CLICKS = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=10, help="scans dropped one by one (10)")
+    parser.add_argument("--scans", type=int, default=200, help="scans dropped at once (200)")
+    options = parser.parse_args(arguments)
+    print(machine(("streamlit", "tensorflow-cpu", "tensorflow", "keras")))
+    files = synthetic_files(options.repeats + options.scans, SIDE_KEPT)
+    with multiprocessing.get_context("spawn").Pool(1) as aside:
+        plain = aside.apply(_plain_seconds, (files[:1],))
+    with browsing() as browser, tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{number}.png") for number in range(len(files))]
+        for path, data in zip(paths, files, strict=True):
+            path.write_bytes(data)
+        with server(REPOSITORY / "app.py") as (_, _, url), tab(browser) as page:
+            page.goto(url)
+            read_example(page)
+            rows = {"two plain forward passes": [plain]}
+            dropped = [_drop(page, path) for path in paths[: options.repeats]]
+            rows["one scan dropped, until both maps show"] = dropped
+            rows["over the plain passes"] = [seconds - plain for seconds in dropped]
+            slider = page.get_by_role("slider", name="Opacity")
+            rows["opacity moved, until the maps have changed"] = [
+                slider.evaluate(SLIDE) / 1000 for _ in range(options.repeats)
+            ]
+            page.get_by_text("What needs eyes first").click()  # off: the next scan is one that was read
+            page.set_input_files('input[type="file"]', paths[options.repeats :])
+            page.locator(PROGRESS).wait_for()
+            rows[f"Next or Previous, while {options.scans} scans are read"] = _clicks(page)
+            print(f"{page.locator(PROGRESS).inner_text()} when these clicks were done")
+            page.locator(PROGRESS).wait_for(state="detached")
+            rows["the same when all are read"] = _clicks(page)
+    table = [("", "median s", "fastest", "slowest", "times")]
+    table += [
+        (name, f"{statistics.median(times):.3f}", f"{min(times):.3f}", f"{max(times):.3f}", str(len(times)))
+        for name, times in rows.items()
+    ]
+    print_table("On the screen of a browser on this machine", table)
+
+
+def _plain_seconds(files: Sequence[bytes]) -> float:
+    """The median of ten runs of two forward passes, in a process of its own."""
+    run = ways.plain(files)
+    times = []
+    for _ in range(12):
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times[2:])
+
+
+def _drop(page: Page, path: Path) -> float:
+    begin = time.perf_counter()
+    page.set_input_files('input[type="file"]', path)
+    page.locator(DRAWN.format(path.name)).wait_for()
+    return time.perf_counter() - begin
+
+
+def _clicks(page: Page) -> list[float]:
+    """Seconds from a click on Next, and then Previous, until the other scan is drawn."""
+    times = []
+    viewer = page.locator(".viewer[data-ready]")
+    for number in range(CLICKS):
+        before = viewer.get_attribute("data-ready")
+        begin = time.perf_counter()
+        page.get_by_role("button", name=("Previous", "Next")[number % 2]).click()
+        while viewer.get_attribute("data-ready") == before:
+            time.sleep(0.005)
+        times.append(time.perf_counter() - begin)
+    return times
+
+
+if __name__ == "__main__":
+    main()
