@@ -1,0 +1,49 @@
+"""The pictures of the README, drawn anew: `python -m benchmarks.tour docs/pictures`.
+
+No scan of a person is on them: the app's own drawing is read, and a file that is none is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.browser import EVIDENCE, browsing, read_example, server, tab
+from utils.cards import REPOSITORY
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("Say where the pictures go: `python -m benchmarks.tour docs/pictures`.")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        browsing() as browser,
+        tempfile.TemporaryDirectory() as scratch,
+        server(REPOSITORY / "app.py") as (_, _, url),
+        tab(browser) as page,
+    ):
+
+        def keep(name: str) -> None:
+            page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+            page.wait_for_timeout(1500)  # charts draw themselves after the page has run
+            page.screenshot(path=folder / f"{name}.png")
+
+        page.goto(url)
+        read_example(page)
+        note = Path(scratch, "referral letter.png")
+        note.write_bytes(b"This is no picture.")
+        page.set_input_files('input[type="file"]', note)
+        page.get_by_text("was not read").wait_for()
+        keep("read")
+        page.get_by_role("link", name="Compare").click()
+        page.locator(EVIDENCE).nth(1).wait_for()
+        keep("compare")
+        page.get_by_role("link", name="Evaluation").click()
+        page.locator(".js-plotly-plot").first.wait_for()
+        keep("evaluation")
+
+
+if __name__ == "__main__":
+    main()
