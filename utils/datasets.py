@@ -1,7 +1,8 @@
 """Folders and manifests -> a table of samples, one row an image, and the protocols that split it.
 
 The table is a pandas DataFrame with the columns `path`, `file` (relative to its set), `label` (as published),
-`true_label` (with the known mislabels corrected), `source`, `published_split` ("Training", "Testing" or ""),
+`true_label` (with the known mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`,
+`sequence` ("T1", "T1C+", "T2", "FLAIR", or "" where not known), `published_split` ("Training", "Testing" or ""),
 `picture` (images that show the same picture, also mirrored, share it), `group` (what must stay on one side
 of a split), `patient` ("" where not known) and `fold` (0-4, or -1 where the source has none). Files that were left
 out stand in its `attrs["unreadable"]`, one sentence each.
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.classes import class_of
+from utils.classes import class_of, sequence_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
 
@@ -173,6 +174,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "label": label,
                 "true_label": corrected.fillna(label),
                 "source": source,
+                "sequence": _sequences(table, source),
                 "published_split": table.get("published_split", pd.Series("", table.index)).fillna(""),
                 "picture": _numbers(table["duplicate_group"], manifest),
                 "group": _numbers(table["group"], manifest),
@@ -195,6 +197,11 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
     return _load_class_folders(folder, source)
 
 
+def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
+    """Feltrin's manifest names them; what TCGA's lower-grade gliomas hold here is the FLAIR channel."""
+    return table.get("sequence", pd.Series("FLAIR" if source == "lgg" else "", table.index)).fillna("")
+
+
 def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     """A set without a manifest; `picture` and `group` are -1 until the pictures are compared."""
     rows, problems = [], []
@@ -214,6 +221,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                         label,
                         label,
                         source,
+                        sequence_of(parts[-1]),
                         _split_name(parts[0]),
                     )
                 )
@@ -221,7 +229,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                 problems.append(
                     f"{path}: This file does not have the name of a picture ({', '.join(PICTURE_SUFFIXES)})."
                 )
-    columns = ["path", "file", "label", "true_label", "source", "published_split"]
+    columns = ["path", "file", "label", "true_label", "source", "sequence", "published_split"]
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")

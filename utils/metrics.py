@@ -37,6 +37,12 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(-np.mean(log_likelihood[np.arange(len(targets)), targets]))
 
 
+def set_cross_entropy(logits: np.ndarray, right: np.ndarray) -> float:
+    """Mean of minus the logarithm of the common probability of all right answers (N, C), under logits (N, C)."""
+    common = (softmax(logits.astype(np.float64)) * right).sum(axis=1)
+    return float(-np.mean(np.log(np.maximum(common, LEAST_PROBABILITY))))
+
+
 def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
     """(N,) int: which of `bins` equal bins (low, high] of 0..1 each confidence (N,) falls in."""
     return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)

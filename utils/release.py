@@ -95,7 +95,7 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     map, in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and
     `model.py calibrate` sets it later.
     """
-    rows = samples[samples["part"] == "validation"]
+    rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]  # one known class
     targets = rows["target"].map(CLASSES.index).to_numpy()
     reader = Reader.load(weights)
     facts = dict(reader.card.facts)

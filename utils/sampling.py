@@ -13,10 +13,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.augmentation import augment
-from utils.classes import CLASSES
+from utils.classes import right_answers
 from utils.preprocessing import preprocess
 from utils.scans import read_scan_file
 
+HEALTHY_SHARE = 0.25
+LARGEST_WEIGHT = 5.0  # of one picture over the average: more would let a handful of pictures rule
+WEAK_NEGATIVE = 0.5
 AUGMENTED_COPIES = 2  # of each picture, beside the plain one, whose frozen features are kept
 
 
@@ -24,13 +27,14 @@ AUGMENTED_COPIES = 2  # of each picture, beside the plain one, whose frozen feat
 class TrainingSet:
     """Rows to learn from; rows that show the same picture share a number in `pictures` (0, 1, ...).
 
-    `inputs` is (N, S, S) uint8 pictures or (N, h, w, c) float16 features, `targets` (N,) class indices;
-    `transform` changes one input at random.
+    `inputs` is (N, S, S) uint8 pictures or (N, h, w, c) float16 features, `targets` (N, 4) float32, 1 for each right
+    answer, `weights` (N,) float32; `transform` changes one input at random.
     """
 
     inputs: np.ndarray
     pictures: np.ndarray
     targets: np.ndarray
+    weights: np.ndarray
     transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] = augment
 
     @property
@@ -39,12 +43,10 @@ class TrainingSet:
         return int(self.pictures.max()) + 1
 
     def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
-        """One epoch: (inputs float32, one-hot targets, weights) with every picture once, through a random row of it."""
-        weights = self.class_weights()
+        """One epoch: (inputs float32, targets, weights) with every picture once, through a random row of it."""
         for rows in self.epoch_rows(batch_size, rng):
             batch = np.stack([self.transform(row, rng) for row in self.inputs[rows]])
-            targets = self.targets[rows]
-            yield as_input(batch), np.eye(len(CLASSES), dtype=np.float32)[targets], weights[targets]
+            yield as_input(batch), self.targets[rows], self.weights[rows]
 
     def epoch_rows(self, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         shuffled = rng.permutation(len(self.pictures))
@@ -52,12 +54,6 @@ class TrainingSet:
         rng.shuffle(chosen)
         for start in range(0, len(chosen), batch_size):
             yield chosen[start : start + batch_size]
-
-    def class_weights(self) -> np.ndarray:
-        """(classes,) float32: inverse to how many pictures a class has, 1 on average over the pictures."""
-        first = np.unique(self.pictures, return_index=True)[1]
-        counts = np.bincount(self.targets[first], minlength=len(CLASSES)).astype(np.float32)
-        return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
     def through(self, trunk: keras.Model, file: Path, seed: tuple[int, int]) -> TrainingSet:
         """The set as features of a frozen trunk: each picture plain and twice augmented; mirrored at random later."""
@@ -68,14 +64,47 @@ class TrainingSet:
         inputs = cached_features(trunk, np.concatenate([plain, *changed]), file)
         copies = 1 + AUGMENTED_COPIES
         return TrainingSet(
-            inputs, np.tile(self.pictures[first], copies), np.tile(self.targets[first], copies), _mirror
+            inputs,
+            np.tile(self.pictures[first], copies),
+            np.tile(self.targets[first], (copies, 1)),
+            np.tile(self.weights[first], copies),
+            _mirror,
         )
 
 
 def training_set(rows: pd.DataFrame, size: int) -> TrainingSet:
     """Read the rows of a sample table (`path`, `picture`, `target`) at an input size. Raises UnreadableScan."""
-    targets = rows["target"].map(CLASSES.index).to_numpy()
-    return TrainingSet(load_pictures(list(rows["path"]), size), pd.factorize(rows["picture"])[0], targets)
+    pictures = load_pictures(list(rows["path"]), size)
+    targets = right_answers(rows["target"])
+    return TrainingSet(pictures, pd.factorize(rows["picture"])[0], targets, balancing_weights(rows))
+
+
+def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
+    """(N,) float32 for a sample table (`picture`, `source`, `sequence`, `target`): 1 on average over the pictures.
+
+    In every source and sequence the healthy pictures count a quarter of all and the tumour classes that occur share
+    the rest evenly, so that neither source nor sequence tells tumour from health (reweighing: Kamiran and Calders,
+    Knowledge and Information Systems 33, 2012), as far as weights of at most `LARGEST_WEIGHT` can. The slices without
+    tumour of patients who have one (LGG) count `WEAK_NEGATIVE`: what was left unmarked need not be healthy.
+    """
+    domain, target = rows["source"] + " " + rows["sequence"], rows["target"]
+    first = ~rows.duplicated("picture")
+    counts = pd.crosstab(domain[first], target[first])
+    factors = {}
+    for place, row in counts.iterrows():
+        tumours = [name for name in counts.columns if name != "no_tumor" and row[name]]
+        healthy = int(row.get("no_tumor", 0))
+        for name in tumours:
+            factors[place, name] = (
+                (1 - HEALTHY_SHARE * bool(healthy)) * row.sum() / (len(tumours) * row[name])
+            )
+        if healthy:
+            factors[place, "no_tumor"] = (HEALTHY_SHARE if tumours else 1) * row.sum() / healthy
+    weights = np.asarray(
+        [min(factors[cell], LARGEST_WEIGHT) for cell in zip(domain, target, strict=True)], np.float32
+    )
+    weights[((rows["source"] == "lgg") & (target == "no_tumor")).to_numpy()] *= WEAK_NEGATIVE
+    return weights / weights[first.to_numpy()].mean()
 
 
 def load_pictures(paths: list[str], size: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils import metrics
-from utils.classes import CLASSES
+from utils.classes import right_answers
 from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, split_at, vgg16
 from utils.recipes import Phase, Recipe
 from utils.sampling import TrainingSet, as_input, cached_features, load_pictures, training_set
@@ -165,7 +165,7 @@ def _run_phase(
             say(f"{phase.name}: going on after epoch {state.epoch}")
         else:
             state.best_loss, state.best_epoch = float("inf"), -1
-        targets = validation_rows["target"].map(CLASSES.index).to_numpy()
+        targets = right_answers(validation_rows["target"])
         for _ in _epochs(model, number, phase, recipe, training, validation, targets, state, seed):
             if state.best_epoch == state.epoch:
                 network.save_weights(best_file)
@@ -185,7 +185,7 @@ def _epochs(
     recipe: Recipe,
     training: TrainingSet,
     validation: np.ndarray,
-    targets: np.ndarray,
+    targets: np.ndarray,  # (N, C), 1 for each right answer
     state: _State,
     seed: int,
 ) -> Iterator[None]:
@@ -200,8 +200,8 @@ def _epochs(
                 losses.append(float(model.train_on_batch(inputs, wanted, sample_weight=weights)))
                 bar.update()
             logits = predict_logits(model, validation)
-            loss = metrics.cross_entropy(logits, targets)
-            accuracy = float(np.mean(logits.argmax(axis=1) == targets))
+            loss = metrics.set_cross_entropy(logits, targets)
+            accuracy = float(np.mean(targets[np.arange(len(logits)), logits.argmax(axis=1)]))
             state.epoch += 1
             if loss < state.best_loss:
                 state.best_loss, state.best_epoch = loss, state.epoch
@@ -241,5 +241,22 @@ def _compile(model: keras.Model, phase: Phase, recipe: Recipe, steps: int) -> No
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer=optimizer, loss=set_valued_loss(recipe.label_smoothing))
+
+
+def set_valued_loss(label_smoothing: float = 0.0) -> Callable:
+    """Cross-entropy for targets with one or more right answers: minus the logarithm of their common probability.
+
+    The loss takes (N, C) targets (1 for each right answer) and (N, C) logits and returns (N,); with one right answer
+    it is the usual cross-entropy, smoothing included (Szegedy et al., CVPR 2016).
+    """
+
+    def loss(targets, logits):
+        logits = keras.ops.cast(logits, "float32")
+        log_all = keras.ops.logsumexp(logits, axis=-1)
+        wrong = 1.0 - keras.ops.cast(targets, "float32")
+        right = log_all - keras.ops.logsumexp(logits - 1e9 * wrong, axis=-1)
+        even = log_all - keras.ops.mean(logits, axis=-1)
+        return (1.0 - label_smoothing) * right + label_smoothing * even
+
+    return loss
