@@ -1,6 +1,6 @@
 # make app    opens the app              make format     formats the code
 # make test   runs lint, types, tests    make benchmark  measures speed and memory
-# make lint   runs lint and types
+# make lint   runs lint and types        make load       20 people at once, for five minutes
 #
 # The first call fills .venv; later calls install again only when a requirements file has changed.
 
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: app test lint format benchmark browser
+.PHONY: app test lint format benchmark load browser
 
 app: $(VENV)/app.stamp
 	$(BIN)/python -m streamlit run app.py
@@ -29,6 +29,9 @@ format: $(VENV)/dev.stamp
 
 benchmark: $(VENV)/app.stamp
 	@$(BIN)/python -m benchmarks.read
+
+load: $(VENV)/app.stamp
+	@$(BIN)/python -m benchmarks.load
 
 # The browser test uses Debian's chromium; where it cannot be installed, that test is skipped with a reason.
 browser: $(VENV)/dev.stamp

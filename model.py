@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -25,7 +24,9 @@ from utils.cards import (
 )
 from utils.classes import CLASSES, class_of
 from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
-from utils.scans import Scan, UnreadableScan, read_scan_file
+from utils.gate import REFUSED, worst_grade
+from utils.inputs import Input, batches, files_in, output_stems, read_files
+from utils.scans import UnreadableScan
 
 NETWORKS = ("cnn", "vgg16")
 BASELINE = "1-nn"
@@ -94,6 +95,10 @@ def calibrate(args: argparse.Namespace) -> int:
     args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
+    gate = card.facts["novelty"]
+    print(
+        f"gate: unusual above {gate['unusual']:.3f}, refused above {gate['refused']:.3f}: {gate['validation']}"
+    )
     return 0
 
 
@@ -149,14 +154,13 @@ def predict(args: argparse.Namespace) -> int:
     if args.output:
         args.output.parent.mkdir(parents=True, exist_ok=True)
     with args.output.open("w", encoding="utf-8") if args.output else nullcontext(sys.stdout) as stream:
-        for batch in _batches(_files(args.paths), BATCH):
-            scans = [_scan_or_reason(path) for path in batch]
-            readable = [scan for scan in scans if isinstance(scan, Scan)]
-            answers = zip(*(reader.read_many(readable, with_maps=False) for reader in readers), strict=True)
-            for path, scan in zip(batch, scans, strict=True):
-                readings = next(answers) if isinstance(scan, Scan) else ()
-                stream.write(json.dumps(_line(path, scan, readings)) + "\n")
-                accepted = accepted or bool(readings)
+        for batch in batches(read_files(files_in(args.paths)), BATCH):
+            scans = [one.scan for one in batch if one.scan is not None]
+            answers = zip(*(reader.read_many(scans, with_maps=False) for reader in readers), strict=True)
+            for one in batch:
+                line = _line(one, next(answers) if one.scan is not None else ())
+                stream.write(json.dumps(line) + "\n")
+                accepted = accepted or line["accepted"]
             stream.flush()
     return 0 if accepted else 1
 
@@ -172,20 +176,24 @@ def explain(args: argparse.Namespace) -> int:
         raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
     reader = Reader.load(_weights_named(args.model)[0])
     scale = evidence_scale()
-    files = list(dict.fromkeys(_files(args.paths)))
-    stems = _output_stems(files)
+    files = list(dict.fromkeys(files_in(args.paths)))
+    stems = dict(zip(files, output_stems(files), strict=True))
     done = 0
-    for path, stem in zip(files, stems, strict=True):
-        scan = _scan_or_reason(path)
-        if not isinstance(scan, Scan):
-            print(f"{path}: {scan}", file=sys.stderr)
+    for one in read_files(files):
+        if one.scan is None:
+            print(f"{one.file}: {one.reason}", file=sys.stderr)
             continue
-        reading = reader.read(scan)
+        reading = reader.read(one.scan)
+        if reading.grade == "refused":
+            print(
+                f"{one.file}: this does not look like a brain MRI slice that the network knows.",
+                file=sys.stderr,
+            )
         shown = label or reading.label
-        target = args.output / stem
+        target = args.output / one.stem(stems[one.path])
         target.parent.mkdir(parents=True, exist_ok=True)
         np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(shown))
-        picture = overlay(scan.pixels, reading.strength(shown, scale))
+        picture = overlay(one.scan.pixels, reading.strength(shown, scale))
         target.with_name(target.name + ".overlay.png").write_bytes(png(picture))
         done += 1
     return 0 if done else 1
@@ -225,48 +233,19 @@ def _weights_named(model: str | None) -> list[Path]:
     return [known[model]]
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """The files as given; folders become all their files, in order of name, hidden ones left out."""
-    for path in paths:
-        if path.is_dir():
-            inside = (file for file in sorted(path.rglob("*")) if file.is_file())
-            yield from (
-                file
-                for file in inside
-                if not any(part.startswith(".") for part in file.relative_to(path).parts)
-            )
-        else:
-            yield path
-
-
-def _batches(paths: Iterator[Path], size: int) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    for path in paths:
-        batch.append(path)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _scan_or_reason(path: Path) -> Scan | str:
-    try:
-        return read_scan_file(path)
-    except UnreadableScan as error:
-        return str(error)
-
-
-def _line(path: Path, scan: Scan | str, readings: tuple) -> dict:
-    """One JSON line of `predict`."""
+def _line(one: Input, readings: tuple) -> dict:
+    """One JSON line of `predict`. What the gate refuses gets no prediction."""
+    refused = worst_grade(reading.grade for reading in readings) == "refused"
+    reason = REFUSED if refused else one.reason
+    readings = () if refused else readings
     labels = {reading.label for reading in readings}
     flags = sorted({flag for reading in readings for flag in reading.flags})
     return {
-        "file": str(path),
-        "slice": scan.slice if isinstance(scan, Scan) else None,
-        "accepted": isinstance(scan, Scan),
-        "reason": None if isinstance(scan, Scan) else scan,
-        "flags": flags + (["disagree"] if len(labels) > 1 else []),
+        "file": one.file,
+        "slice": one.scan.slice if one.scan is not None else None,
+        "accepted": reason is None,
+        "reason": reason,
+        "flags": ["refused"] if refused else flags + (["disagree"] if len(labels) > 1 else []),
         "predictions": [
             {
                 "model": reading.network,
@@ -276,18 +255,6 @@ def _line(path: Path, scan: Scan | str, readings: tuple) -> dict:
             for reading in readings
         ],
     }
-
-
-def _output_stems(files: list[Path]) -> list[Path]:
-    """Where each file's results go below the output folder: its path below the folder common to all, less its suffix.
-
-    The suffix stays where two files would share a name.
-    """
-    absolute = [Path(os.path.abspath(file)) for file in files]  # not resolved: a link keeps its own name
-    common = Path(os.path.commonpath([file.parent for file in absolute])) if absolute else Path()
-    below = [file.relative_to(common) for file in absolute]
-    stems = [path.with_suffix("") for path in below]
-    return [path if stems.count(stem) > 1 else stem for path, stem in zip(below, stems, strict=True)]
 
 
 def _without_paths(arguments: list[str]) -> list[str]:
@@ -347,7 +314,9 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--restart", action="store_true", help="drop an unfinished run")
 
     child = command(
-        "calibrate", calibrate, "Fit temperature, referral threshold and map scale again (validation data)."
+        "calibrate",
+        calibrate,
+        "Fit temperature, referral threshold, map scale and gate again (validation data).",
     )
     protocol_options(child)
 
@@ -360,12 +329,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     child.add_argument("--json", type=Path, help="write the figures to this file too")
 
-    child = command("predict", predict, "Read scans: JSON Lines, one line an image.")
+    child = command("predict", predict, "Read scans: JSON Lines, one line an image or slice.")
     child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     child.add_argument("--model", help="one network only (default: all)")
     child.add_argument("--output", type=Path, help="a file instead of standard output")
 
-    child = command("explain", explain, "Write evidence maps: STEM.cam.npy and STEM.overlay.png.")
+    child = command(
+        "explain",
+        explain,
+        "Write evidence maps: STEM.cam.npy and STEM.overlay.png; STEM-sliceNNN for a stack.",
+    )
     child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     child.add_argument("--model", required=True)
     child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")

@@ -130,9 +130,9 @@ def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
 def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
     """Read files into a worklist a few at a time, as utils.ui.add_files does, and draw each as the Read page does."""
     from utils import overlays
-    from utils.worklist import READ_AT_ONCE, open_file, read_entries
+    from utils.worklist import READ_AT_ONCE, open_files, read_entries
 
-    opened = [open_file(f"scan {number}.png", data) for number, data in enumerate(files)]
+    opened = open_files([(f"scan {number}.png", data) for number, data in enumerate(files)])
     for start in range(0, len(opened), READ_AT_ONCE):
         for entry in read_entries(opened[start : start + READ_AT_ONCE], readers):
             worklist[entry.key] = entry

@@ -11,12 +11,14 @@ from utils.worklist import Entry
 
 def main() -> None:
     entries = ui.need_scans()
-    agreed = sum(entry.agreed for entry in entries)
-    st.header(f"The networks agree on {agreed} of {len(entries)} scan{'s' if len(entries) > 1 else ''}")
+    shown = [entry for entry in entries if ui.answers_shown(entry)]
+    agreed = sum(entry.agreed for entry in shown)
+    st.header(f"The networks agree on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}")
     _answers(entries)
     entry = ui.scan_picker(entries)
-    ui.evidence(entry, "compare")
-    ui.probabilities(entry)
+    if ui.pass_gate(entry):
+        ui.evidence(entry, "compare")
+        ui.probabilities(entry)
 
 
 def _answers(entries: list[Entry]) -> None:
@@ -24,11 +26,14 @@ def _answers(entries: list[Entry]) -> None:
     for entry in entries:
         said = {
             reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+            if ui.answers_shown(entry)
+            else "not shown"
             for reading in entry.readings
         }
         rows.append({"Scan": entry.name, **said, "Networks": entry.status})
     titles = [reading.title for reading in entries[0].readings]
-    with_scatter = len(entries) > 1 and len(titles) == 2
+    shown = [entry for entry in entries if ui.answers_shown(entry)]
+    with_scatter = len(shown) > 1 and len(titles) == 2
     table, scatter = st.columns([3, 2], gap="large") if with_scatter else (st.container(), None)
     table.dataframe(
         pd.DataFrame(rows),
@@ -38,10 +43,10 @@ def _answers(entries: list[Entry]) -> None:
     )
     if scatter is not None:
         tumour = {
-            title: [1 - entry.readings[number].probability("no_tumor") for entry in entries]
+            title: [1 - entry.readings[number].probability("no_tumor") for entry in shown]
             for number, title in enumerate(titles)
         }
-        figure = charts.tumour_scatter([entry.name for entry in entries], tumour)
+        figure = charts.tumour_scatter([entry.name for entry in shown], tumour)
         with scatter:
             ui.chart(figure)
 

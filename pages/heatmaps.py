@@ -13,6 +13,8 @@ def main() -> None:
     entries = ui.need_scans()
     entry = ui.scan_picker(entries)
     assert entry.scan is not None
+    if not ui.pass_gate(entry):
+        return
     picture_side, controls = st.columns([2, 1], gap="large")
     with controls:
         by_title = {reading.title: reading for reading in entry.readings}
@@ -46,7 +48,7 @@ def main() -> None:
         ui.picture(
             picture,
             f"The scan {entry.name} with the Grad-CAM evidence of {title} for {CLASS_TITLES[label]}",
-            f"{entry.name}. {title} says {CLASS_TITLES[reading.label]}, "
+            f"{ui.in_markdown(entry.name)}. {title} says {CLASS_TITLES[reading.label]}, "
             f"{percent_in_words(reading.confidence)}; shown: evidence for {CLASS_TITLES[label]}",
         )
         ui.evidence_legend()

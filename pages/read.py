@@ -6,8 +6,7 @@ import streamlit as st
 
 from utils import ui
 from utils.classes import CLASS_TITLES
-from utils.scans import PICTURE_SUFFIXES
-from utils.worklist import STATUSES, Entry
+from utils.worklist import STATUSES, Entry, headline
 
 
 def main() -> None:
@@ -24,30 +23,31 @@ def main() -> None:
         accepted = [entry for entry in entries if entry.accepted]
         if accepted:
             entry = ui.scan_picker(accepted)
-            _verdict(entry)
-            ui.evidence(entry, "read")
-            ui.probabilities(entry)
+            if ui.pass_gate(entry):
+                _verdict(entry)
+                ui.evidence(entry, "read")
+                ui.probabilities(entry)
 
 
 def _refused(entries: list[Entry]) -> None:
     """Which files were not read and why; many are folded away, so that the scans stay in sight."""
     if len(entries) > 2:
         with st.expander(f"{len(entries)} files were not read", icon=":material/block:"):
-            st.markdown("\n".join(f"- **{entry.name}**: {entry.reason}" for entry in entries))
+            st.markdown("\n".join(f"- **{ui.in_markdown(entry.name)}**: {entry.reason}" for entry in entries))
         return
     for entry in entries:
-        st.warning(f"**{entry.name}** was not read. {entry.reason}", icon=":material/block:")
+        st.warning(f"**{ui.in_markdown(entry.name)}** was not read. {entry.reason}", icon=":material/block:")
 
 
 def _welcome() -> None:
     st.header("Drop brain MRI slices, see what two networks make of them")
-    _uploader("Scans (JPEG or PNG, one slice a file)")
+    _uploader("Scans (JPEG, PNG, TIFF, DICOM, NIfTI, or a ZIP of them)")
     if st.button("Try the synthetic example", icon=":material/draw:"):
         ui.add_example()
         st.rerun()
     st.caption(
         "Scans stay in this session's memory on this machine and are never written to disk. The networks know four "
-        "answers (glioma, meningioma, pituitary tumour, no tumour) and do not check whether a picture shows a brain."
+        "answers (glioma, meningioma, pituitary tumour, no tumour). Pictures unlike the scans they know are marked."
     )
 
 
@@ -55,7 +55,7 @@ def _uploader(label: str) -> None:
     round_key = st.session_state.setdefault("upload-round", 0)
     files = st.file_uploader(
         label,
-        type=[suffix[1:] for suffix in PICTURE_SUFFIXES],
+        type=None,  # DICOM files often have no suffix; what is no scan is refused by its bytes
         accept_multiple_files=True,
         key=f"upload-{round_key}",
     )
@@ -68,8 +68,16 @@ def _uploader(label: str) -> None:
 def _worklist(entries: list[Entry]) -> None:
     import pandas as pd  # a second to import, and the first page has no table
 
-    rows = [{"Scan": entry.name, "Networks": entry.status, "Answer": entry.answer} for entry in entries]
-    counts = Counter(entry.status for entry in entries)
+    told = [headline(entry) for entry in entries]
+    rows = [
+        {
+            "Scan": entry.name,
+            "Networks": entry.status,
+            "Answer": entry.answer if ui.answers_shown(entry) else "",
+        }
+        for entry in told
+    ]
+    counts = Counter(entry.status for entry in told)
     st.markdown(
         f"**{len(entries)} file{'s' if len(entries) > 1 else ''}**: "
         + ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
@@ -105,6 +113,12 @@ def _verdict(entry: Entry) -> None:
         st.warning(f"**Unsure: {entry.answer}?** {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
+    if entry.slices:
+        st.page_link(
+            "pages/volume.py",
+            label=f"One of {len(entry.slices)} slices that were read: scroll through them on the Volume page",
+            icon=":material/stacks:",
+        )
     assert entry.scan is not None
     for note in entry.scan.notes:
         st.info(note, icon=":material/info:")

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +21,15 @@ import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from utils.readers import Reader
     from utils.worklist import Entry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PATIENCE = 300  # seconds until a server answers
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def _draw_brain(height: int = 220, width: int = 180, seed: int = 0) -> np.ndarray:
@@ -135,25 +146,129 @@ def tiny_readers(tiny_models: Path) -> list[Reader]:
 
 
 @pytest.fixture
+def gated_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
+    """`models_copy`, its networks with gates that know the brain-like pictures of `draw_brain`."""
+    from utils.cards import load_card
+    from utils.gate import Described, fit_gate, save_gate
+    from utils.novelty import describe
+    from utils.preprocessing import preprocess
+    from utils.scans import Scan
+
+    for reader in tiny_readers:
+        parts = []
+        for seeds in (range(500, 560), range(600, 640)):
+            scans = [Scan("brain", _draw_brain(seed=seed), "PNG") for seed in seeds]
+            pictures = [preprocess(scan.pixels, reader.size)[0] for scan in scans]
+            readings = reader.read_many(scans, with_maps=False)
+            described = [describe(one.features, two) for one, two in zip(readings, pictures, strict=True)]
+            parts.append(Described(np.stack(described), pictures))
+        card = load_card(models_copy / f"{reader.card.name}.keras")
+        np.savez_compressed(card.statistics, picture_hashes=np.zeros((1, 32), np.uint8))
+        save_gate(*fit_gate(*parts), card)
+    return models_copy
+
+
+@pytest.fixture
 def entry_saying(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) -> Callable[..., Entry]:
-    """A function (name, labels, probability, unsure) -> a read entry whose two networks say these labels.
+    """A function (name, labels, probability, unsure, grade) -> a read entry whose two networks say these labels.
+
+    The grade is the first network's; the second one has nothing against the scan.
 
     What they say is put into their mouths, with evidence for every class; the rest is the small networks' own.
     """
-    from utils.worklist import open_file, read_entries
+    from utils.worklist import open_files, read_entries
 
-    def make(name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False) -> Entry:
-        entry = read_entries([open_file(name, png_bytes(sum(name.encode())))], tiny_readers)[0]
+    def make(
+        name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False, grade: str = "ok"
+    ) -> Entry:
+        entry = read_entries(open_files([(name, png_bytes(sum(name.encode())))]), tiny_readers)[0]
         readings = []
         rng = np.random.default_rng(0)
-        for reading, label in zip(entry.readings, labels, strict=True):
+        for reading, label, judged in zip(entry.readings, labels, (grade, "ok"), strict=True):
             probabilities = np.full(len(reading.classes), (1 - probability) / 3, np.float32)
             probabilities[reading.classes.index(label)] = probability
-            flags = ("unsure",) if unsure else ()
+            flags = (("unsure",) if unsure else ()) + (() if judged == "ok" else (judged,))
             maps = 0.02 * rng.random(reading.maps.shape, np.float32)  # up to full colour on the cards' scale
             readings.append(
-                replace(reading, label=label, probabilities=probabilities, flags=flags, maps=maps)
+                replace(
+                    reading, label=label, probabilities=probabilities, flags=flags, maps=maps, grade=judged
+                )
             )
         return replace(entry, readings=tuple(readings))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; the test is skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A function that finds a port nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return free.getsockname()[1]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def serving(free_port: Callable[[], int]) -> Callable[..., AbstractContextManager[str]]:
+    """`with serving(models) as address`: the app, served by a process of its own that reads with these networks.
+
+    `options` go to `streamlit run`, `log` gets what the process prints, `program` stands for `python -m streamlit`.
+    """
+
+    @contextmanager
+    def serve(
+        models: Path | None = None,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        port: int | None = None,
+        program: Sequence[str] = ("-m", "streamlit"),
+        script: Path = REPOSITORY / "app.py",
+    ) -> Iterator[str]:
+        port = port or free_port()
+        command = [sys.executable, *program, "run", str(script), "--server.headless", "true"]
+        named = {} if models is None else {"BRAIN_MRI_MODELS": str(models)}
+        with (log or Path(os.devnull)).open("wb") as output:
+            server = subprocess.Popen(
+                [*command, "--server.port", str(port), *options],
+                cwd=REPOSITORY,
+                env=os.environ | named | dict(environment or {}),
+                stdout=output,
+                stderr=output,
+            )
+            try:
+                _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                server.terminate()
+                server.wait(60)
+
+    return serve
+
+
+def _wait_for(address: str, server: subprocess.Popen) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        assert server.poll() is None, "the server has stopped"
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} did not answer")

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,71 +19,15 @@ from utils.classes import CLASS_TITLES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
+    Serving = Callable[..., AbstractContextManager[str]]
+
 pytestmark = pytest.mark.browser
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
 PAGES = ("", "compare", "heatmaps", "evaluation", "about")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def serving(models: Path) -> Iterator[str]:
-    """The app's address, served by a process of its own that reads with the networks in `models`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.headless",
-        "true",
-        "--server.port",
-        port,
-    ]
-    server = subprocess.Popen(
-        list(map(str, command)),
-        cwd=REPOSITORY,
-        env=os.environ | {"BRAIN_MRI_MODELS": str(models)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_for(address: str, server: subprocess.Popen) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        assert server.poll() is None, "the server has stopped"
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"{address} did not answer")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, tiny_models: Path) -> Iterator[str]:
+def address(browser: Browser, serving: Serving, tiny_models: Path) -> Iterator[str]:
     with serving(tiny_models) as address:
         yield address
 
@@ -134,12 +72,13 @@ def settled(page: Page) -> None:
 
 
 def picture(page: Page, selector: str) -> np.ndarray:
-    """(H, W, 3) int of a picture, as the server sent it."""
+    """(H, W, 3) int of a picture, as the server sent it: inside the page, at no address of its own."""
     element: Locator = page.locator(selector).first
     element.wait_for()
     assert element.bounding_box() is not None
-    source = element.evaluate("image => image.src")
-    return np.asarray(Image.open(io.BytesIO(page.request.get(source).body())).convert("RGB"), dtype=int)
+    kind, _, data = element.evaluate("image => image.src").partition(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
 
 
 SCAN = 'img[alt="The scan scan.png"]'  # the text for screen readers
@@ -230,6 +169,38 @@ def test_opacity_is_changed_by_the_keyboard_without_leaving_the_scan(
     assert (overlays(page)[0] != before).any()
 
 
+def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: str, png_bytes) -> None:
+    """Two people, with scans of the same name and of different ones, at the same time; then a third who has none."""
+    contexts = [browser.new_context() for _ in range(3)]
+    try:
+        tabs = [context.new_page() for context in contexts]
+        for seed, (tab, own) in enumerate(zip(tabs[:2], ("anna.png", "bert.png"), strict=True)):
+            tab.set_default_timeout(PATIENCE * 1000)
+            tab.goto(address)
+            upload(tab, {"scan.png": png_bytes(seed), own: png_bytes(10 + seed)})
+        for tab in tabs[:2]:
+            tab.locator(SCAN).wait_for()
+            settled(tab)
+        for seed, (tab, own, other) in enumerate(
+            zip(tabs[:2], ("anna.png", "bert.png"), ("bert.png", "anna.png"), strict=True)
+        ):
+            sent = np.asarray(Image.open(io.BytesIO(png_bytes(seed))), dtype=int)
+            np.testing.assert_array_equal(picture(tab, SCAN)[..., 0], sent)
+            tab.keyboard.press("ArrowRight")
+            tab.locator(f'img[alt="The scan {own}"]').wait_for()
+            settled(tab)
+            sent = np.asarray(Image.open(io.BytesIO(png_bytes(10 + seed))), dtype=int)
+            np.testing.assert_array_equal(picture(tab, f'img[alt="The scan {own}"]')[..., 0], sent)
+            assert "2 files" in tab.inner_text("body") and other not in tab.content()
+        tabs[2].set_default_timeout(PATIENCE * 1000)
+        tabs[2].goto(address)
+        tabs[2].get_by_text("Drop brain MRI slices").wait_for()
+        assert "anna" not in tabs[2].content() and "bert" not in tabs[2].content()
+    finally:
+        for context in contexts:
+            context.close()
+
+
 def test_every_page_opens_without_an_error(page: Page, address: str) -> None:
     for name in PAGES:
         page.goto(f"{address}/{name}")
@@ -247,7 +218,7 @@ def test_example_goes_along_to_the_other_pages(page: Page, address: str) -> None
         settled(page)
 
 
-def test_shipped_networks_read_the_example(page: Page) -> None:
+def test_shipped_networks_read_the_example(page: Page, serving: Serving) -> None:
     missing = [name for name in ("cnn.keras", "vgg16.keras") if not (REPOSITORY / "models" / name).is_file()]
     if missing:
         pytest.skip(f"{' and '.join(missing)} is not in models/ yet")

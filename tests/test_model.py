@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import model
+from benchmarks.corpus import dicom, dicom_bytes
 from utils import recipes, sampling, training
 from utils.cards import load_card
 from utils.classes import CLASSES
@@ -241,6 +242,21 @@ def test_explain_tells_what_it_could_not_read_and_goes_on(run: Run, scans: Path,
     assert run("explain", scans / "b.png", "--model", "cnn", "--output", tmp_path / "none")[0] == 1
 
 
+def test_slices_of_stacks_have_a_line_and_a_name_each(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"im{number}").write_bytes(dicom_bytes(dicom(number, 3 - number)))
+    (folder / "report").write_bytes(dicom_bytes(dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")))
+    lines = [json.loads(line) for line in run("predict", folder, "--model", "cnn")[1].splitlines()]
+    assert [Path(line["file"]).name for line in lines] == ["im2", "im1", "im0", "report"]
+    assert [line["slice"] for line in lines] == [0, 1, 2, None]
+    assert [line["accepted"] for line in lines] == [True, True, True, False]
+    assert "structured report" in lines[3]["reason"] and lines[3]["predictions"] == []
+    stems = explain(run, tmp_path / "out", folder)
+    assert stems == ["im0-slice002", "im1-slice001", "im2-slice000"]
+
+
 # data
 
 
@@ -352,6 +368,10 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     code, output, _ = run("calibrate", *FOLDER, class_folders)
     assert code == 0 and str(fitted) in output
     assert load_card(weights).facts["temperature"] == fitted
+    assert "gate: unusual above" in output
+    assert load_card(weights).facts["novelty"] == after["novelty"]
+    with np.load(weights.with_suffix(".npz"), allow_pickle=False) as archive:
+        assert "picture_hashes" in archive and "novelty_factor" in archive
 
     assert run("train", *FOLDER, class_folders, "--seed", 4)[0] == 0  # retrained: the log of openings stays
     facts = load_card(weights).facts
@@ -427,7 +447,7 @@ def test_without_the_hashes_of_its_training_pictures_a_network_is_not_measured(
 
 def published_set(root: Path, draw_brain) -> Path:
     """A set like Nickparvar's as it is published: no manifest, Training and Testing."""
-    for part, count in (("Training", 11), ("Testing", 2)):
+    for part, count in (("Training", 21), ("Testing", 2)):
         for number, name in enumerate(("glioma", "meningioma", "notumor", "pituitary")):
             folder = root / "kaggle" / part / name
             folder.mkdir(parents=True)
@@ -510,3 +530,28 @@ def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_pa
     without = evidence == 0
     assert without.any()
     np.testing.assert_allclose(picture[without], np.repeat(plain[without][:, None], 3, axis=1), atol=1)
+
+
+# the gate
+
+
+def test_predict_gives_no_prediction_for_what_the_gate_refuses(
+    run: Run, gated_models: Path, tmp_path: Path, png_bytes
+) -> None:
+    (tmp_path / "scan.png").write_bytes(png_bytes(900))
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    code, output, _ = run("predict", tmp_path / "noise.png", tmp_path / "scan.png")
+    refused, read = map(json.loads, output.splitlines())
+    assert code == 0 and read["accepted"] and len(read["predictions"]) == 2
+    assert refused["accepted"] is False and refused["predictions"] == [] and refused["flags"] == ["refused"]
+    assert "does not look like a brain MRI slice" in refused["reason"]
+    assert run("predict", tmp_path / "noise.png")[0] == 1  # nothing was accepted
+
+
+def test_predict_flags_what_is_unusual(run: Run, gated_models: Path, scans: Path) -> None:
+    card = load_card(gated_models / "cnn.keras")
+    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
+    card.save()
+    line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
+    assert line["accepted"] and "unusual" in line["flags"] and len(line["predictions"]) == 1

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from utils.cards import NetworkUnavailable, evidence_scale, load_card, reading_networks
+from utils.cards import NetworkUnavailable, evidence_scale, file_sha256, load_card, reading_networks
 from utils.readers import Reader
 from utils.scans import Scan
 
@@ -79,6 +80,16 @@ def test_altered_weights_are_refused_with_file_and_remedy(models_copy: Path) -> 
         stream.write(b"x")
     with pytest.raises(NetworkUnavailable, match=r"vgg16\.keras.*SHA-256.*model\.py train --model vgg16"):
         Reader.load(models_copy / "vgg16.keras")
+
+
+def test_code_in_a_network_file_is_not_run(models_copy: Path) -> None:
+    file = models_copy / "cnn.keras"
+    keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda values: values + 1)]).save(file)
+    card = load_card(file)
+    card.facts["weights_sha256"] = file_sha256(file)
+    card.save()
+    with pytest.raises(NetworkUnavailable, match=r"cnn\.keras cannot be loaded safely"):
+        Reader.load(file)
 
 
 @pytest.mark.parametrize("missing", ["cnn.keras", "cnn.json"])

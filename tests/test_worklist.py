@@ -4,11 +4,43 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.worklist import STATUSES, Entry, file_key, open_file, read_entries
+from utils.scans import Scan, Stack
+from utils.worklist import (
+    STATUSES,
+    Entry,
+    headline,
+    in_view,
+    joined,
+    most_suspicious,
+    open_files,
+    open_stack,
+    position_in_view,
+    read_entries,
+    tumour_probabilities,
+)
+
+
+def open_file(name: str, data: bytes) -> Entry:
+    (entry,) = open_files([(name, data)])
+    return entry
+
+
+def stack_of(draw_brain, count: int = 6) -> Stack:
+    """A head that is largest in the middle; its first slice shows air."""
+    scans = []
+    for number in range(count):
+        pixels = np.zeros((64, 64), np.float32)
+        side = 0 if number == 0 else 40 - 4 * abs(number - count // 2)
+        if side:
+            pixels[:side, :side] = 0.2 + 0.8 * draw_brain(side, side, seed=number)
+        pixels.setflags(write=False)
+        scans.append(Scan(f"slice {number}", pixels, "NIfTI", slice=number))
+    return Stack("head.nii", tuple(scans))
 
 
 def test_readable_file_becomes_an_entry_without_readings(png_bytes) -> None:
@@ -24,6 +56,7 @@ def test_unreadable_file_becomes_a_refused_entry_with_its_reason(data: bytes) ->
     assert entry.reason and entry.reason.endswith(".")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_accepted_or_refused_with_a_reason(data: bytes) -> None:
     entry = open_file("any", data)
@@ -31,10 +64,10 @@ def test_any_bytes_are_accepted_or_refused_with_a_reason(data: bytes) -> None:
 
 
 def test_same_file_under_the_same_name_is_one_entry(png_bytes) -> None:
-    assert file_key("a.png", png_bytes(1)) == file_key("a.png", png_bytes(1))
-    keys = {file_key(name, png_bytes(seed)) for name in ("a.png", "b.png") for seed in (1, 2)}
+    assert open_file("a.png", png_bytes(1)).key == open_file("a.png", png_bytes(1)).key
+    keys = {open_file(name, png_bytes(seed)).key for name in ("a.png", "b.png") for seed in (1, 2)}
     assert len(keys) == 4
-    assert file_key("ab", b"c") != file_key("a", b"bc")
+    assert open_file("a.png", b"").key != open_file("b.png", b"").key
 
 
 def test_every_accepted_entry_gets_one_reading_a_network_in_order(png_bytes, tiny_readers) -> None:
@@ -88,3 +121,50 @@ def test_entries_cannot_be_changed(png_bytes) -> None:
     with pytest.raises(FrozenInstanceError):
         entry.reason = "other"  # type: ignore[misc]
     assert isinstance(entry, Entry)
+
+
+def test_a_volume_is_one_entry_whose_slices_without_brain_are_left_out(draw_brain) -> None:
+    volume = open_stack(stack_of(draw_brain))
+    assert [entry.scan and entry.scan.slice for entry in volume.slices] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ] and volume.slice_count == 6
+    assert {entry.key for entry in (volume, *volume.slices)} == {volume.key}
+    assert volume.name == "head.nii, slice 4 of 6" and position_in_view(volume) == 2
+    other = in_view(volume, 0)
+    assert (position_in_view(other), other.name, other.slices) == (0, "head.nii, slice 2 of 6", volume.slices)
+
+
+def test_a_read_volume_shows_its_most_suspicious_slice_first(draw_brain, tiny_readers) -> None:
+    volume = joined(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
+    suspicion = tumour_probabilities(volume)
+    assert (
+        suspicion.shape == (5,) and position_in_view(volume) == most_suspicious(volume) == suspicion.argmax()
+    )
+    elsewhere = in_view(volume, (most_suspicious(volume) + 1) % 5)
+    assert headline(elsewhere).scan is volume.scan and headline(volume).answer == volume.answer
+    assert volume.readings[0].logits == pytest.approx(
+        tiny_readers[0].read(volume.scan).logits, rel=1e-3, abs=1e-4
+    )
+
+
+def test_slices_that_broke_a_network_are_left_out(draw_brain, tiny_readers) -> None:
+    slices = list(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
+    broken = Entry(slices[1].key, slices[1].name, None, reason="The networks failed.")
+    volume = joined([slices[0], broken, *slices[2:]])
+    assert broken not in volume.slices and len(volume.slices) == 4
+    assert joined([broken]) is broken
+
+
+def test_a_volume_without_answers_has_no_most_suspicious_slice(draw_brain) -> None:
+    volume = open_stack(stack_of(draw_brain))
+    assert np.isnan(tumour_probabilities(volume)).all() and most_suspicious(volume) == 2
+
+
+@pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
+def test_gate_of_one_network_decides_the_status(entry_saying, grade: str, status: str) -> None:
+    entry = entry_saying("a.png", ("glioma", "pituitary"), grade=grade)
+    assert entry.accepted and (entry.grade, entry.status) == (grade, status)

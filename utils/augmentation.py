@@ -9,31 +9,42 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+Changed = tuple[np.ndarray, np.ndarray]
 
-def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One random change of each kind that chance picks. image: (S, S) uint8. Returns (S, S) uint8."""
-    image = _move(image, rng)
+
+def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
+    """Image and mask (both (S, S)) as they are, or mirrored left to right, each half of the time."""
+    return (image[:, ::-1], mask[:, ::-1]) if rng.random() < 0.5 else (image, mask)
+
+
+def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
+    """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8."""
+    image, mask = _move(*mirror(image, mask, rng), rng)
+    if rng.random() < 0.2:
+        image = _remap(image, rng)
     if rng.random() < 0.3:
         image = _bias_field(image, rng)
     image = _brightness(image, rng)
     quality = (_blur, _noise, _resolution, _jpeg)
     for change in rng.permutation(len(quality))[: rng.choice(3, p=(0.5, 0.35, 0.15))]:
         image = quality[change](image, rng)
-    return image
+    return image, mask
 
 
-def _move(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror, rotate, scale each way, shift."""
+def _move(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
+    """Rotate, scale each way, shift."""
     size = image.shape[0]
-    if rng.random() < 0.5:
-        image = image[:, ::-1]
     centre = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-20, 20), rng.uniform(0.85, 1.15))
     stretch = rng.uniform(0.93, 1.07)
     matrix[0] *= stretch
     matrix[0, 2] += (1 - stretch) * centre
     matrix[:, 2] += rng.uniform(-0.06, 0.06, 2) * size
-    return cv2.warpAffine(np.ascontiguousarray(image), matrix, (size, size), flags=cv2.INTER_LINEAR)
+    moved = [
+        cv2.warpAffine(np.ascontiguousarray(layer), matrix, (size, size), flags=cv2.INTER_LINEAR)
+        for layer in (image, mask)
+    ]
+    return moved[0], moved[1]
 
 
 def _brightness(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -41,6 +52,18 @@ def _brightness(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     levels = np.linspace(0, 1, 256) ** np.exp(rng.uniform(-0.5, 0.5))
     levels = levels * rng.uniform(0.8, 1.2) + rng.uniform(-0.06, 0.06)
     return cv2.LUT(image, _bytes(255 * levels))
+
+
+def _remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another order of the tissues' grays, as another sequence would give: black stays black.
+
+    After the idea of Ouyang et al., "Causality-inspired single-source domain generalization for medical image
+    segmentation", IEEE TMI 2023 (random intensity transformations).
+    """
+    knots = np.concatenate([[0.0, 0.08], np.sort(rng.uniform(0.1, 0.95, 3)), [1.0]])
+    levels = np.concatenate([[0.0, rng.uniform(0, 0.3)], rng.uniform(0.1, 1, 4)])
+    table = np.interp(np.linspace(0, 1, 256), knots, levels)
+    return cv2.LUT(image, _bytes(255 * table / table.max()))
 
 
 def _bias_field(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -68,7 +91,9 @@ def _resolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _jpeg(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
-    return cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    return decoded
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -38,6 +38,11 @@ class Card:
         return self.file.with_suffix(".keras")
 
     @property
+    def statistics(self) -> Path:
+        """Arrays too large for a card: hashes of the pictures it was trained on, what its gate knows."""
+        return self.file.with_suffix(".npz")
+
+    @property
     def version(self) -> str:
         """SHA-256 of the weights file, hexadecimal."""
         return self.facts["weights_sha256"]
@@ -76,7 +81,7 @@ def load_card(weights: Path) -> Card:
 
 
 def check_weights(card: Card) -> None:
-    """Raises NetworkUnavailable where the weights file is missing or is not the one that the card describes."""
+    """Raises NetworkUnavailable where the weights, or their statistics, are not the ones that the card describes."""
     name = _shown(card.weights)
     remedy = f"restore it with `git checkout -- {name}` or train the network again: `{train_command(card.weights)}`"
     if not card.weights.is_file():
@@ -84,6 +89,13 @@ def check_weights(card: Card) -> None:
     if file_sha256(card.weights) != card.version:
         raise NetworkUnavailable(
             f"The network file {name} is not the one its card describes (SHA-256 differs); {remedy}."
+        )
+    expected = card.facts.get("novelty", {}).get("statistics_sha256")
+    if expected and (not card.statistics.is_file() or file_sha256(card.statistics) != expected):
+        name = _shown(card.statistics)
+        raise NetworkUnavailable(
+            f"The file {name} is missing or is not the one that its card describes (SHA-256 differs); restore it with "
+            f"`git checkout -- {name}` or train the network again: `{train_command(card.weights)}`."
         )
 
 

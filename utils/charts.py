@@ -6,6 +6,7 @@ cividis (Nunez et al., PLOS ONE 2018). Backgrounds are clear and text has no col
 
 from __future__ import annotations
 
+import html
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -254,7 +255,8 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     )
     figure.add_trace(
         go.Scatter(
-            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers", text=list(names),
+            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers",
+            text=[html.escape(name) for name in names],
             marker={"size": 10, "color": BLUE, "opacity": 0.7}, cliponaxis=False,
             hovertemplate=f"%{{text}}<br>{first} %{{x:.1f}} %<br>{second} %{{y:.1f}} %<extra></extra>",
         )
@@ -265,6 +267,30 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     return _finish(
         figure, f"The networks differ by at most {100 * gap:.0f} points on whether there is a tumour", 420
     )
+
+
+def class_curves(
+    title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]], in_view: int
+) -> go.Figure:
+    """One network's class probabilities along a volume, a curve a class; a line marks the slice in view.
+
+    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order, NaN without answer.
+    """
+    table = 100 * np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
+    figure = go.Figure()
+    for index, name in enumerate(CLASSES):
+        figure.add_trace(
+            go.Scatter(
+                x=list(slices), y=table[:, index], mode="lines+markers", name=CLASS_TITLES[name],
+                line={"color": CLASS_COLOURS[name], "dash": _DASHES[index], "width": 2}, marker={"size": 5},
+                hovertemplate=f"slice %{{x}}, {CLASS_TITLES[name]}: %{{y:.1f}} %<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.add_vline(x=in_view, line={"color": GRAY, "width": 2, "dash": "dot"})
+    figure.update_xaxes(title="slice")
+    figure.update_yaxes(title="probability (%)", range=[-2, 102])
+    _finish(figure, findings.along_the_volume(title, slices, probabilities), 420)
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})
 
 
 def _present(targets: np.ndarray) -> list[tuple[int, str]]:

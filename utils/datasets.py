@@ -4,7 +4,8 @@ The table is a pandas DataFrame with the columns `path`, `file` (relative to its
 `true_label` (with the known mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`,
 `sequence` ("T1", "T1C+", "T2", "FLAIR", or "" where not known), `published_split` ("Training", "Testing" or ""),
 `picture` (images that show the same picture, also mirrored, share it), `group` (what must stay on one side
-of a split), `patient` ("" where not known) and `fold` (0-4, or -1 where the source has none). Files that were left
+of a split), `patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none) and `fold`
+(0-4, or -1 where the source has none). Files that were left
 out stand in its `attrs["unreadable"]`, one sentence each.
 """
 
@@ -21,7 +22,13 @@ from utils.classes import class_of, sequence_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
 
-PROTOCOLS = ("patient-disjoint", "published", "folder")
+PROTOCOLS = ("patient-disjoint", "published", "leave-one-source-out", "folder")
+SOURCES = (
+    "nickparvar",
+    "feltrin44",
+    "lgg",
+)  # what the app's networks learn from; Sartaj shows the same pictures
+LEAVE_OUT = "leave-one-source-out-"
 TEST_FOLD, VALIDATION_FOLD = 0, 1
 
 
@@ -69,6 +76,8 @@ def split_samples(
 
     `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
     published. `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
+    `leave-one-source-out-SOURCE`: folds 2-4 and 1 of all but SOURCE; the test is SOURCE, every fold, without what
+    shares a group with them, one image per picture.
     `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.
     Raises DatasetError where the samples lack what the protocol needs.
     """
@@ -83,10 +92,10 @@ def split_samples(
         held_out = _grouped_folds(samples[train], 20, seed) == 0
         samples.loc[samples.index[train][held_out], "part"] = "validation"
         return samples.reset_index(drop=True)
-    if protocol == "patient-disjoint":
+    if protocol == "patient-disjoint" or protocol.startswith(LEAVE_OUT):
         if (samples["fold"] < 0).any():
             raise DatasetError(
-                "The patient-disjoint protocol needs a manifest.csv with folds; without one use --protocol folder."
+                f"The {protocol} protocol needs a manifest.csv with folds; without one use --protocol folder."
             )
     elif protocol == "folder":
         if patients is not None:
@@ -96,8 +105,22 @@ def split_samples(
         raise DatasetError(f"There is no protocol {protocol}; choose one of {', '.join(PROTOCOLS)}.")
     samples["target"] = samples["true_label"]
     samples["part"] = samples["fold"].map({TEST_FOLD: "test", VALIDATION_FOLD: "validation"}).fillna("train")
+    if protocol.startswith(LEAVE_OUT):
+        samples = _leave_out(samples, protocol.removeprefix(LEAVE_OUT))
     repeated = samples.duplicated("picture") & (samples["part"] != "train")
     return samples[~repeated].reset_index(drop=True)
+
+
+def _leave_out(samples: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The rows of `source` become the test part; the other sources lose theirs."""
+    left_out = samples["source"] == source
+    if not left_out.any() or left_out.all():
+        raise DatasetError(f"Leaving out {source} needs that set and at least one other.")
+    samples = samples[left_out | (samples["part"] != "test")].copy()
+    left_out = samples["source"] == source
+    samples.loc[left_out, "part"] = "test"
+    twins = left_out & samples["group"].isin(samples.loc[~left_out, "group"])
+    return samples[~twins]
 
 
 def readable(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -126,6 +149,8 @@ def _set_folders(root: Path) -> dict[str, Path]:
 
 
 def _is_set(folder: Path) -> bool:
+    if (folder / "manifest.csv").is_file():
+        return True
     below = [child for child in folder.iterdir() if child.is_dir()]
     if len({class_of(child.name) for child in below} - {None}) >= 2:
         return True
@@ -179,6 +204,10 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "picture": _numbers(table["duplicate_group"], manifest),
                 "group": _numbers(table["group"], manifest),
                 "patient": table.get("patient", pd.Series("", table.index)).fillna("").astype(str),
+                "mask": [
+                    str(folder / file) if file else ""
+                    for file in table.get("mask", pd.Series("", table.index)).fillna("")
+                ],
                 "fold": _numbers(table["fold"], manifest),
             }
         )
@@ -198,7 +227,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
 
 
 def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
-    """Feltrin's manifest names them; what TCGA's lower-grade gliomas hold here is the FLAIR channel."""
+    """Feltrin's manifest names them; what the set `lgg` holds of TCGA's lower-grade gliomas is the FLAIR channel."""
     return table.get("sequence", pd.Series("FLAIR" if source == "lgg" else "", table.index)).fillna("")
 
 
@@ -233,7 +262,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")
-    table = table.assign(picture=-1, group=-1, patient="", fold=-1)
+    table = table.assign(picture=-1, group=-1, patient="", mask="", fold=-1)
     table.attrs["unreadable"] = problems + unreadable
     return table
 

@@ -59,6 +59,21 @@ def reading(probabilities: Mapping[str, Sequence[float]]) -> str:
     return f"They disagree. {words}" if len(answers) > 1 else words
 
 
+def along_the_volume(title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]]) -> str:
+    """Which class, if any, one network names on most of its tumour slices. Arguments as for charts.class_curves."""
+    table = np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
+    answered = ~np.isnan(table).any(axis=1)
+    labels, slices = table[answered].argmax(axis=1), np.asarray(slices)[answered]
+    tumours = labels[labels != CLASSES.index("no_tumor")]
+    if not len(tumours):
+        return f"{title} names no tumour on any of {len(labels)} slices"
+    name = CLASSES[int(np.bincount(tumours).argmax())]
+    where = slices[labels == CLASSES.index(name)]
+    return f"{title} names {CLASS_TITLES[name]} on {len(where)} of {len(labels)} slices, " + (
+        f"from {where.min()} to {where.max()}" if len(where) > 1 else f"slice {where[0]}"
+    )
+
+
 def percent_in_words(probability: float) -> str:
     """A probability (0..1) as whole percent that never claims certainty: "< 1 %", "97 %", "> 99 %"."""
     if probability > 0.99:

@@ -35,13 +35,15 @@ def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
                 f"{protocol}; measure the weights that were trained under {protocol}."
             )
         return
-    hashes = card.weights.with_suffix(".npz")
+    hashes = card.statistics
     if not hashes.is_file():
         raise DatasetError(
             f"{hashes} is missing: without it nobody can tell which pictures {card.weights.name} was trained on."
         )
     with np.load(hashes, allow_pickle=False) as archive:
-        seen = archive["picture_hashes"]
+        seen = archive.get("picture_hashes")
+    if seen is None:
+        raise DatasetError(f"{hashes} does not tell which pictures {card.weights.name} was trained on.")
     straight, mirrored = hash_files(list(test["path"]))
     hits, _ = near_pairs(np.concatenate([straight, mirrored]), seen)
     known = np.unique(hits % len(test))

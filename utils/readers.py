@@ -10,8 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.cards import Card, check_weights, load_card
+from utils.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.explanations import grad_cam
+from utils.gate import load_gate
 from utils.metrics import softmax
 from utils.networks import split_at
 from utils.preprocessing import Geometry, preprocess
@@ -27,8 +28,9 @@ class Reading:
     `probabilities` (C,) float32 are calibrated, `logits` (C,) float32 are not. `features` (h, w, k) float16 is the
     evidence layer; `maps` (C, h, w) float32 are its Grad-CAM maps, one a class, not negative, in the network's
     frame and in logits (their sum over the map is the share of the logit that a linear head takes from them);
-    `geometry` lays them on the scan. `novelty` is None until a score is fitted. `flags` are machine words:
-    "unsure" (below the card's referral threshold).
+    `geometry` lays them on the scan. `novelty` is the distance to the training scans and `grade` what follows from it
+    ("ok", "unusual", "refused"); None and "ok" where the card is older than the gate. `flags` are machine words:
+    "unsure" (below the card's referral threshold), the grade where it is not "ok", "inverted", "turned".
     """
 
     network: str
@@ -81,14 +83,21 @@ class Reader:
         self.size = int(card.facts["input_size"])
         evidence, self.head = split_at(network, card.facts["evidence_layer"])
         self._forward = keras.Model(network.inputs, [evidence.outputs[0], network.get_layer("logits").output])
+        self._gate = load_gate(card)
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, weights: Path) -> Reader:
-        """Raises NetworkUnavailable where the file or its card is missing, or they do not belong together."""
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or the file holds code."""
         card = load_card(weights)
         check_weights(card)
-        return cls(keras.saving.load_model(weights, compile=False, safe_mode=True), card)
+        try:
+            network = keras.saving.load_model(weights, compile=False, safe_mode=True)
+        except ValueError:  # Keras's word for a file that would run code
+            raise NetworkUnavailable(
+                f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
+            ) from None
+        return cls(network, card)
 
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
@@ -112,6 +121,11 @@ class Reader:
         temperature = float(self.card.facts["temperature"])
         probabilities = softmax(logits / temperature).astype(np.float32)
         threshold = self.card.facts.get("referral_threshold")
+        features = features.astype(np.float16)
+        judged = [
+            self._gate.judge(*pair) if self._gate else (None, "ok", ())
+            for pair in zip(features, images, strict=True)
+        ]
         return [
             Reading(
                 network=self.card.name,
@@ -121,11 +135,17 @@ class Reader:
                 label=self.classes[int(probabilities[row].argmax())],
                 probabilities=probabilities[row],
                 logits=logits[row],
-                features=features[row].astype(np.float16),
+                features=features[row],
                 maps=maps[row],
                 geometry=geometries[row],
                 temperature=temperature,
-                flags=("unsure",) if threshold is not None and probabilities[row].max() < threshold else (),
+                novelty=judged[row][0],
+                grade=judged[row][1],
+                flags=_unsure(probabilities[row], threshold) + judged[row][2],
             )
             for row in range(len(scans))
         ]
+
+
+def _unsure(probabilities: np.ndarray, threshold: float | None) -> tuple[str, ...]:
+    return ("unsure",) if threshold is not None and probabilities.max() < threshold else ()

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay)."""
+    """A stretch of training at one input size and with one learning-rate cycle (warm-up, then cosine decay).
+
+    `augmented`: pictures are changed at random; without it they are only mirrored.
+    """
 
     name: str
     size: int  # pixels
     epochs: int
     learning_rate: float
+    augmented: bool = True
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Recipe:
     label_smoothing: float = 0.05
     patience: int = 10  # epochs without a lower validation loss
     frozen_until: str | None = None
+    pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
+    teaching: float = 0.5  # share of a teacher's answers in the loss, where there is a teacher
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size, or other epochs: one number a phase, or one in all, shared in proportion.
@@ -44,11 +50,23 @@ class Recipe:
         return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
 
 
-# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018).
+# Both learn at a lower resolution first, where a step costs a third (progressive resizing: Howard, fast.ai 2018), and
+# see the pictures as they are at the end: augmented ones are not what a scan looks like (He et al. 2019, "Data
+# augmentation revisited: rethinking the distribution gap between clean and augmented data").
 RECIPES = {
-    "cnn": Recipe(phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 13, 1e-3))),
+    "cnn": Recipe(
+        phases=(
+            Phase("low resolution", 128, 24, 2e-3),
+            Phase("full resolution", 224, 13, 1e-3),
+            Phase("as they are", 224, 8, 5e-4, augmented=False),
+        )
+    ),
     "vgg16": Recipe(
-        phases=(Phase("head and fresh layers", 128, 10, 1e-3), Phase("fine-tuning", 224, 6, 3e-4)),
+        phases=(
+            Phase("head and fresh layers", 128, 22, 1e-3),
+            Phase("fine-tuning", 224, 5, 3e-4),
+            Phase("as they are", 224, 2, 5e-5, augmented=False),  # at 2e-4 validation fell: learned by heart
+        ),
         frozen_until="block3_pool",
     ),
 }

@@ -19,12 +19,16 @@ from utils import calibration, metrics
 from utils.cards import REPOSITORY, Card, file_sha256
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
+from utils.gate import Described, fit_gate, save_gate
 from utils.networks import EVIDENCE_LAYERS, save_small
+from utils.novelty import describe
+from utils.preprocessing import preprocess
 from utils.readers import BATCH, Reader
 from utils.recipes import Recipe
 from utils.scans import read_scan_file
 from utils.training import Trained
 
+GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
 LICENCE = (
     "Research and education only, non-commercial: trained on Nickparvar's collection (CC0 as reported; its figshare "
     "slices CC BY 4.0, Cheng et al. 2015){base}. See NOTICE."
@@ -89,17 +93,20 @@ def release(
 
 
 def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
-    """Fit temperature, referral threshold and the scale of the evidence maps on the validation rows.
+    """Fit temperature, referral threshold, the scale of the evidence maps and the gate on the validation rows.
 
     The scale is the 95th percentile, over the validation scans, of the peak of the strongest tumour class's
     map, in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and
-    `model.py calibrate` sets it later.
+    `model.py calibrate` sets it later. What the gate knows of training scans comes from GATE_PICTURES of them.
     """
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]  # one known class
     targets = rows["target"].map(CLASSES.index).to_numpy()
     reader = Reader.load(weights)
     facts = dict(reader.card.facts)
-    logits, peaks = _validation_outputs(reader, list(rows["path"]))
+    logits, peaks, seen = _outputs(reader, list(rows["path"]), keras.backend.backend() == "tensorflow")
+    known = samples[samples["part"] == "train"].drop_duplicates("picture")
+    known = known.sample(min(GATE_PICTURES, len(known)), random_state=0)
+    gate, gate_facts = fit_gate(_outputs(reader, list(known["path"]), False)[2], seen)
     temperature = calibration.fit_temperature(logits, targets)
     probabilities = metrics.softmax(logits / temperature)
     facts["temperature"] = round(temperature, 4)
@@ -112,7 +119,7 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
         "loss": round(metrics.cross_entropy(logits / temperature, targets), 4),
     }
     card = Card(reader.card.file, facts)
-    card.save()
+    save_gate(gate, gate_facts, card)
     return card
 
 
@@ -130,16 +137,19 @@ def _earlier_openings(card: Path) -> list[dict]:
     return json.loads(card.read_text(encoding="utf-8"))["openings"] if card.is_file() else []
 
 
-def _validation_outputs(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(N, C) logits and (N,) peaks of the strongest tumour class's map (empty without TensorFlow)."""
-    with_maps = keras.backend.backend() == "tensorflow"
+def _outputs(
+    reader: Reader, paths: Sequence[str], with_maps: bool
+) -> tuple[np.ndarray, np.ndarray, Described]:
+    """(N, C) logits, (N,) peaks of the strongest tumour class's map (empty without maps), and what the gate sees."""
     tumours = [index for index, name in enumerate(CLASSES) if name != "no_tumor"]
-    logits, peaks = [], []
+    logits, peaks, descriptions, pictures = [], [], [], []
     for start in range(0, len(paths), BATCH):
         scans = [read_scan_file(path) for path in paths[start : start + BATCH]]
-        for reading in reader.read_many(scans, with_maps=with_maps):
+        for scan, reading in zip(scans, reader.read_many(scans, with_maps=with_maps), strict=True):
             logits.append(reading.logits)
+            pictures.append(preprocess(scan.pixels, reader.size)[0])
+            descriptions.append(describe(reading.features, pictures[-1]))
             if with_maps:
                 strongest = tumours[int(reading.logits[tumours].argmax())]
                 peaks.append(float(reading.maps[strongest].max()))
-    return np.stack(logits), np.asarray(peaks)
+    return np.stack(logits), np.asarray(peaks), Described(np.stack(descriptions), pictures)

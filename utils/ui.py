@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
-from utils import overlays, worklist
+from utils import access, gate, overlays, worklist
 from utils.cards import (
     NetworkUnavailable,
     check_weights,
@@ -31,16 +33,14 @@ if TYPE_CHECKING:
 
     from utils.readers import Reader, Reading
 
+WIDEST_PICTURE = (
+    1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
+)
+
 
 def enter() -> None:
-    """Every page begins with this. It sends a visitor who came by a page's own address through app.py.
-
-    Until app.py has run once in the process, Streamlit knows nothing of its `st.navigation` and runs the files of
-    `pages/` by its older automatic discovery, without app.py.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    """Every page begins with this: by whatever way it was reached, it shows nothing to who should log in first."""
+    access.need_login()
 
 
 def need_networks() -> None:
@@ -116,37 +116,51 @@ def entries() -> list[Entry]:
 
 def add_files(files: Sequence[tuple[str, bytes]]) -> None:
     """Read uploaded files (name, bytes) into the worklist; those that are there already are not read again."""
-    opened = [worklist.open_file(name, data) for name, data in files]
-    add_entries([entry for entry in opened if entry.key not in _store()])
+    opened = {entry.key: entry for entry in worklist.open_files(files)}
+    add_entries([entry for key, entry in opened.items() if key not in _store()])
 
 
 def add_example() -> None:
-    """Put the synthetic scan on the worklist."""
+    """Put the synthetic scan on the worklist. It says that it is a drawing: the gate need not hide the answers."""
     scan = synthetic_scan()
+    _shown_anyway().add("synthetic")
     add_entries([Entry("synthetic", scan.name, scan)])
 
 
 def add_entries(new: Sequence[Entry]) -> None:
-    """Read entries with every network, a few at a time, and select the first that was accepted."""
+    """Read entries with every network, a few at a time, and select the first that was accepted.
+
+    A volume is shown at its most suspicious slice.
+    """
     if not new:
         return
     networks = readers()
-    bar = st.progress(0.0, text=_progress(0, len(new)))
-    for start in range(0, len(new), worklist.READ_AT_ONCE):
-        chunk = new[start : start + worklist.READ_AT_ONCE]
-        for entry in _read_safely(chunk, networks):
-            _store()[entry.key] = entry
-        done = min(start + worklist.READ_AT_ONCE, len(new))
-        bar.progress(done / len(new), text=_progress(done, len(new)))
+    pieces = [piece for entry in new for piece in entry.slices or (entry,)]
+    wanted = {entry.key: len(entry.slices) or 1 for entry in new}
+    read: dict[str, list[Entry]] = {entry.key: [] for entry in new}
+    bar = st.progress(0.0, text=_progress(0, len(pieces)))
+    for start in range(0, len(pieces), worklist.READ_AT_ONCE):
+        for piece in _read_safely(pieces[start : start + worklist.READ_AT_ONCE], networks):
+            read[piece.key].append(piece)
+            if len(read[piece.key]) == wanted[piece.key]:
+                _store()[piece.key] = worklist.joined(read[piece.key])
+        done = min(start + worklist.READ_AT_ONCE, len(pieces))
+        bar.progress(done / len(pieces), text=_progress(done, len(pieces)))
     bar.empty()
     shown = [entry.key for entry in new if _store()[entry.key].accepted]
     if shown:
         st.session_state["selected"] = shown[0]
 
 
+def show_slice(volume: Entry, position: int) -> None:
+    """Bring another slice of a volume into view, on all pages."""
+    _store()[volume.key] = worklist.in_view(volume, position)
+
+
 def clear() -> None:
     """Empty the worklist."""
     _store().clear()
+    _shown_anyway().clear()
     st.session_state.pop("selected", None)
 
 
@@ -185,6 +199,32 @@ def scan_picker(choices: Sequence[Entry]) -> Entry:
         select(wanted)
         st.rerun()
     return choices[position]
+
+
+def answers_shown(entry: Entry) -> bool:
+    """Whether the networks' answers may be seen: not where the gate refused the scan, unless that was wished."""
+    return entry.grade != "refused" or entry.key in _shown_anyway()
+
+
+def pass_gate(entry: Entry) -> bool:
+    """Say what the gate found. Where it refused the scan: show the scan alone, and a way to see the answers."""
+    assert entry.scan is not None
+    shown = answers_shown(entry)
+    if entry.grade == "refused":
+        words = gate.REFUSED if not shown else gate.REFUSED_BUT_SHOWN
+        st.warning(words, icon=":material/block:")
+    elif entry.grade == "unusual":
+        st.warning(gate.UNUSUAL, icon=":material/warning:")
+    flags = {flag for reading in entry.readings for flag in reading.flags}
+    notes = [gate.NOTES[flag] for flag in sorted(flags & gate.NOTES.keys())]
+    for note in notes if shown else (*notes, *entry.scan.notes):
+        st.info(note, icon=":material/info:")
+    if not shown:
+        if st.button("Show the answers anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
+            _shown_anyway().add(entry.key)
+            st.rerun()
+        picture(overlays.gray_picture(entry.scan.pixels), f"The scan {entry.name}")
+    return shown
 
 
 def need_scans() -> list[Entry]:
@@ -232,7 +272,7 @@ def evidence(entry: Entry, key: str) -> None:
     plain = overlays.gray_picture(entry.scan.pixels)
     columns = st.columns(1 + len(entry.readings))
     with columns[0]:
-        st.markdown(f"**{entry.name}**")
+        st.markdown(f"**{in_markdown(entry.name)}**")
         picture(plain, f"The scan {entry.name}")
         if shown:
             evidence_legend()
@@ -272,15 +312,40 @@ def evidence_legend() -> None:
     )
 
 
+def in_markdown(name: str) -> str:
+    """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)
+
+
 def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
-    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG."""
-    st.image(pixels, caption=caption, width="stretch", output_format="PNG", alt=alt)
+    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG.
+
+    It travels inside the session's own websocket. As an array it would be served at an address of its own, to
+    whoever knows that.
+    """
+    excess = pixels.shape[1] / WIDEST_PICTURE
+    if excess > 1:
+        size = (WIDEST_PICTURE, round(pixels.shape[0] / excess))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    data = base64.b64encode(overlays.png(pixels)).decode("ascii")
+    st.image(f"data:image/png;base64,{data}", caption=caption, width="stretch", alt=alt)
 
 
-def chart(figure: Figure) -> None:
-    """A plotly figure; its title, which states the finding, is also what a screen reader gets."""
+def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:
+    """A plotly figure; its title, which states the finding, is also what a screen reader gets.
+
+    `on_select` is called when a point was clicked; the points stand in the session state under `key`.
+    """
     finding = figure.layout.title.text.replace("<br>", " ")
-    st.plotly_chart(figure, width="stretch", alt=finding, config={"displayModeBar": False})
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        alt=finding,
+        config={"displayModeBar": False},
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
 
 
 def trust(reading: Reading) -> str:
@@ -310,6 +375,11 @@ def _evaluations(models: str) -> list:
 
 def _store() -> dict[str, Entry]:
     return st.session_state.setdefault("worklist", {})
+
+
+def _shown_anyway() -> set[str]:
+    """Keys of the entries that the gate refused and whose answers are wished for all the same."""
+    return st.session_state.setdefault("shown-anyway", set())
 
 
 def _progress(done: int, total: int) -> str:

@@ -119,3 +119,20 @@ def test_scans_stay_readable_where_the_networks_have_gone(entry_saying, models_c
     (models_copy / "vgg16.keras").unlink()
     page = run(entry_saying("a.png", ("glioma", "glioma")))
     assert len(pictures_of(page)) == 3
+
+
+def test_what_the_gate_refuses_is_neither_told_nor_counted(entry_saying, tiny_app: Path) -> None:
+    page = run(
+        entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"),
+        entry_saying("a.png", ("glioma", "glioma")),
+    )
+    assert "1 of 1" in page.header[0].value
+    table = page.dataframe[0].value.set_index("Scan")
+    assert table.loc["cxr.png", ["CNN", "VGG16", "Networks"]].tolist() == [
+        "not shown",
+        "not shown",
+        "refused",
+    ]
+    assert "glioma" in table.loc["a.png", "CNN"]
+    assert len(page.image) == 1 and not charts_of(page)
+    assert not any("meningioma" in text for text in words_of(page))

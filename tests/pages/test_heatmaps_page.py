@@ -84,7 +84,8 @@ def test_download_is_the_picture_at_the_size_of_the_scan(
     control(page, "opacity").set_value(opacity)
     page = again(page)
     assert len(page.download_button) == 1
-    pixels = np.asarray(Image.open(io.BytesIO(made[-1])))
+    pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in made]
+    pixels = [picture for picture in pictures if picture.shape[:2] == entry.scan.pixels.shape][-1]
     strength = entry.readings[0].strength("glioma", evidence_scale())
     np.testing.assert_array_equal(pixels, overlays.overlay(entry.scan.pixels, strength, opacity))
     assert pixels.shape == (*entry.scan.shape, 3)
@@ -108,3 +109,12 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
         page = again(page)
     assert "cnn.json" in page.error[0].value
     assert "python model.py train --model cnn" in page.error[0].value
+
+
+def test_no_map_of_what_the_gate_refuses_unless_wished(entry_saying, tiny_app: Path) -> None:
+    page = run(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert len(page.image) == 1 and not page.download_button and not page.button_group
+    next(button for button in page.button if button.label == "Show the answers anyway").click()
+    page = again(page)
+    assert page.download_button and "meningioma" in page.image[0].captions[0]

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -353,3 +354,40 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
     words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.85)))
     assert "20 times and was right 18 times" in words and "Not yet measured" in words  # CNN; VGG16
     assert "no track record" in words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.6)))
+
+
+def test_scan_that_the_gate_refuses_is_shown_without_any_answer(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert len(page.image) == 1 and not page.get("plotly_chart")
+    table = page.dataframe[0].value
+    assert table["Networks"].tolist() == ["refused"] and table["Answer"].tolist() == [""]
+    assert "meningioma" not in words_of(page).lower() and "99 %" not in words_of(page)
+
+
+def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(entry_saying, tiny_app: Path) -> None:
+    refused = [entry_saying(name, ("glioma", "glioma"), grade="refused") for name in ("a.png", "b.png")]
+    page = click(with_entries(*refused), "Show the answers anyway")
+    assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
+    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert page.dataframe[0].value["Answer"].tolist() == ["glioma", ""]
+    page = click(page, "Next")
+    assert len(page.image) == 1 and not page.get("plotly_chart")
+
+
+def test_unusual_scan_has_its_answer_and_a_warning(entry_saying, tiny_app: Path) -> None:
+    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), grade="unusual"))
+    assert "Unusual" in page.warning[0].value and len(pictures_of(page)) == 3
+    assert page.dataframe[0].value["Networks"].tolist() == ["unusual"]
+
+
+def test_uploaded_noise_is_refused_by_the_gate(gated_models: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
+    assert "does not look like a brain MRI slice" in page.warning[0].value and len(page.image) == 1
+
+
+def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(gated_models: Path) -> None:
+    page = click(run(), "Try the synthetic example")
+    assert page.session_state["worklist"]["synthetic"].grade == "refused"
+    assert len(pictures_of(page)) == 3 and "drawn by code" in words_of(page)

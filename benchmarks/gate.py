@@ -1,0 +1,190 @@
+"""What the gate refuses and marks, brain MRI or not: `python -m benchmarks.gate --data DIR`. See docs/gate.md.
+
+Fold 0, `not_brain_mri/`, the other organs of `dicom/` and the drawings are test sets: the gate was neither chosen nor
+fitted with them. Each look at them is logged in the networks' cards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.drawn import DRAWN
+from benchmarks.tables import print_table
+from utils.cards import models_folder, reading_networks
+from utils.datasets import load_samples, split_samples
+from utils.gate import GRADES, worst_grade
+from utils.scans import Scan, UnreadableScan, read_scan_file
+
+EACH = 60  # drawings of one kind
+CHANGED = 150  # scans of fold 0 that are turned, inverted and cropped
+BRAINS_IN_DICOM = ("brain_mr", "emri_small")
+NOT_BRAINS = ("not_brain_mri/", "dicom/", "drawn/")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the data sets")
+    parser.add_argument("--models", nargs="+", help="networks (default: all that the app reads with)")
+    parser.add_argument("--output", type=Path, default=models_folder() / "evaluation" / "gate.json")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from utils.readers import BATCH, Reader
+    from utils.release import current_commit
+
+    files = [file for file in reading_networks() if not options.models or file.stem in options.models]
+    readers = [Reader.load(file) for file in files]
+    rows = []
+    for group, scans in _groups(options.data):
+        while batch := list(islice(scans, BATCH)):
+            answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
+            for scan, readings in zip(batch, answers, strict=True):
+                row: dict[str, Any] = {"group": group, "scan": scan.name}
+                row["grade"] = worst_grade(reading.grade for reading in readings)
+                for flag in ("inverted", "turned"):
+                    row[flag] = any(flag in reading.flags for reading in readings)
+                for reader, reading in zip(readers, readings, strict=True):
+                    limit = reader.card.facts["novelty"]["unusual"]
+                    row[reader.card.name] = float(reading.novelty or 0) / limit
+                rows.append(row)
+        print(f"{group}: {sum(row['group'] == group for row in rows)}", flush=True)
+    table = pd.DataFrame(rows)
+    names = [reader.card.name for reader in readers]
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "commit": current_commit(),
+        "command": "python -m benchmarks.gate --data DIR",
+        "weights_sha256": {reader.card.name: reader.card.version for reader in readers},
+        "thresholds": {
+            reader.card.name: {
+                key: reader.card.facts["novelty"][key] for key in ("unusual", "refused", "turned")
+            }
+            for reader in readers
+        },
+        **figures(table, names),
+    }
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for reader in readers:
+        opening = {"protocol": "gate", "date": result["date"], "commit": result["commit"], "n": len(table)}
+        reader.card.facts["openings"].append(opening)
+        reader.card.save()
+    _print(result)
+
+
+def figures(table: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
+    """Shares (0..1) of a table with the columns group, grade, inverted, turned and one column a network.
+
+    A network's column holds its novelty over its own threshold of "unusual".
+    """
+    score = table[networks].max(axis=1)
+    one_percent = float(np.quantile(score[table["group"] == "fold 0"], 0.99, method="higher"))
+    strange = table["group"].str.startswith(NOT_BRAINS)
+    groups = {group: _figures(rows, networks) for group, rows in table.groupby("group", sort=False)}
+    return {
+        "groups": groups,
+        "not brain MRI, all": _figures(table[strange], networks),
+        "at 1 % of fold 0": {
+            "score": one_percent,
+            "marked": float((score[strange] > one_percent).mean()),
+            "groups": {
+                group: float((score[rows.index] > one_percent).mean())
+                for group, rows in table.groupby("group", sort=False)
+            },
+        },
+    }
+
+
+def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
+    graded = {grade: float((rows["grade"] == grade).mean()) for grade in GRADES[1:]}
+    return {
+        "n": len(rows),
+        **graded,
+        "marked": sum(graded.values()),
+        "marked_by": {name: float((rows[name] > 1).mean()) for name in networks},
+        "inverted": float(rows["inverted"].mean()),
+        "turned": float(rows["turned"].mean()),
+    }
+
+
+def _groups(data: Path) -> Iterator[tuple[str, Iterator[Scan]]]:
+    samples = split_samples(load_samples(data, ("nickparvar",)), "patient-disjoint")
+    test = samples.loc[samples["part"] == "test", "path"].map(Path)
+    yield "fold 0", _readable(test)
+    for folder in sorted((data / "not_brain_mri").iterdir()):
+        if folder.is_dir():
+            yield f"not_brain_mri/{folder.name}", _readable(sorted(folder.iterdir()))
+    others = [
+        file for file in sorted((data / "dicom").glob("*.dcm")) if not file.name.startswith(BRAINS_IN_DICOM)
+    ]
+    yield "dicom/ other organs and test pictures", _readable(others)
+    for kind, draws in DRAWN.items():
+        rng = np.random.default_rng(97)
+        pictures = (draw(rng) for draw in draws for _ in range(EACH))
+        yield f"drawn/{kind}", (Scan(kind, picture, "drawn by code") for picture in pictures)
+    some = test.sample(CHANGED, random_state=0)
+    for name, change in CHANGES.items():
+        rng = np.random.default_rng(98)
+        scans = _readable(some)
+        yield name, (Scan(scan.name, np.ascontiguousarray(change(scan.pixels, rng)), name) for scan in scans)
+
+
+def _readable(files) -> Iterator[Scan]:
+    for file in files:
+        try:
+            yield read_scan_file(file)
+        except UnreadableScan:
+            continue
+
+
+def _cropped(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Half of the height and width, from somewhere in the middle."""
+    height, width = pixels.shape
+    top, left = rng.integers(height // 6, height // 3 + 1), rng.integers(width // 6, width // 3 + 1)
+    return pixels[top : top + height // 2, left : left + width // 2]
+
+
+CHANGES = {
+    "turned by 90 degrees": lambda pixels, rng: np.rot90(pixels),
+    "turned by 180 degrees": lambda pixels, rng: np.rot90(pixels, 2),
+    "turned by 270 degrees": lambda pixels, rng: np.rot90(pixels, 3),
+    "inverted": lambda pixels, rng: 1 - pixels,
+    "cropped": _cropped,
+}
+
+
+def _print(result: dict[str, Any]) -> None:
+    groups = result["groups"] | {"not brain MRI, all": result["not brain MRI, all"]}
+    at_one = result["at 1 % of fold 0"]["groups"] | {
+        "not brain MRI, all": result["at 1 % of fold 0"]["marked"]
+    }
+    networks = list(result["thresholds"])
+    head = [
+        "share in %",
+        "n",
+        "refused",
+        "unusual",
+        "marked",
+        *networks,
+        "at 1 % of fold 0",
+        "inverted",
+        "turned",
+    ]
+    rows = [head]
+    for name, row in groups.items():
+        shares = [row["refused"], row["unusual"], row["marked"], *row["marked_by"].values(), at_one[name]]
+        shares += [row["inverted"], row["turned"]]
+        rows.append([name, str(row["n"]), *(f"{100 * share:.1f}" for share in shares)])
+    print_table("What the gate refuses or marks as unusual", rows)
+
+
+if __name__ == "__main__":
+    main()

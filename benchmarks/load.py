@@ -1,0 +1,285 @@
+"""Many people at the app at once: `python -m benchmarks.load --sessions 20 --minutes 5`. See docs/benchmarks.md.
+
+Starts the real server on loopback. Every session uploads pictures of its own, checks that it is shown these pictures
+and what `model.py predict` says about them, and changes heatmaps. At the end the server is killed while sessions are
+at work and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import multiprocessing
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from websockets.exceptions import WebSocketException
+
+from benchmarks.read import SIDE, synthetic_files
+from benchmarks.sessions import LONGEST, Session, SessionFailed
+from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
+from benchmarks.ways import weights_files
+from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
+
+PICTURES = 3  # of its own for each session; after them it clears its worklist and begins again
+OPACITIES = (0.4, 1.0, 0.7)
+SECONDS_AFTER = 20  # of work after the second start
+LOG = "server.log"
+GONE = (OSError, WebSocketException)  # what a session gets when its server is killed
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file of one session, and what the app must show for it: its pixels (H, W) uint8 and these lines."""
+
+    name: str
+    data: bytes
+    pixels: np.ndarray
+    answers: tuple[str, ...]
+
+
+@dataclass
+class Record:
+    """What all sessions met; shared by their threads."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, action: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[action].append(time.perf_counter() - begin)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sessions", type=int, default=20, help="people at once (20)")
+    parser.add_argument("--minutes", type=float, default=5, help="how long they work (5)")
+    parser.add_argument(
+        "--pictures", type=Path, help="PNG files (three a session) instead of pictures drawn by code"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        for weights in weights_files():
+            check_weights(load_card(weights))
+    except NetworkUnavailable as error:
+        sys.exit(f"There is nothing to measure: {error}")
+    print(machine(("streamlit", "tensorflow-cpu", "tensorflow", "keras")))
+    count = options.sessions * PICTURES
+    if options.pictures is None:
+        files = synthetic_files(count, SIDE)
+    else:
+        files = [file.read_bytes() for file in sorted(options.pictures.rglob("*.png"))[:count]]
+        if len(files) < count:
+            sys.exit(f"{options.pictures} holds {len(files)} PNG files; {count} are needed.")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:  # TensorFlow stays out of this process
+        sets = pool.apply(_picture_sets, (files,))
+    port, record, after = _free_port(), Record(), Record()
+    with tempfile.TemporaryDirectory() as folder:
+        with _serving(port, folder) as server:
+            memory = _work(server, port, sets, record, 60 * options.minutes)
+            peak = peak_memory_of(server.pid)
+            print(f"\n{options.sessions} sessions, {options.minutes:g} minutes")
+            _tell_errors(record)
+            _report(record, memory, peak)
+            print(f"\nThe server was {_kill_at_work(server, port, sets)}.")
+        with _serving(port, folder) as server:
+            _work(server, port, sets[:2], after, SECONDS_AFTER)
+        print("Started again at the same port: ", end="")
+        _tell_errors(after)
+        left = sorted(file.name for file in Path(folder).rglob("*") if file.name != LOG)
+        print(f"files left in its temporary folder: {', '.join(left) or 'none'}")
+        log = Path(folder, LOG).read_text(encoding="utf-8", errors="replace")
+        failed = log.count("Uncaught app") + log.count("Exception in ASGI")
+        print(f"exceptions in its log: {failed}")
+    sys.exit(1 if record.errors or after.errors or left or failed else 0)
+
+
+def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
+    """Different pictures for every session, read as `model.py predict` does. Runs in a process of its own."""
+    from utils.classes import CLASS_TITLES
+    from utils.findings import percent_in_words
+    from utils.overlays import gray_picture
+    from utils.readers import Reader
+    from utils.scans import read_scan
+
+    readers = [Reader.load(weights) for weights in weights_files()]
+    pictures = []
+    for number, data in enumerate(files):
+        scan = read_scan(data, f"session {number // PICTURES} scan {number % PICTURES}.png")
+        readings = [reader.read(scan) for reader in readers]
+        answers = tuple(
+            f"**{reading.title}: {CLASS_TITLES[reading.label]}**, {percent_in_words(reading.confidence)}"
+            for reading in readings
+        )
+        pictures.append(Picture(scan.name, data, gray_picture(scan.pixels), answers))
+    return [pictures[start : start + PICTURES] for start in range(0, len(files), PICTURES)]
+
+
+def _work(
+    server: subprocess.Popen, port: int, sets: list[list[Picture]], record: Record, seconds: float
+) -> list[tuple[float, float]]:
+    """Let one thread a session work until the time is over; returns (seconds, bytes) of the server's memory."""
+    with Session(f"http://127.0.0.1:{port}") as first:  # loads the networks before the clock starts
+        first.press("Try the synthetic example")
+    begin = time.monotonic()
+    until = begin + seconds
+    threads = [
+        threading.Thread(target=_one_session, args=(port, pictures, record, until), daemon=True)
+        for pictures in sets
+    ]
+    memory = [(0.0, memory_now(server.pid) or 0.0)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < until:
+        time.sleep(min(5.0, max(0.1, until - time.monotonic())))
+        memory.append((time.monotonic() - begin, memory_now(server.pid) or 0.0))
+    for thread in threads:
+        thread.join(LONGEST)
+        if thread.is_alive():
+            record.errors.append("A session did not come to its end.")
+    memory.append((time.monotonic() - begin, memory_now(server.pid) or 0.0))
+    return memory
+
+
+def _one_session(port: int, pictures: list[Picture], record: Record, until: float) -> None:
+    try:
+        with record.timed("open the page"):
+            session = Session(f"http://127.0.0.1:{port}")
+        with session:
+            for number, picture in enumerate(itertools.cycle(pictures), start=1):
+                _one_scan(session, picture, record)  # one at least, however slow the machine
+                if time.monotonic() >= until:
+                    break
+                if number % PICTURES == 0:
+                    session.press("Clear the worklist")
+    except (SessionFailed, *GONE) as error:
+        record.errors.append(f"{pictures[0].name}: {type(error).__name__}: {error}")
+
+
+def _one_scan(session: Session, picture: Picture, record: Record) -> None:
+    """Upload a picture, look at it on the first page and on that of the heatmaps, and check all that is shown."""
+    with record.timed("upload and read a scan"):
+        session.upload({picture.name: picture.data})
+    _check(session, picture, record, len(picture.answers))
+    words = session.words()
+    for answer in picture.answers:
+        if answer not in words:
+            record.errors.append(f"{picture.name}: expected {answer}, shown was: {words}")
+    for opacity in OPACITIES:
+        with record.timed("change the opacity"):
+            session.slide("Opacity", opacity)
+        _check(session, picture, record, len(picture.answers))
+    with record.timed("turn to Heatmaps"):
+        session.go("heatmaps")
+    with record.timed("change a heatmap"):
+        session.slide("Hide evidence weaker than", 20)
+    _check(session, picture, record, 1)
+    session.go("")
+
+
+def _check(session: Session, picture: Picture, record: Record, maps: int) -> None:
+    """No picture of another scan, all maps of this one, and, where the plain scan is shown, its own pixels."""
+    alts = [alt for alt in session.alts() if not alt.startswith("Colour scale")]
+    own = f"The scan {picture.name}"
+    strange = [alt for alt in alts if alt != own and not alt.startswith(f"{own} with the Grad-CAM")]
+    if strange or sum(alt != own for alt in alts) != maps:
+        record.errors.append(f"{picture.name}: the page shows {alts}")
+    if own in alts and not np.array_equal(session.picture(own)[..., 0], picture.pixels):
+        record.errors.append(f"{picture.name}: the picture shown is another one")
+
+
+def _kill_at_work(server: subprocess.Popen, port: int, sets: list[list[Picture]]) -> str:
+    """SIGKILL while every session is at work; says how many of them noticed."""
+    record = Record()
+    until = time.monotonic() + LONGEST
+    threads = [
+        threading.Thread(target=_one_session, args=(port, pictures, record, until), daemon=True)
+        for pictures in sets
+    ]
+    for thread in threads:
+        thread.start()
+    while not record.seconds.get("change the opacity") and time.monotonic() < until:
+        time.sleep(0.1)
+    server.kill()
+    server.wait()
+    for thread in threads:
+        thread.join(LONGEST)
+    return f"killed (SIGKILL) at work, {len(record.errors)} of {len(sets)} sessions were cut off"
+
+
+@contextmanager
+def _serving(port: int, folder: str) -> Iterator[subprocess.Popen]:
+    """The app's server, with its log and its temporary files in `folder`."""
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    environment = os.environ | {"TMPDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+    with Path(folder, LOG).open("ab") as log:
+        server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
+        try:
+            begin = time.monotonic()
+            while not _listens(port):
+                if server.poll() is not None or time.monotonic() - begin > LONGEST:
+                    sys.exit(f"The server did not start; see why with `{' '.join(command)}`.")
+                time.sleep(0.05)
+            yield server
+        finally:
+            if server.poll() is None:
+                server.terminate()
+            server.wait(LONGEST)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _report(record: Record, memory: list[tuple[float, float]], peak: float | None) -> None:
+    rows = [("", "times", "median", "95th percentile", "slowest")]
+    for action, seconds in record.seconds.items():
+        last = statistics.quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
+        rows.append(
+            (
+                action,
+                str(len(seconds)),
+                f"{statistics.median(seconds):.2f} s",
+                f"{last:.2f} s",
+                f"{max(seconds):.2f} s",
+            )
+        )
+    print_table("Seconds until the page stands", rows)
+    quarters = [memory[round(share * (len(memory) - 1) / 4)] for share in range(5)]
+    table = [("", "memory")] + [(f"after {seconds:.0f} s", megabytes(size)) for seconds, size in quarters]
+    print_table("Memory of the server", [*table, ("at its peak", megabytes(peak))])
+
+
+def _tell_errors(record: Record) -> None:
+    scans = len(record.seconds.get("upload and read a scan", []))
+    print(
+        f"{scans} scans read and compared with `model.py predict`'s answers: {len(record.errors)} errors or mix-ups"
+    )
+    for error in record.errors[:20]:
+        print(f"  {error}")
+
+
+if __name__ == "__main__":
+    main()
