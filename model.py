@@ -23,19 +23,22 @@ from utils.cards import (
     reading_networks,
 )
 from utils.classes import CLASSES, class_of
-from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
+from utils.datasets import LEAVE_OUT, PROTOCOLS, SOURCES, DatasetError, load_samples, split_samples
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
 from utils.scans import UnreadableScan
 
 NETWORKS = ("cnn", "vgg16")
-BASELINE = "1-nn"
+TEACHERS = ("mobilenetv2",)  # networks that the others learn from; the app does not read with them
+BASELINES = ("1-nn", "logistic", "shortcut")
 RUNS = Path("runs")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. What a user can mend is one sentence on stderr."""
     args = _parser().parse_args(arguments)
+    if getattr(args, "protocol", None) == "leave-one-source-out":
+        args.protocol = LEAVE_OUT + args.left_out
     args.command_line = "python model.py " + shlex.join(_without_paths(arguments or sys.argv[1:]))
     try:
         return args.run(args) or 0
@@ -65,6 +68,7 @@ def data(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
+    from utils.readers import Reader
     from utils.recipes import RECIPES
     from utils.release import release
     from utils.training import train as fit
@@ -76,11 +80,32 @@ def train(args: argparse.Namespace) -> int:
     samples = _samples(args)
     run_folder = RUNS / args.protocol / args.model
     _check_run(run_folder, args)
-    base_weights = args.base_weights or ("imagenet" if args.model == "vgg16" else None)
-    trained = fit(args.model, samples, run_folder, recipe, args.seed, base_weights)
-    folder = args.output or networks_folder(args.protocol)
+    base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
+    teacher = Reader.load(args.teacher) if args.teacher else None
+    if teacher:
+        _check_teacher(teacher.card.facts, args.protocol)
+    trained = fit(
+        args.model,
+        samples,
+        run_folder,
+        recipe,
+        args.seed,
+        base_weights,
+        teacher.network if teacher else None,
+    )
+    folder = args.output or (
+        RUNS / "teachers" / args.protocol if args.model in TEACHERS else networks_folder(args.protocol)
+    )
     card = release(
-        trained, samples, folder, args.protocol, args.seed, recipe, args.command_line, base_weights
+        trained,
+        samples,
+        folder,
+        args.protocol,
+        args.seed,
+        recipe,
+        args.command_line,
+        base_weights,
+        teacher.card if teacher else None,
     )
     shutil.rmtree(run_folder)
     print(f"{card.weights}: validation {json.dumps(card.facts['validation'])}")
@@ -92,7 +117,9 @@ def calibrate(args: argparse.Namespace) -> int:
 
     weights = networks_folder(args.protocol) / f"{args.model}.keras"
     facts = load_card(weights).facts
-    args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
+    args.seed = facts["seed"]
+    if not args.protocol.startswith(LEAVE_OUT):
+        args.sets = args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
     gate = card.facts["novelty"]
@@ -103,18 +130,18 @@ def calibrate(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from utils.measurement import measure_nearest_neighbour, store
+    from utils.measurement import measure_baseline, store
 
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
     results = []
-    if args.model == BASELINE:
-        samples = _samples(args)
+    if args.model in BASELINES:
+        results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
     else:
         network, samples = _measure_network(args)
         results.append(network)
-    if (samples["part"] != "test").any():
-        results.append(measure_nearest_neighbour(samples, args.protocol, args.command_line))
+        if (samples["part"] != "test").any():
+            results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
     files = [store(figures, predictions, args.output) for figures, predictions in results]
     if args.json:
         args.json.write_text(files[0].read_text())
@@ -139,7 +166,8 @@ def _measure_network(args: argparse.Namespace):
         samples = load_samples(args.data, args.sets).assign(part="test")  # all of it is new to these weights
         samples["target"] = samples["true_label"]
     else:
-        args.sets = args.sets or tuple(facts["sources"])
+        if not args.protocol.startswith(LEAVE_OUT):
+            args.sets = args.sets or tuple(facts["sources"])
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
@@ -201,7 +229,7 @@ def explain(args: argparse.Namespace) -> int:
 
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
-    sets = args.sets or (None if args.protocol == "folder" else ("nickparvar",))
+    sets = args.sets or {"folder": None, "published": ("nickparvar",)}.get(args.protocol, SOURCES)
     samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)
@@ -210,7 +238,18 @@ def _samples(args: argparse.Namespace):
 
 def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
     """An unfinished run is only gone on with under the arguments that it was started with."""
-    keys = ("model", "protocol", "data", "epochs", "batch_size", "seed", "base_weights", "sets", "patients")
+    keys = (
+        "model",
+        "protocol",
+        "data",
+        "epochs",
+        "batch_size",
+        "seed",
+        "base_weights",
+        "teacher",
+        "sets",
+        "patients",
+    )
     wanted = {key: str(getattr(args, key)) for key in keys}
     file = run_folder / "arguments.json"
     if args.restart:
@@ -221,6 +260,15 @@ def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
         )
     run_folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted, indent=1))
+
+
+def _check_teacher(facts: dict, protocol: str) -> None:
+    """A teacher that has seen the test part would tell its pupil."""
+    if facts["protocol"] != protocol:
+        raise CommandError(
+            f"The teacher was trained under the {facts['protocol']} protocol and may know test images of {protocol}; "
+            f"train it with --protocol {protocol} first."
+        )
 
 
 def _weights_named(model: str | None) -> list[Path]:
@@ -264,7 +312,7 @@ def _without_paths(arguments: list[str]) -> list[str]:
     for position, argument in enumerate(arguments[:-1]):
         if argument == "--data":
             shown[position + 1] = "DIR"
-        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights"):
+        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights", "--teacher"):
             shown[position + 1] = Path(arguments[position + 1]).name
     return shown
 
@@ -282,11 +330,16 @@ def _parser() -> argparse.ArgumentParser:
         child.add_argument(
             "--data", type=Path, required=required, help="the folder that holds the data sets, or one set"
         )
-        child.add_argument("--sets", nargs="+", type=str, help="use only these sets (default: nickparvar)")
+        child.add_argument(
+            "--sets", nargs="+", type=str, help="use only these sets (default: what the protocol asks for)"
+        )
 
     def protocol_options(child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS) -> None:
         child.add_argument("--model", choices=models, required=True)
         child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
+        child.add_argument(
+            "--left-out", default="feltrin44", help="for --protocol leave-one-source-out: the set to test on"
+        )
         child.add_argument(
             "--patients", type=Path, help="for --protocol folder: a CSV with the columns file, patient"
         )
@@ -299,7 +352,7 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
 
     child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
-    protocol_options(child)
+    protocol_options(child, (*NETWORKS, *TEACHERS))
     child.add_argument(
         "--epochs",
         type=int,
@@ -309,7 +362,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     child.add_argument("--batch-size", type=int)
     child.add_argument("--seed", type=int, default=0)
-    child.add_argument("--base-weights", help='vgg16: "imagenet" to download (the default), or an .npz file')
+    child.add_argument(
+        "--base-weights",
+        help='not for cnn: "imagenet" to download (the default), or a file that holds such weights',
+    )
+    child.add_argument("--teacher", type=Path, help="a .keras file of the same protocol to learn from")
     child.add_argument("--output", type=Path, help="folder for the network and its card")
     child.add_argument("--restart", action="store_true", help="drop an unfinished run")
 
@@ -321,7 +378,7 @@ def _parser() -> argparse.ArgumentParser:
     protocol_options(child)
 
     child = command("evaluate", evaluate, "Measure a network on the test part of a protocol.")
-    protocol_options(child, (*NETWORKS, BASELINE))
+    protocol_options(child, (*NETWORKS, *BASELINES))
     child.set_defaults(seed=0)
     child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
     child.add_argument(

@@ -11,7 +11,7 @@ import streamlit as st
 from utils import charts, ui
 from utils.calibration import reliability
 from utils.cards import models_folder
-from utils.classes import CLASSES
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluations import (
     PROTOCOL_TITLES,
     Evaluation,
@@ -117,6 +117,7 @@ def show_charts(chosen: Evaluation, beside: list[Evaluation], folder: Path) -> N
         )
         show_training(chosen, folder)
         return
+    table = table[table["target"] != OTHER_TUMOR]  # a tumour, but of no type that could be right or wrong
     targets = table["target"].map(CLASSES.index).to_numpy(dtype=int)
     probabilities = table[list(CLASSES)].to_numpy(dtype=np.float64)
     show_curves(targets, probabilities)

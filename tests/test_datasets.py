@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from utils import downloads
-from utils.classes import CLASSES, class_of
+from utils.classes import CLASSES, OTHER_TUMOR, class_of, right_answers, sequence_of
 from utils.datasets import DatasetError, load_samples, readable, split_samples
 
 
@@ -66,11 +66,55 @@ def write_manifest(root: Path, **changes: Sequence | None) -> pd.DataFrame:
         ("masks", None),
         ("Training", None),
         ("has_tumour", None),
-        ("Meningioma T1C+", None),
+        ("Meningioma T1C+", "meningioma"),
+        ("Astrocitoma T1", "glioma"),
+        ("Papiloma T2", OTHER_TUMOR),
+        ("_NORMAL T2", "no_tumor"),
     ],
 )
 def test_class_of_spellings(folder, name):
     assert class_of(folder) == name
+
+
+@pytest.mark.parametrize(
+    "folder,sequence",
+    [
+        ("Astrocitoma T1C+", "T1C+"),
+        ("_NORMAL T1", "T1"),
+        ("glioma_flair", "FLAIR"),
+        ("T1", ""),
+        ("glioma", ""),
+    ],
+)
+def test_sequence_of_a_folder(folder, sequence):
+    assert sequence_of(folder) == sequence
+
+
+def test_any_tumour_class_is_right_about_a_tumour_without_a_name_here():
+    answers = right_answers(["glioma", OTHER_TUMOR, "no_tumor"])
+    assert answers.tolist() == [[1, 0, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0]]
+
+
+def test_leaving_a_source_out_tests_on_all_of_it_but_its_twins(class_folders, draw_brain):
+    write_manifest(class_folders)
+    second = class_folders.parent / "second"
+    for number, name in enumerate(CLASSES):
+        for index in range(8):
+            save(draw_brain(seed=5000 + 100 * number + index), second / name / f"{index}.png")
+    numbers = list(range(100, 132))
+    groups = [3, 0, *numbers[2:]]  # the first two look like pictures of the other set, in folds 3 and 0
+    write_manifest(second, duplicate_group=[numbers[4], *numbers[1:]], group=groups)
+    samples = load_samples(class_folders.parent)
+    split = split_samples(samples, "leave-one-source-out-second")
+    parts = {part: rows for part, rows in split.groupby("part")}
+    assert set(parts["test"]["source"]) == {"second"} and set(parts["test"]["fold"]) == set(range(5))
+    assert set(parts["train"]["fold"]) == {2, 3, 4} and set(parts["validation"]["fold"]) == {1}
+    assert set(parts["train"]["source"]) == {"own"}
+    assert not set(parts["test"]["group"]) & set(parts["train"]["group"])
+    assert 3 not in set(parts["test"]["group"]) and 0 in set(parts["test"]["group"])
+    assert not parts["test"]["picture"].duplicated().any()
+    with pytest.raises(DatasetError, match="Leaving out third needs that set"):
+        split_samples(samples, "leave-one-source-out-third")
 
 
 def test_class_folders(class_folders):

@@ -4,8 +4,9 @@ The table is a pandas DataFrame with the columns `path`, `file` (relative to its
 `true_label` (with the known mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`,
 `sequence` ("T1", "T1C+", "T2", "FLAIR", or "" where not known), `published_split` ("Training", "Testing" or ""),
 `picture` (images that show the same picture, also mirrored, share it), `group` (what must stay on one side
-of a split), `patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none) and `fold`
-(0-4, or -1 where the source has none). Files that were left
+of a split), `patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none),
+`original_side` (pixels, of square files as published; 0 where not known) and `fold` (0-4, or -1 where the source has
+none). Files that were left
 out stand in its `attrs["unreadable"]`, one sentence each.
 """
 
@@ -208,6 +209,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                     str(folder / file) if file else ""
                     for file in table.get("mask", pd.Series("", table.index)).fillna("")
                 ],
+                "original_side": _original_sides(table),
                 "fold": _numbers(table["fold"], manifest),
             }
         )
@@ -229,6 +231,13 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
 def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
     """Feltrin's manifest names them; what the set `lgg` holds of TCGA's lower-grade gliomas is the FLAIR channel."""
     return table.get("sequence", pd.Series("FLAIR" if source == "lgg" else "", table.index)).fillna("")
+
+
+def _original_sides(table: pd.DataFrame) -> pd.Series:
+    if not {"original_height", "original_width"} <= set(table.columns):
+        return pd.Series(0, table.index)
+    square = table["original_height"] == table["original_width"]
+    return table["original_height"].where(square, 0).fillna(0).astype(int)
 
 
 def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
@@ -262,7 +271,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")
-    table = table.assign(picture=-1, group=-1, patient="", mask="", fold=-1)
+    table = table.assign(picture=-1, group=-1, patient="", mask="", original_side=0, fold=-1)
     table.attrs["unreadable"] = problems + unreadable
     return table
 

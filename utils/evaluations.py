@@ -15,13 +15,18 @@ import numpy as np
 import pandas as pd
 
 from utils.cards import NETWORK_TITLES
-from utils.classes import CLASSES
-from utils.datasets import PROTOCOLS
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
-MODEL_TITLES = NETWORK_TITLES | {"1-nn": "1-nearest neighbour"}
+MODEL_TITLES = NETWORK_TITLES | {
+    "1-nn": "1-nearest neighbour",
+    "logistic": "logistic regression",
+    "shortcut": "sequence shortcut",
+}
 PROTOCOL_TITLES = {
     "patient-disjoint": "patient-disjoint",
+    "leave-one-source-out-feltrin44": "Feltrin left out",
+    "leave-one-source-out-lgg": "LGG left out",
     "published": "published split",
     "folder": "split of a folder",
 }
@@ -126,7 +131,7 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
     """
     if label not in predictions.columns:
         return None
-    called = predictions[predictions["label"] == label]
+    called = predictions[(predictions["label"] == label) & (predictions["target"] != OTHER_TUMOR)]
     inner = TRUST_BINS[1:-1]
     alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
     if len(alike) < LEAST_SCANS:
@@ -141,7 +146,7 @@ def trust_bin(probability: float) -> tuple[float, float]:
 
 
 def _rank(evaluation: Evaluation) -> tuple:
-    protocols, models = list(PROTOCOLS), list(MODEL_TITLES)
+    protocols, models = list(PROTOCOL_TITLES), list(MODEL_TITLES)
     return (
         protocols.index(evaluation.protocol) if evaluation.protocol in protocols else len(protocols),
         models.index(evaluation.model) if evaluation.model in models else len(models),
@@ -198,7 +203,7 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     lacking = {"file", "target", "label"} - set(table.columns)
     if lacking:
         raise ValueError(f"it lacks the columns {', '.join(sorted(lacking))}.")
-    if not table[["target", "label"]].isin(CLASSES).all(axis=None):
+    if not (table["target"].isin((*CLASSES, OTHER_TUMOR)).all() and table["label"].isin(CLASSES).all()):
         raise ValueError("it names a class that is not known.")
     present = [name for name in CLASSES if name in table.columns]
     if present:

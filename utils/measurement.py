@@ -11,15 +11,20 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from utils.audit import nearest_neighbour
+from utils.baselines import BASELINES
+from utils.calibration import accuracy_at_coverage, label_set_figures
 from utils.cards import Card
-from utils.classes import CLASSES
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets import DatasetError
+from utils.detection import detection_figures
 from utils.duplicates import hash_files, near_pairs
 from utils.metrics import figures
 from utils.readers import BATCH, Reader
 from utils.release import current_commit
 from utils.scans import read_scan_file
+
+FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
+COVERAGES = (0.5, 0.8, 0.9)
 
 
 def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
@@ -69,8 +74,7 @@ def measure(
             rows.append([reading.label, *reading.probabilities.round(6), *reading.logits.round(5)])
     columns = ["label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
     said = pd.DataFrame(rows, columns=columns)
-    facts = test[["file", "source", "group", "target"]].reset_index(drop=True)
-    predictions = pd.concat([facts, said], axis=1)
+    predictions = pd.concat([test[FACTS].reset_index(drop=True), said], axis=1)
     result = {
         "model": card.name,
         "protocol": protocol,
@@ -79,7 +83,7 @@ def measure(
         "command": command,
         "weights_sha256": card.version,
         "temperature": card.facts["temperature"],
-        **figures_of(predictions),
+        **figures_of(predictions, card.facts.get("tumor_threshold"), card.facts.get("conformal_threshold")),
     }
     if (test["true_label"] != test["target"]).any():
         result["accuracy_corrected_labels"] = float(
@@ -106,26 +110,73 @@ def measure(
     return result, predictions
 
 
-def measure_nearest_neighbour(
-    samples: pd.DataFrame, protocol: str, command: str
-) -> tuple[dict, pd.DataFrame]:
-    """The baseline that any network must beat: the label of the most similar thumbnail that is not tested."""
-    train, test = samples[samples["part"] != "test"], samples[samples["part"] == "test"]
-    targets = train["target"].map(CLASSES.index).to_numpy()
-    labels = nearest_neighbour(list(train["path"]), targets, list(test["path"]))
-    predictions = test[["file", "source", "group", "target"]].reset_index(drop=True)
-    predictions["label"] = [CLASSES[index] for index in labels]
-    head = {"model": "1-nn", "protocol": protocol, "date": datetime.date.today().isoformat(),
+def measure_baseline(
+    name: str, samples: pd.DataFrame, protocol: str, command: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What a network must beat (utils/baselines.py), taught on all that is not test; as `measure` returns it."""
+    train, test = (
+        samples[samples["part"] != "test"],
+        samples[samples["part"] == "test"].reset_index(drop=True),
+    )
+    predictions = pd.concat([test[FACTS], BASELINES[name](train, test)], axis=1)
+    head = {"model": name, "protocol": protocol, "date": datetime.date.today().isoformat(),
             "commit": current_commit(), "command": command}  # fmt: skip
     return head | figures_of(predictions), predictions
 
 
-def figures_of(predictions: pd.DataFrame) -> dict[str, Any]:
-    """The figures of stored predictions (a table as `measure` returns it)."""
-    targets = predictions["target"].map(CLASSES.index).to_numpy()
-    labels = predictions["label"].map(CLASSES.index).to_numpy()
-    probabilities = predictions[list(CLASSES)].to_numpy() if CLASSES[0] in predictions else None
-    return figures(targets, labels, predictions["group"].to_numpy(), probabilities)
+def figures_of(
+    predictions: pd.DataFrame, tumor_threshold: float | None = None, conformal_threshold: float | None = None
+) -> dict[str, Any]:
+    """The figures of stored predictions (a table as `measure` returns it), and `parts`: those of each source and, in
+    it, each sequence.
+
+    Type and calibration are told over the scans with one known class, tumour at all over every scan, where without a
+    threshold (a baseline) a tumour is found where one is named.
+    """
+    known = predictions[predictions["target"] != OTHER_TUMOR]
+    if known.empty:
+        raise DatasetError("None of the test images shows a class that the networks know.")
+    targets, labels = (known[column].map(CLASSES.index).to_numpy() for column in ("target", "label"))
+    probabilities = known[list(CLASSES)].to_numpy() if CLASSES[0] in known else None
+    result = figures(targets, labels, known["group"].to_numpy(), probabilities)
+    result["tumor"] = _detection(predictions, tumor_threshold)
+    if probabilities is not None:
+        result["coverage"] = {
+            "accuracy_on_most_certain": {
+                str(share): accuracy_at_coverage(probabilities, targets, share) for share in COVERAGES
+            }
+        }
+        if conformal_threshold is not None:
+            result["coverage"]["label_sets"] = label_set_figures(probabilities, targets, conformal_threshold)
+    sources = predictions["source"]
+    if sources.nunique() > 1 or predictions["sequence"].nunique() > 1:
+        domains = pd.concat([sources, (sources + " " + predictions["sequence"]).str.strip()])
+        result["parts"] = {
+            domain: _part(predictions[(sources == domain) | (sources + " " + predictions["sequence"] == domain)],
+                          tumor_threshold)
+            for domain in sorted(set(domains))
+        }  # fmt: skip
+    return result
+
+
+def _part(predictions: pd.DataFrame, tumor_threshold: float | None) -> dict[str, Any]:
+    known = predictions[predictions["target"] != OTHER_TUMOR]
+    targets, labels = (known[column].map(CLASSES.index).to_numpy() for column in ("target", "label"))
+    probabilities = known[list(CLASSES)].to_numpy() if CLASSES[0] in known else None
+    whole = figures(targets, labels, known["group"].to_numpy(), probabilities)
+    kept = {name: whole[name] for name in whole if name.removesuffix("_interval") in ("n", "accuracy", "ece")}
+    recalls = {name: whole["classes"][name]["recall"] for name in CLASSES if whole["classes"][name]["n"]}
+    return kept | {"recall": recalls, "tumor": _detection(predictions, tumor_threshold)}
+
+
+def _detection(predictions: pd.DataFrame, threshold: float | None) -> dict[str, Any]:
+    tumor = (predictions["target"] != "no_tumor").to_numpy()
+    if threshold is None or "no_tumor" not in predictions:
+        named = (predictions["label"] != "no_tumor").to_numpy(float)
+        result = detection_figures(named, tumor, predictions["group"].to_numpy(), 0.5)
+        return {name: None if name.startswith(("auc", "sensitivity_at")) else result[name] for name in result}
+    scores = 1 - predictions["no_tumor"].to_numpy(float)
+    return detection_figures(scores, tumor, predictions["group"].to_numpy(), threshold)
 
 
 def store(result: dict[str, Any], predictions: pd.DataFrame, folder: Path) -> Path:

@@ -18,6 +18,7 @@ import pandas as pd
 from utils import calibration, metrics
 from utils.cards import REPOSITORY, Card, file_sha256
 from utils.classes import CLASSES
+from utils.detection import threshold_at
 from utils.duplicates import hash_files
 from utils.gate import Described, fit_gate, save_gate
 from utils.networks import EVIDENCE_LAYERS, save_small
@@ -28,6 +29,7 @@ from utils.recipes import Recipe
 from utils.scans import read_scan_file
 from utils.training import Trained
 
+NO_TUMOR = CLASSES.index("no_tumor")
 GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
 LICENCE = (
     "Research and education only, non-commercial: trained on Nickparvar's collection (CC0 as reported; its figshare "
@@ -44,6 +46,7 @@ def release(
     recipe: Recipe,
     command: str,
     base_weights: str | None = None,
+    teacher: Card | None = None,
 ) -> Card:
     """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated.
 
@@ -75,6 +78,7 @@ def release(
             "command": command,
             "recipe": dataclasses.asdict(recipe),
             "layers_from_base_weights": trained.loaded_layers,
+            "teacher": {"name": teacher.name, "weights_sha256": teacher.version} if teacher else None,
             "date": datetime.date.today().isoformat(),
             "commit": current_commit(),
             "versions": {"python": platform.python_version(), "backend": keras.backend.backend()}
@@ -111,6 +115,9 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     probabilities = metrics.softmax(logits / temperature)
     facts["temperature"] = round(temperature, 4)
     facts["referral_threshold"] = round(calibration.referral_threshold(probabilities, targets), 4)
+    facts["conformal_threshold"] = round(calibration.conformal_threshold(probabilities, targets), 6)
+    healthy = 1 - probabilities[targets == NO_TUMOR][:, NO_TUMOR]
+    facts["tumor_threshold"] = round(threshold_at(healthy), 6) if len(healthy) else None
     facts["evidence_scale"] = {"gradcam": float(np.percentile(peaks, 95)) / temperature} if len(peaks) else {}
     facts["validation"] = {
         "n": len(rows),
