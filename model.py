@@ -130,16 +130,18 @@ def calibrate(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from utils.measurement import measure_baseline, store
+    from utils.measurement import measure, measure_baseline, store
 
+    if args.robustness:
+        return _evaluate_robustness(args)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
     results = []
     if args.model in BASELINES:
         results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
     else:
-        network, samples = _measure_network(args)
-        results.append(network)
+        reader, samples, test = _network_and_samples(args)
+        results.append(measure(reader, args.protocol, test, args.command_line))
         if (samples["part"] != "test").any():
             results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
     files = [store(figures, predictions, args.output) for figures, predictions in results]
@@ -154,9 +156,31 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_network(args: argparse.Namespace):
-    """The figures and predictions of the network asked for, and the samples that the protocol split."""
-    from utils.measurement import check_unseen, measure
+def _evaluate_robustness(args: argparse.Namespace) -> int:
+    from utils.robustness import measure_robustness
+
+    if args.model in BASELINES:
+        raise CommandError("--robustness is measured for networks.")
+    reader, _, test = _network_and_samples(args)
+    result = measure_robustness(reader, args.protocol, test, args.command_line)
+    args.output.mkdir(parents=True, exist_ok=True)
+    file = args.json or args.output / f"{args.model}.robustness.json"
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{args.model}: accuracy {result['accuracy']:.4f} on {result['n']} scans as they are; written to {file}"
+    )
+    for name, change in result["changes"].items():
+        levels = ", ".join(
+            f"{level:g}: {accuracy:.4f}"
+            for level, accuracy in zip(change["levels"], change["accuracy"], strict=True)
+        )
+        print(f"{name} ({change['unit']}) {levels}")
+    return 0
+
+
+def _network_and_samples(args: argparse.Namespace):
+    """The network asked for, the samples that the protocol split, and the test rows among them, which it never saw."""
+    from utils.measurement import check_unseen
     from utils.readers import Reader
 
     reader = Reader.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
@@ -171,7 +195,7 @@ def _measure_network(args: argparse.Namespace):
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
-    return measure(reader, args.protocol, test, args.command_line), samples
+    return reader, samples, test
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -385,6 +409,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=models_folder() / "evaluation", help="folder for the figures"
     )
     child.add_argument("--json", type=Path, help="write the figures to this file too")
+    child.add_argument(
+        "--robustness",
+        action="store_true",
+        help="how accuracy falls under noise, blur, rotation, ... instead",
+    )
 
     child = command("predict", predict, "Read scans: JSON Lines, one line an image or slice.")
     child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
