@@ -23,15 +23,31 @@ from utils.cards import (
     reading_networks,
 )
 from utils.classes import CLASSES, class_of
-from utils.datasets import LEAVE_OUT, PROTOCOLS, SOURCES, DatasetError, load_samples, split_samples
+from utils.datasets import (
+    LEAVE_OUT,
+    PROTOCOLS,
+    SOURCES,
+    DatasetError,
+    classes_of,
+    load_samples,
+    split_samples,
+)
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
 from utils.scans import UnreadableScan
 
-NETWORKS = ("cnn", "vgg16")
+NETWORKS = ("cnn", "vgg16", "resnet101v2")
 TEACHERS = ("mobilenetv2",)  # networks that the others learn from; the app does not read with them
 BASELINES = ("1-nn", "logistic", "shortcut")
 RUNS = Path("runs")
+SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
+    "folder": None,
+    "published": ("nickparvar",),
+    "published-random": ("nickparvar",),
+    "sartaj": ("sartaj",),
+    "feltrin44": ("feltrin44",),
+    "feltrin44-random": ("feltrin44",),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,25 +89,32 @@ def train(args: argparse.Namespace) -> int:
     from utils.release import release
     from utils.training import train as fit
 
+    if (args.model is None) == (args.recipe is None):
+        raise CommandError("Say what to train: --model NAME, or --recipe NAME.")
+    name = args.recipe or args.model
     try:
-        recipe = RECIPES[args.model].changed(args.epochs, args.batch_size)
+        recipe = RECIPES[name].changed(args.epochs, args.batch_size)
+    except KeyError:
+        raise CommandError(f"There is no recipe {name}; choose one of {', '.join(RECIPES)}.") from None
     except ValueError as error:
         raise CommandError(str(error)) from None
+    args.model, args.protocol = recipe.network, recipe.protocol or args.protocol
     samples = _samples(args)
-    run_folder = RUNS / args.protocol / args.model
+    classes = classes_of(args.protocol, samples)
+    run_folder = RUNS / args.protocol / name
     _check_run(run_folder, args)
     base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
     teacher = Reader.load(args.teacher) if args.teacher else None
     if teacher:
         _check_teacher(teacher.card.facts, args.protocol)
     trained = fit(
-        args.model,
         samples,
         run_folder,
         recipe,
         args.seed,
         base_weights,
         teacher.network if teacher else None,
+        classes,
     )
     folder = args.output or (
         RUNS / "teachers" / args.protocol if args.model in TEACHERS else networks_folder(args.protocol)
@@ -106,6 +129,7 @@ def train(args: argparse.Namespace) -> int:
         args.command_line,
         base_weights,
         teacher.card if teacher else None,
+        classes,
     )
     shutil.rmtree(run_folder)
     print(f"{card.weights}: validation {json.dumps(card.facts['validation'])}")
@@ -253,7 +277,7 @@ def explain(args: argparse.Namespace) -> int:
 
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
-    sets = args.sets or {"folder": None, "published": ("nickparvar",)}.get(args.protocol, SOURCES)
+    sets = args.sets or SETS_OF.get(args.protocol, SOURCES)
     samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)
@@ -358,8 +382,10 @@ def _parser() -> argparse.ArgumentParser:
             "--sets", nargs="+", type=str, help="use only these sets (default: what the protocol asks for)"
         )
 
-    def protocol_options(child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS) -> None:
-        child.add_argument("--model", choices=models, required=True)
+    def protocol_options(
+        child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS, required: bool = True
+    ) -> None:
+        child.add_argument("--model", choices=models, required=required)
         child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
         child.add_argument(
             "--left-out", default="feltrin44", help="for --protocol leave-one-source-out: the set to test on"
@@ -376,7 +402,8 @@ def _parser() -> argparse.ArgumentParser:
     child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
 
     child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
-    protocol_options(child, (*NETWORKS, *TEACHERS))
+    protocol_options(child, (*NETWORKS, *TEACHERS), required=False)
+    child.add_argument("--recipe", help="a recipe of utils/recipes.py instead of a network's own")
     child.add_argument(
         "--epochs",
         type=int,

@@ -96,7 +96,7 @@ def main() -> None:
         with ExitStack() as stack:
             for patch in patches():
                 stack.enter_context(patch)
-            trained = train("cnn", taught, folder, recipe, args.seed)
+            trained = train(taught, folder, recipe, args.seed)
         shutil.rmtree(folder)
         logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
         line = {"variant": name, "left_out": args.left_out, "epochs": args.epochs, "seed": args.seed}

@@ -26,7 +26,7 @@ def check_split(split: pd.DataFrame) -> None:
         assert split.groupby(column)["part"].nunique().max() == 1
     for part in ("validation", "test"):
         assert not split.loc[split["part"] == part, "picture"].duplicated().any()
-    assert set(split["target"]) <= set(CLASSES)
+    assert set(split["target"]) <= {*CLASSES, OTHER_TUMOR}
 
 
 def write_manifest(root: Path, **changes: Sequence | None) -> pd.DataFrame:
@@ -394,7 +394,8 @@ def test_no_network_is_noticed_quickly():
 @pytest.mark.data
 def test_the_real_sets(data_root):
     samples = load_samples(data_root)
-    assert samples["source"].value_counts().to_dict() == {"nickparvar": 7023, "sartaj": 3264}
+    counts = {"nickparvar": 7023, "feltrin44": 4478, "sartaj": 3264, "lgg": 1942}
+    assert samples["source"].value_counts().to_dict() == counts
     nickparvar = samples[samples["source"] == "nickparvar"]
     assert nickparvar["label"].value_counts().to_dict() == {
         "no_tumor": 2000,
@@ -404,7 +405,15 @@ def test_the_real_sets(data_root):
     }
     assert (nickparvar["label"] != nickparvar["true_label"]).sum() == 4
     assert nickparvar.loc[nickparvar["patient"] != "", "patient"].nunique() == 209
+    assert (samples["mask"] != "").groupby(samples["source"]).sum().to_dict() == {
+        "nickparvar": 4750, "feltrin44": 0, "sartaj": 0, "lgg": 1231,
+    }  # fmt: skip
+    assert set(samples.loc[samples["source"] == "feltrin44", "sequence"]) == {"T1", "T1C+", "T2"}
     check_split(split_samples(samples, "patient-disjoint"))
+    for source in ("feltrin44", "lgg"):
+        split = split_samples(samples[samples["source"] != "sartaj"], f"leave-one-source-out-{source}")
+        assert set(split.loc[split["part"] == "test", "source"]) == {source}
+        check_split(split)
 
 
 @pytest.mark.data

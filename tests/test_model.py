@@ -298,7 +298,7 @@ def test_protocol_that_the_data_do_not_fit_is_told(run: Run, class_folders: Path
 
 @pytest.fixture
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = Recipe(phases=(Phase("only", 32, 2, 1e-3),), batch_size=8)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 2, 1e-3),), batch_size=8)
     monkeypatch.setitem(recipes.RECIPES, "cnn", recipe)
 
 
@@ -348,7 +348,16 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     assert np.sum(result["confusion"]) == result["n"]
     assert int(counted["images"].sum()) + result["n"] == 32
     predictions = pd.read_csv(folder / "cnn--folder.csv")
-    columns = ["file", "source", "group", "target", "label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
+    columns = [
+        "file",
+        "source",
+        "sequence",
+        "group",
+        "target",
+        "label",
+        *CLASSES,
+        *(f"logit_{name}" for name in CLASSES),
+    ]
     assert predictions.columns.tolist() == columns and len(predictions) == result["n"]
     assert (predictions["label"] == predictions[list(CLASSES)].idxmax(axis=1)).all()
     assert predictions[list(CLASSES)].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)

@@ -33,19 +33,19 @@ def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(source="drawn", sequence="")
 
 
-RECIPE = Recipe(phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
+RECIPE = Recipe("cnn", phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
 
 
 def test_cnn_learns_and_reports_every_epoch(samples: pd.DataFrame, tmp_path: Path) -> None:
-    recipe = Recipe(phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
-    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
+    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
     losses = [epoch["loss"] for epoch in trained.history]
     assert len(losses) == 12 and min(losses[-3:]) < 0.8 * losses[0]
     assert set(trained.history[0]) == {"phase", "epoch", "loss", "validation_loss", "validation_accuracy"}
 
 
 def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monkeypatch) -> None:
-    whole = train("cnn", samples, tmp_path / "whole", RECIPE, say=lambda text: None)
+    whole = train(samples, tmp_path / "whole", RECIPE, say=lambda text: None)
     calls = 0
     measured = training.metrics.set_cross_entropy
 
@@ -58,8 +58,8 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
 
     monkeypatch.setattr(training.metrics, "set_cross_entropy", stop_in_fourth)
     with pytest.raises(KeyboardInterrupt):
-        train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
-    resumed = train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+        train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+    resumed = train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
     assert [epoch["epoch"] for epoch in resumed.history] == [1, 2, 3, 4, 5]
     assert [epoch["phase"] for epoch in resumed.history] == ["small", "small", "large", "large", "large"]
     assert resumed.history[:3] == whole.history[:3]
@@ -77,16 +77,16 @@ def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None
         return original(model, *arguments)
 
     monkeypatch.setattr(training, "predict_logits", remember)
-    recipe = Recipe(phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
-    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
+    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
     np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], weights[1])
 
 
 def test_patience_ends_a_phase(samples, tmp_path, monkeypatch) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
     monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
-    recipe = Recipe(phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
-    assert len(train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
+    assert len(train(samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
 
 
 def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
@@ -101,14 +101,13 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
             arrays |= {f"{layer.name}/kernel": kernel, f"{layer.name}/bias": bias}
     np.savez(tmp_path / "base.npz", **arrays)
     recipe = Recipe(
+        "vgg16",
         phases=(Phase("fresh", 32, 1, 1e-4), Phase("fine", 48, 1, 1e-4)),
         batch_size=8,
         frozen_until="block3_pool",
     )
     said: list[str] = []
-    trained = train(
-        "vgg16", samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append
-    )
+    trained = train(samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append)
     assert any("block3_conv3" in line and "start fresh: block4_conv1" in line for line in said)
     assert trained.loaded_layers[-1] == "block3_conv3" and trained.fresh_layers[0] == "block4_conv1"
     for name in ("block1_conv1", "block2_conv2", "block3_conv3"):
@@ -124,8 +123,8 @@ def test_a_network_learns_where_the_tumour_is_and_from_a_teacher(samples, tmp_pa
     Image.fromarray(mask).save(tmp_path / "mask.png")
     samples.loc[samples["target"] == "glioma", "mask"] = str(tmp_path / "mask.png")
     teacher = vgg16(32)
-    recipe = Recipe(phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
-    trained = train("cnn", samples, tmp_path / "run", recipe, teacher=teacher, say=lambda text: None)
+    recipe = Recipe("cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
+    trained = train(samples, tmp_path / "run", recipe, teacher=teacher, say=lambda text: None)
     losses = [epoch["loss"] for epoch in trained.history]
     assert min(losses[-3:]) < 0.8 * losses[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -56,13 +56,13 @@ def sequence_of(folder: str) -> str:
     return found.group(1).upper() if found else ""
 
 
-def right_answers(targets: Iterable[str]) -> np.ndarray:
-    """(N, 4) float32: 1 for every answer that is right about a target; any tumour class is about OTHER_TUMOR."""
-    tumours = [float(name != "no_tumor") for name in CLASSES]
+def right_answers(targets: Iterable[str], classes: Sequence[str] = CLASSES) -> np.ndarray:
+    """(N, C) float32: 1 for every answer that is right about a target; any tumour class is about OTHER_TUMOR."""
+    tumours = [float(name != "no_tumor") for name in classes]
     return np.asarray(
         [
-            tumours if target == OTHER_TUMOR else [float(name == target) for name in CLASSES]
+            tumours if target == OTHER_TUMOR else [float(name == target) for name in classes]
             for target in targets
         ],
         np.float32,
-    ).reshape(-1, len(CLASSES))
+    ).reshape(-1, len(classes))

@@ -1,13 +1,13 @@
 """Folders and manifests -> a table of samples, one row an image, and the protocols that split it.
 
 The table is a pandas DataFrame with the columns `path`, `file` (relative to its set), `label` (as published),
-`true_label` (with the known mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`,
-`sequence` ("T1", "T1C+", "T2", "FLAIR", or "" where not known), `published_split` ("Training", "Testing" or ""),
-`picture` (images that show the same picture, also mirrored, share it), `group` (what must stay on one side
-of a split), `patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none),
-`original_side` (pixels, of square files as published; 0 where not known) and `fold` (0-4, or -1 where the source has
-none). Files that were left
-out stand in its `attrs["unreadable"]`, one sentence each.
+`finer_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known mislabels
+corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2", "FLAIR", or
+"" where not known), `published_split` ("Training", "Testing" or ""), `picture` (images that show the same picture, also
+mirrored, share it), `group` (what must stay on one side of a split), `patient` ("" where not known), `mask` (path of
+the tumour's outline, "" where there is none), `original_side` (pixels, of square files as published; 0 where not known)
+and `fold` (0-4, or -1 where the source has none). Files that were left out stand in its `attrs["unreadable"]`, one
+sentence each.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.classes import class_of, sequence_of
+from utils.classes import CLASSES, class_of, sequence_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
 
-PROTOCOLS = ("patient-disjoint", "published", "leave-one-source-out", "folder")
+PROTOCOLS = (
+    "patient-disjoint", "published", "leave-one-source-out", "folder",
+    "sartaj", "published-random", "feltrin44", "feltrin44-random",
+)  # fmt: skip
 SOURCES = (
     "nickparvar",
     "feltrin44",
@@ -75,24 +78,22 @@ def split_samples(
 ) -> pd.DataFrame:
     """The rows that a protocol uses, with a column `part`: "train", "validation" or "test".
 
-    `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
-    published. `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
+    `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
     `leave-one-source-out-SOURCE`: folds 2-4 and 1 of all but SOURCE; the test is SOURCE, every fold, without what
     shares a group with them, one image per picture.
+    `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
+    published; `published-random`: the same with a fifth of Training, drawn by image as others do, to validate.
+    `sartaj`: its own Training and Testing, a tenth of Training (by group) to validate.
+    `feltrin44`: its 44 classes, folds 2-4, 1 and 0; `feltrin44-random`: a fifth each to validate and to test, drawn by
+    image as others do: pictures of one patient stand on all sides.
     `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.
     Raises DatasetError where the samples lack what the protocol needs.
     """
     samples = samples.copy()
-    if protocol == "published":
-        samples = samples[(samples["source"] == "nickparvar") & (samples["published_split"] != "")]
-        if not {"Training", "Testing"} <= set(samples["published_split"]):
-            raise DatasetError("The published protocol needs Nickparvar's Training and Testing folders.")
-        samples["target"] = samples["label"]
-        samples["part"] = np.where(samples["published_split"] == "Testing", "test", "train")
-        train = samples["part"] == "train"
-        held_out = _grouped_folds(samples[train], 20, seed) == 0
-        samples.loc[samples.index[train][held_out], "part"] = "validation"
-        return samples.reset_index(drop=True)
+    if protocol in _PUBLISHED:
+        return _published(samples, protocol, seed)
+    if protocol.startswith("feltrin44"):
+        return _finer(samples, protocol, seed)
     if protocol == "patient-disjoint" or protocol.startswith(LEAVE_OUT):
         if (samples["fold"] < 0).any():
             raise DatasetError(
@@ -110,6 +111,49 @@ def split_samples(
         samples = _leave_out(samples, protocol.removeprefix(LEAVE_OUT))
     repeated = samples.duplicated("picture") & (samples["part"] != "train")
     return samples[~repeated].reset_index(drop=True)
+
+
+# protocol -> source, share of Training that is held out (one of so many folds), by group or by image
+_PUBLISHED = {
+    "published": ("nickparvar", 20, True),
+    "published-random": ("nickparvar", 5, False),
+    "sartaj": ("sartaj", 10, True),
+}
+
+
+def _published(samples: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
+    source, folds, by_group = _PUBLISHED[protocol]
+    samples = samples[(samples["source"] == source) & (samples["published_split"] != "")].copy()
+    if not {"Training", "Testing"} <= set(samples["published_split"]):
+        raise DatasetError(
+            f"The {protocol} protocol needs {source.capitalize()}'s Training and Testing folders."
+        )
+    samples["target"] = samples["label"]
+    samples["part"] = np.where(samples["published_split"] == "Testing", "test", "train")
+    train = samples["part"] == "train"
+    rows = samples[train]
+    held_out = _grouped_folds(rows, folds, seed) if by_group else _random_folds(rows["label"], folds, seed)
+    samples.loc[samples.index[train][held_out == 0], "part"] = "validation"
+    return samples.reset_index(drop=True)
+
+
+def _finer(samples: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
+    samples = samples[samples["source"] == "feltrin44"].copy()
+    if samples.empty:
+        raise DatasetError(f"The {protocol} protocol needs the set feltrin44.")
+    samples["target"] = samples["finer_label"]
+    fold = _random_folds(samples["target"], 5, seed) if protocol.endswith("random") else samples["fold"]
+    samples["part"] = (
+        pd.Series(fold, samples.index).map({TEST_FOLD: "test", VALIDATION_FOLD: "validation"}).fillna("train")
+    )
+    if protocol == "feltrin44":
+        samples = samples[~(samples.duplicated("picture") & (samples["part"] != "train"))]
+    return samples.reset_index(drop=True)
+
+
+def classes_of(protocol: str, samples: pd.DataFrame) -> tuple[str, ...]:
+    """The classes that a network of this protocol answers with, in its order."""
+    return tuple(sorted(samples["target"].unique())) if protocol.startswith("feltrin44") else CLASSES
 
 
 def _leave_out(samples: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -198,6 +242,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "path": [str(folder / file) for file in table["file"]],
                 "file": table["file"],
                 "label": label,
+                "finer_label": table["label"],
                 "true_label": corrected.fillna(label),
                 "source": source,
                 "sequence": _sequences(table, source),
@@ -246,7 +291,8 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     for directory, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if not name.lower().startswith(("mask", ".")))
         parts = Path(directory).relative_to(folder).parts
-        label = next((name for name in map(class_of, reversed(parts)) if name), None)
+        spelt = next((name for name in reversed(parts) if class_of(name)), "")
+        label = class_of(spelt)
         if label is None:
             continue
         for file in sorted(files):
@@ -257,9 +303,10 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                         str(path),
                         path.relative_to(folder).as_posix(),
                         label,
+                        spelt,
                         label,
                         source,
-                        sequence_of(parts[-1]),
+                        sequence_of(spelt),
                         _split_name(parts[0]),
                     )
                 )
@@ -267,7 +314,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                 problems.append(
                     f"{path}: This file does not have the name of a picture ({', '.join(PICTURE_SUFFIXES)})."
                 )
-    columns = ["path", "file", "label", "true_label", "source", "sequence", "published_split"]
+    columns = ["path", "file", "label", "finer_label", "true_label", "source", "sequence", "published_split"]
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")
@@ -333,6 +380,17 @@ def _patient_groups(samples: pd.DataFrame, patients: Path) -> pd.Series:
     size = first.max() + second.max() + 2
     links.resize((size, size))
     return pd.Series(connected_components(links, directed=False)[1][first], index=samples.index)
+
+
+def _random_folds(labels: pd.Series, folds: int, seed: int) -> np.ndarray:
+    """(N,) int: class-balanced folds that know nothing of groups."""
+    from sklearn.model_selection import StratifiedKFold
+
+    fold = np.zeros(len(labels), dtype=int)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for number, (_, chosen) in enumerate(splitter.split(labels, labels)):
+        fold[chosen] = number
+    return fold
 
 
 def _grouped_folds(samples: pd.DataFrame, folds: int, seed: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets import DatasetError
 from utils.detection import detection_figures
 from utils.duplicates import hash_files, near_pairs
-from utils.metrics import figures
+from utils.metrics import figures, top_k_accuracy
 from utils.readers import BATCH, Reader
 from utils.release import current_commit
 from utils.scans import read_scan_file
 
 FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
+THRESHOLDS = ("tumor_threshold", "conformal_threshold")  # of the card, fitted on validation
 COVERAGES = (0.5, 0.8, 0.9)
 
 
@@ -72,9 +74,10 @@ def measure(
         scans = [read_scan_file(path) for path in test["path"].iloc[start : start + BATCH]]
         for reading in reader.read_many(scans, with_maps=False):
             rows.append([reading.label, *reading.probabilities.round(6), *reading.logits.round(5)])
-    columns = ["label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
+    columns = ["label", *reader.classes, *(f"logit_{name}" for name in reader.classes)]
     said = pd.DataFrame(rows, columns=columns)
     predictions = pd.concat([test[FACTS].reset_index(drop=True), said], axis=1)
+    thresholds = {name: card.facts.get(name) for name in THRESHOLDS}
     result = {
         "model": card.name,
         "protocol": protocol,
@@ -83,7 +86,8 @@ def measure(
         "command": command,
         "weights_sha256": card.version,
         "temperature": card.facts["temperature"],
-        **figures_of(predictions, card.facts.get("tumor_threshold"), card.facts.get("conformal_threshold")),
+        **thresholds,
+        **figures_of(predictions, classes=reader.classes, **thresholds),
     }
     if (test["true_label"] != test["target"]).any():
         result["accuracy_corrected_labels"] = float(
@@ -125,7 +129,10 @@ def measure_baseline(
 
 
 def figures_of(
-    predictions: pd.DataFrame, tumor_threshold: float | None = None, conformal_threshold: float | None = None
+    predictions: pd.DataFrame,
+    tumor_threshold: float | None = None,
+    conformal_threshold: float | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> dict[str, Any]:
     """The figures of stored predictions (a table as `measure` returns it), and `parts`: those of each source and, in
     it, each sequence.
@@ -133,12 +140,17 @@ def figures_of(
     Type and calibration are told over the scans with one known class, tumour at all over every scan, where without a
     threshold (a baseline) a tumour is found where one is named.
     """
+    predictions = predictions.assign(
+        sequence=predictions["sequence"].fillna("")
+    )  # a CSV tells "" and NaN alike
     known = predictions[predictions["target"] != OTHER_TUMOR]
     if known.empty:
         raise DatasetError("None of the test images shows a class that the networks know.")
-    targets, labels = (known[column].map(CLASSES.index).to_numpy() for column in ("target", "label"))
-    probabilities = known[list(CLASSES)].to_numpy() if CLASSES[0] in known else None
-    result = figures(targets, labels, known["group"].to_numpy(), probabilities)
+    targets, labels, probabilities = _answers(known, classes)
+    result = figures(targets, labels, known["group"].to_numpy(), probabilities, classes=classes)
+    if len(classes) > len(CLASSES):
+        assert probabilities is not None
+        return result | {"top_3_accuracy": top_k_accuracy(probabilities, targets, 3)}
     result["tumor"] = _detection(predictions, tumor_threshold)
     if probabilities is not None:
         result["coverage"] = {
@@ -161,12 +173,18 @@ def figures_of(
 
 def _part(predictions: pd.DataFrame, tumor_threshold: float | None) -> dict[str, Any]:
     known = predictions[predictions["target"] != OTHER_TUMOR]
-    targets, labels = (known[column].map(CLASSES.index).to_numpy() for column in ("target", "label"))
-    probabilities = known[list(CLASSES)].to_numpy() if CLASSES[0] in known else None
+    targets, labels, probabilities = _answers(known, CLASSES)
     whole = figures(targets, labels, known["group"].to_numpy(), probabilities)
     kept = {name: whole[name] for name in whole if name.removesuffix("_interval") in ("n", "accuracy", "ece")}
     recalls = {name: whole["classes"][name]["recall"] for name in CLASSES if whole["classes"][name]["n"]}
     return kept | {"recall": recalls, "tumor": _detection(predictions, tumor_threshold)}
+
+
+def _answers(rows: pd.DataFrame, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(N,) int targets and labels as indices in `classes`, and (N, C) probabilities where the table has them."""
+    numbers = {name: index for index, name in enumerate(classes)}
+    targets, labels = (rows[column].map(numbers).to_numpy(int) for column in ("target", "label"))
+    return targets, labels, rows[list(classes)].to_numpy(float) if classes[0] in rows else None
 
 
 def _detection(predictions: pd.DataFrame, threshold: float | None) -> dict[str, Any]:

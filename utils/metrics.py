@@ -36,6 +36,12 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(-np.mean(log_likelihood[np.arange(len(targets)), targets]))
 
 
+def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> float:
+    """The share of scans (probabilities (N, C), targets (N,) int) whose class is among the k likeliest."""
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((likeliest == np.asarray(targets)[:, None]).any(axis=1).mean())
+
+
 def set_cross_entropy(logits: np.ndarray, right: np.ndarray) -> float:
     """Mean of minus the logarithm of the common probability of all right answers (N, C), under logits (N, C)."""
     common = (softmax(logits.astype(np.float64)) * right).sum(axis=1)
@@ -54,24 +60,25 @@ def figures(
     probabilities: np.ndarray | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    classes: Sequence[str] = CLASSES,
 ) -> dict:
     """Every figure of one network on one test set, ready for JSON.
 
-    targets, labels: (N,) int, true and predicted indices in CLASSES. groups: (N,) what stays together.
-    probabilities: (N, 4), or None (nearest neighbour): then loss, auc and ece are None.
+    targets, labels: (N,) int, true and predicted indices in `classes`. groups: (N,) what stays together.
+    probabilities: (N, C), or None (nearest neighbour): then loss, auc and ece are None.
 
     Keys: n, groups, each of OVERALL_FIGURES and its `<name>_interval` [low, high], `classes` {class: n and
-    CLASS_FIGURES with intervals} and `confusion` (4 x 4 counts, rows truth, columns prediction).
+    CLASS_FIGURES with intervals} and `confusion` (C x C counts, rows truth, columns prediction).
     A division by zero gives 0.0 as sklearn's zero_division=0 does; macro means go over the classes that occur
     in truth or prediction; a class that occurs in neither has None. An interval is None where there is only
     one group. The bootstrap's ece leans upward (resampling adds scatter), so its interval does too.
     Raises ValueError where the arrays are empty or do not fit together.
     """
     targets, labels = np.asarray(targets, dtype=int), np.asarray(labels, dtype=int)
-    _check(targets, labels, groups, probabilities)
+    _check(targets, labels, groups, probabilities, len(classes))
     group_of = pd.factorize(np.asarray(groups))[0]
     weights = group_weights(group_of, resamples, seed)
-    confusions = _confusions(targets, labels, group_of, weights)
+    confusions = _confusions(targets, labels, group_of, weights, len(classes))
     by_class = _class_values(confusions)
     overall = _confusion_values(confusions)
     by_class["auc"] = np.full(by_class["f1"].shape, np.nan)
@@ -85,7 +92,7 @@ def figures(
     for name in OVERALL_FIGURES:
         result |= with_interval(name, overall.get(name))
     result["classes"] = {}
-    for index, title in enumerate(CLASSES):
+    for index, title in enumerate(classes):
         result["classes"][title] = {"n": int((targets == index).sum())}
         for name in CLASS_FIGURES:
             result["classes"][title] |= with_interval(name, by_class[name][:, index])
@@ -94,7 +101,11 @@ def figures(
 
 
 def _check(
-    targets: np.ndarray, labels: np.ndarray, groups: Sequence | np.ndarray, probabilities: np.ndarray | None
+    targets: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence | np.ndarray,
+    probabilities: np.ndarray | None,
+    classes: int,
 ) -> None:
     if len(targets) == 0:
         raise ValueError("There is no scan to take figures of.")
@@ -103,10 +114,10 @@ def _check(
     if pd.isna(np.asarray(groups)).any():
         raise ValueError("Some scans have no group.")
     both = np.concatenate([targets, labels])
-    if both.min() < 0 or both.max() >= len(CLASSES):
-        raise ValueError(f"Targets and labels are indices of the {len(CLASSES)} classes.")
+    if both.min() < 0 or both.max() >= classes:
+        raise ValueError(f"Targets and labels are indices of the {classes} classes.")
     if probabilities is not None:
-        if np.shape(probabilities) != (len(targets), len(CLASSES)):
+        if np.shape(probabilities) != (len(targets), classes):
             raise ValueError(
                 f"Probabilities of shape {np.shape(probabilities)} do not fit {len(targets)} scans."
             )
@@ -115,11 +126,11 @@ def _check(
 
 
 def _confusions(
-    targets: np.ndarray, labels: np.ndarray, group_of: np.ndarray, weights: np.ndarray
+    targets: np.ndarray, labels: np.ndarray, group_of: np.ndarray, weights: np.ndarray, classes: int
 ) -> np.ndarray:
     """(1 + R, C, C) weighted counts, rows truth, columns prediction."""
-    cells = np.eye(len(CLASSES) ** 2)[targets * len(CLASSES) + labels]
-    return (weights @ group_sums(cells, group_of)).reshape(-1, len(CLASSES), len(CLASSES))
+    cells = np.eye(classes**2)[targets * classes + labels]
+    return (weights @ group_sums(cells, group_of)).reshape(-1, classes, classes)
 
 
 def _class_values(confusions: np.ndarray) -> dict[str, np.ndarray]:
@@ -163,11 +174,11 @@ def _class_aucs(
     targets: np.ndarray, probabilities: np.ndarray, group_of: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """(1 + R, C) area under the one-vs-rest ROC curve; NaN where a class or its rest is missing."""
-    aucs = np.empty((len(weights), len(CLASSES)))
+    aucs = np.empty((len(weights), probabilities.shape[1]))
     for start in range(0, len(weights), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         scan_weights = weights[rows][:, group_of]
-        for index in range(len(CLASSES)):
+        for index in range(probabilities.shape[1]):
             aucs[rows, index] = weighted_auc(probabilities[:, index], targets == index, scan_weights)
     return aucs
 

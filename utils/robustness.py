@@ -21,7 +21,12 @@ from utils.readers import BATCH, Reader
 from utils.release import current_commit
 from utils.scans import read_scan_file
 
+Change = Callable[[np.ndarray, float], np.ndarray]  # (H, W) float32, level -> (H, W) float32
 SCANS = 300  # test scans that every level is measured on, drawn with the classes' shares
+
+
+def _untouched(pixels: np.ndarray, level: float) -> np.ndarray:
+    return pixels
 
 
 def _noise(pixels: np.ndarray, level: float) -> np.ndarray:
@@ -65,7 +70,7 @@ def _inverted(pixels: np.ndarray, level: float) -> np.ndarray:
 
 
 # name -> (change, levels from mild to strong, what a level is)
-CHANGES: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], tuple[float, ...], str]] = {
+CHANGES: dict[str, tuple[Change, tuple[float, ...], str]] = {
     "noise": (_noise, (0.02, 0.05, 0.1, 0.2), "standard deviation, of full brightness"),
     "blur": (_blur, (1, 2, 3, 4), "standard deviation, pixels of a side of 256"),
     "brighter": (_contrast, (0.8, 0.6, 0.4), "gamma"),
@@ -88,11 +93,11 @@ def measure_robustness(reader: Reader, protocol: str, test: pd.DataFrame, comman
     scans = [read_scan_file(path) for path in rows["path"]]
     targets = rows["target"].to_numpy()
 
-    def accuracy(change: Callable[[np.ndarray], np.ndarray]) -> float:
+    def accuracy(change: Change, level: float) -> float:
         right = 0
         for start in range(0, len(scans), BATCH):
             changed = [
-                replace(scan, pixels=np.clip(change(scan.pixels), 0, 1).astype(np.float32))
+                replace(scan, pixels=np.clip(change(scan.pixels, level), 0, 1).astype(np.float32))
                 for scan in scans[start : start + BATCH]
             ]
             labels = [reading.label for reading in reader.read_many(changed, with_maps=False)]
@@ -103,12 +108,10 @@ def measure_robustness(reader: Reader, protocol: str, test: pd.DataFrame, comman
     date, commit = datetime.date.today().isoformat(), current_commit()
     result: dict[str, Any] = {
         "model": card.name, "protocol": protocol, "date": date, "commit": commit, "command": command,
-        "weights_sha256": card.version, "n": len(scans), "accuracy": accuracy(lambda pixels: pixels), "changes": {},
+        "weights_sha256": card.version, "n": len(scans), "accuracy": accuracy(_untouched, 0), "changes": {},
     }  # fmt: skip
     for name, (change, levels, unit) in tqdm(CHANGES.items(), desc=f"{card.name}, robustness"):
-        accuracies = [
-            accuracy(lambda pixels, level=level, change=change: change(pixels, level)) for level in levels
-        ]
+        accuracies = [accuracy(change, level) for level in levels]
         result["changes"][name] = {"unit": unit, "levels": list(levels), "accuracy": accuracies}
     card.facts["openings"].append(
         {"protocol": f"{protocol}, robustness", "date": date, "commit": commit, "n": len(scans),

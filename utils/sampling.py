@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from utils.augmentation import augment, mirror
-from utils.classes import right_answers
+from utils.classes import CLASSES, right_answers
 from utils.preprocessing import preprocess
 from utils.scans import UnreadableScan, read_scan_file
 
@@ -24,7 +24,7 @@ WEAK_NEGATIVE = 0.5
 class TrainingSet:
     """Rows to learn from; rows that show the same picture share a number in `pictures` (0, 1, ...).
 
-    `inputs` is (N, S, S) uint8 pictures, `targets` (N, 4) float32, 1 for each right answer, `weights` (N,) float32,
+    `inputs` is (N, S, S) uint8 pictures, `targets` (N, C) float32, 1 for each right answer, `weights` (N,) float32,
     `masks` (N, S, S) uint8, 255 inside the tumour, all 0 where no outline is known; `transform` changes one input and
     its mask at random.
     """
@@ -58,7 +58,9 @@ class TrainingSet:
             yield chosen[start : start + batch_size]
 
 
-def training_set(rows: pd.DataFrame, size: int, augmented: bool = True) -> TrainingSet:
+def training_set(
+    rows: pd.DataFrame, size: int, augmented: bool = True, classes: Sequence[str] = CLASSES
+) -> TrainingSet:
     """Read the rows of a sample table (`path`, `mask`, `picture`, `source`, `sequence`, `target`) at an input size.
 
     Raises UnreadableScan.
@@ -67,7 +69,7 @@ def training_set(rows: pd.DataFrame, size: int, augmented: bool = True) -> Train
     numbers = pd.factorize(rows["picture"])[0]
     transform = augment if augmented else mirror
     return TrainingSet(
-        inputs, numbers, right_answers(rows["target"]), balancing_weights(rows), masks, transform
+        inputs, numbers, right_answers(rows["target"], classes), balancing_weights(rows), masks, transform
     )
 
 

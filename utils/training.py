@@ -7,7 +7,7 @@ pictures are changed anew in every epoch, and with a few stored copies of each V
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from utils import metrics
 from utils.calibration import fit_temperature
-from utils.classes import right_answers
+from utils.classes import CLASSES, right_answers
 from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, vgg16
 from utils.recipes import Phase, Recipe
 from utils.sampling import TrainingSet, as_input, load_pictures, training_set
@@ -36,13 +36,13 @@ class Trained:
 
 
 def train(
-    name: str,
     samples: pd.DataFrame,
     run_folder: Path,
     recipe: Recipe,
     seed: int = 0,
     base_weights: str | Path | None = None,
     teacher: keras.Model | None = None,
+    classes: Sequence[str] = CLASSES,
     size: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Trained:
@@ -52,6 +52,7 @@ def train(
     `teacher` is a network with the same classes: its answers to the changed pictures are learned beside the labels.
     `size` overrides the input size of every phase (tests use small ones).
     """
+    name = recipe.network
     keras.utils.set_random_seed(seed)
     run_folder.mkdir(parents=True, exist_ok=True)
     state = _State.load(run_folder)
@@ -66,17 +67,17 @@ def train(
             if size is not None:
                 phase = replace(phase, size=size)
             previous = network
-            network, loaded, fresh = _start(name, phase.size, base_weights)
+            network, loaded, fresh = _start(name, phase.size, base_weights, len(classes))
             if number == 0 and base_weights is not None:
                 say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh)}")
             if previous is not None:
                 network.set_weights(previous.get_weights())
-            learner = _Learner(network, recipe, teacher)
+            learner = _Learner(network, recipe, teacher, classes)
             _run_phase(learner, number, phase, train_rows, validation_rows, run_folder, state, seed, say)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert network is not None
-    final = BUILDERS[name](network.input_shape[1])
+    final = BUILDERS[name](network.input_shape[1], len(classes))
     fold_normalisation(network, final)
     return Trained(final, state.history, loaded, fresh)
 
@@ -99,19 +100,21 @@ def _has_gpu() -> bool:
     return bool(keras.distribution.list_devices("gpu"))
 
 
-def _start(name: str, size: int, base_weights: str | Path | None) -> tuple[keras.Model, list[str], list[str]]:
+def _start(
+    name: str, size: int, base_weights: str | Path | None, classes: int
+) -> tuple[keras.Model, list[str], list[str]]:
     """The network to be trained, the layers that came with weights and those that start fresh.
 
     Fresh convolutions behind loaded ones get batch normalisation while they are trained: without it six of them
     hardly learn in the epochs that a CPU allows.
     """
-    network = BUILDERS[name](size)
+    network = BUILDERS[name](size, classes)
     if base_weights is None:
         return network, [], [layer.name for layer in network.layers if layer.trainable_weights]
     loaded, fresh = load_base_weights(network, base_weights)
     convolutions = [layer for layer in fresh if layer != "logits"]
-    if convolutions:
-        network = vgg16(size, normalised=convolutions)
+    if name == "vgg16" and convolutions:
+        network = vgg16(size, classes, normalised=convolutions)
         load_base_weights(network, base_weights)
     return network, loaded, fresh
 
@@ -140,8 +143,10 @@ class _State:
 class _Learner:
     """A network on the school bench: what it is asked in a step, and what the step costs it."""
 
-    def __init__(self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None) -> None:
-        self.network, self.recipe, self.teacher = network, recipe, teacher
+    def __init__(
+        self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None, classes: Sequence[str]
+    ) -> None:
+        self.network, self.recipe, self.teacher, self.classes = network, recipe, teacher, classes
         self.answers = logits_of(network)
         features = network.get_layer("pooled").input
         maps = network.get_layer("logits")(
@@ -196,7 +201,7 @@ def _run_phase(
     """Leaves the best weights of the phase in the network."""
     best_file = run_folder / f"best-{number}.weights.h5"
     if state.phase == number:
-        training = training_set(train_rows, phase.size, phase.augmented)
+        training = training_set(train_rows, phase.size, phase.augmented, learner.classes)
         validation = load_pictures(list(validation_rows["path"]), phase.size)
         learner.compile(phase, -(-training.size // learner.recipe.batch_size))
         model = learner.model
@@ -206,7 +211,7 @@ def _run_phase(
             say(f"{phase.name}: going on after epoch {state.epoch}")
         else:
             state.best_loss, state.best_epoch = float("inf"), -1
-        targets = right_answers(validation_rows["target"])
+        targets = right_answers(validation_rows["target"], learner.classes)
         for _ in _epochs(learner, number, phase, training, validation, targets, state, seed):
             if state.best_epoch == state.epoch:
                 learner.network.save_weights(best_file)
