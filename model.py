@@ -23,17 +23,10 @@ from utils.cards import (
     reading_networks,
 )
 from utils.classes import CLASSES, class_of
-from utils.datasets import (
-    LEAVE_OUT,
-    PROTOCOLS,
-    SOURCES,
-    DatasetError,
-    classes_of,
-    load_samples,
-    split_samples,
-)
+from utils.datasets import SOURCES, DatasetError, load_samples
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
+from utils.protocols import LEAVE_OUT, PROTOCOLS, classes_of, split_samples
 from utils.scans import UnreadableScan
 
 NETWORKS = ("cnn", "vgg16", "resnet101v2")

@@ -25,9 +25,10 @@ import pandas as pd
 from utils import augmentation, sampling
 from utils.calibration import fit_temperature
 from utils.classes import CLASSES, OTHER_TUMOR
-from utils.datasets import SOURCES, load_samples, split_samples
+from utils.datasets import SOURCES, load_samples
 from utils.detection import threshold_at
 from utils.metrics import softmax
+from utils.protocols import split_samples
 from utils.recipes import RECIPES, Phase, Recipe
 from utils.sampling import load_pictures
 from utils.training import logits_of, predict_logits, train

@@ -11,7 +11,8 @@ from PIL import Image
 
 from utils import downloads
 from utils.classes import CLASSES, OTHER_TUMOR, class_of, right_answers, sequence_of
-from utils.datasets import DatasetError, load_samples, readable, split_samples
+from utils.datasets import DatasetError, load_samples, readable
+from utils.protocols import classes_of, split_samples
 
 
 def save(pixels: np.ndarray, path: Path) -> None:
@@ -430,3 +431,22 @@ def test_the_published_split_is_the_published_one(data_root):
     again = split_samples(samples, "published", seed=1)
     assert again["part"].tolist() == split["part"].tolist()
     assert split_samples(samples, "published", seed=2)["part"].tolist() != split["part"].tolist()
+
+
+@pytest.mark.data
+def test_the_splits_that_others_use(data_root):
+    sartaj = split_samples(load_samples(data_root, sets=("sartaj",)), "sartaj")
+    assert (sartaj["part"] == "test").sum() == 394 and len(sartaj) == 3264
+    held_out, train = (sartaj[sartaj["part"] == part] for part in ("validation", "train"))
+    assert 240 < len(held_out) < 340 and not set(held_out["group"]) & set(train["group"])
+    drawn = split_samples(load_samples(data_root, sets=("nickparvar",)), "published-random")
+    assert (drawn["part"] == "validation").sum() == pytest.approx(5712 / 5, abs=1)
+    samples = load_samples(data_root, sets=("feltrin44",))
+    for protocol in ("feltrin44", "feltrin44-random"):
+        split = split_samples(samples, protocol)
+        classes = classes_of(protocol, split)
+        assert len(classes) == 44 and "_NORMAL T1" in classes
+        for part in ("train", "validation"):
+            assert set(split.loc[split["part"] == part, "target"]) == set(classes)
+    check_split(split_samples(samples, "patient-disjoint"))
+    assert classes_of("patient-disjoint", samples) == CLASSES

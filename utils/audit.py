@@ -12,8 +12,9 @@ import pandas as pd
 
 from utils import metrics
 from utils.classes import CLASSES, OTHER_TUMOR
-from utils.datasets import TEST_FOLD, VALIDATION_FOLD, DatasetError, split_samples
+from utils.datasets import DatasetError
 from utils.duplicates import near_pairs, picture_hash
+from utils.protocols import TEST_FOLD, VALIDATION_FOLD, split_samples
 from utils.scans import UnreadableScan, read_scan_file
 
 IDENTICAL_SIDE = (
