@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from utils import charts, ui
+from utils import scan_charts, ui
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import Entry
@@ -46,7 +46,7 @@ def _answers(entries: list[Entry]) -> None:
             title: [1 - entry.readings[number].probability("no_tumor") for entry in shown]
             for number, title in enumerate(titles)
         }
-        figure = charts.tumour_scatter([entry.name for entry in shown], tumour)
+        figure = scan_charts.tumour_scatter([entry.name for entry in shown], tumour)
         with scatter:
             ui.chart(figure)
 

@@ -47,6 +47,13 @@ _COLUMNS = {
 }
 
 
+_PART_COLUMNS = {
+    "sensitivity": "Tumours found",
+    "specificity": "Healthy left alone",
+    "sensitivity_at_95_specificity": "Found at 95 % left alone",
+}
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One network (or baseline) on one test set: its JSON, and one row per scan where the CSV is there."""
@@ -121,6 +128,38 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
         rows.append(row)
     columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
     return pd.DataFrame(rows, columns=columns)
+
+
+def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+    """One row a network and source, or source and sequence, where an evaluation tells of several; else empty."""
+    rows = []
+    for evaluation in evaluations:
+        for name, part in evaluation.figures.get("parts", {}).items():
+            tumor = part.get("tumor", {})
+            rows.append(
+                {
+                    "Scans from": name,
+                    "Network": evaluation.title,
+                    "Tumours": tumor.get("tumors"),
+                    "Healthy": tumor.get("healthy"),
+                    **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
+                    "AUC": "–" if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
+                    "Right type": _percent(part, "accuracy"),
+                    "ECE": "–" if part.get("ece") is None else f"{part['ece']:.3f}",
+                }
+            )
+    return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
+
+
+def load_robustness(folder: Path | str, model: str) -> dict | None:
+    """What `model.py evaluate --robustness` wrote about a network; None where there is nothing that can be drawn."""
+    try:
+        record = json.loads((Path(folder) / f"{model}.robustness.json").read_text(encoding="utf-8"))
+        changes = record["changes"].values()
+        fits = all(len(change["levels"]) == len(change["accuracy"]) > 0 for change in changes)
+        return record if fits and _is_number(record["accuracy"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
@@ -215,6 +254,15 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _percent(figures: dict, name: str) -> str:
+    """ "91.0 % (89.1-92.7)", or a dash."""
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "–"
+    span = "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
+    return f"{100 * value:.1f} %{span}"
 
 
 def _in_words(figures: dict, name: str) -> str:

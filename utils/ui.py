@@ -295,10 +295,12 @@ def evidence(entry: Entry, key: str) -> None:
 
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every network."""
-    from utils import charts  # plotly takes a second to import, and the first page shows no chart
+    from utils import scan_charts  # plotly takes a second to import, and the first page shows no chart
 
     chart(
-        charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
+        scan_charts.probability_bars(
+            {reading.title: reading.probabilities.tolist() for reading in entry.readings}
+        )
     )
 
 
