@@ -14,6 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from utils.arguments import BASELINES, TEACHERS, parser, without_paths
 from utils.cards import (
     NetworkUnavailable,
     evidence_scale,
@@ -26,12 +27,9 @@ from utils.classes import CLASSES, class_of
 from utils.datasets import SOURCES, DatasetError, load_samples
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
-from utils.protocols import LEAVE_OUT, PROTOCOLS, classes_of, split_samples
+from utils.protocols import LEAVE_OUT, classes_of, split_samples
 from utils.scans import UnreadableScan
 
-NETWORKS = ("cnn", "vgg16", "resnet101v2")
-TEACHERS = ("mobilenetv2",)  # networks that the others learn from; the app does not read with them
-BASELINES = ("1-nn", "logistic", "shortcut")
 RUNS = Path("runs")
 SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
     "folder": None,
@@ -45,10 +43,10 @@ SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. What a user can mend is one sentence on stderr."""
-    args = _parser().parse_args(arguments)
+    args = parser(__doc__, COMMANDS).parse_args(arguments)
     if getattr(args, "protocol", None) == "leave-one-source-out":
         args.protocol = LEAVE_OUT + args.left_out
-    args.command_line = "python model.py " + shlex.join(_without_paths(arguments or sys.argv[1:]))
+    args.command_line = "python model.py " + shlex.join(without_paths(arguments or sys.argv[1:]))
     try:
         return args.run(args) or 0
     except (DatasetError, NetworkUnavailable, UnreadableScan, CommandError) as error:
@@ -346,112 +344,7 @@ def _line(one: Input, readings: tuple) -> dict:
     }
 
 
-def _without_paths(arguments: list[str]) -> list[str]:
-    """The command line with the machine's own data paths replaced, so that a card can show it."""
-    arguments = [part for one in arguments for part in (one.split("=", 1) if one.startswith("--") else [one])]
-    shown = list(arguments)
-    for position, argument in enumerate(arguments[:-1]):
-        if argument == "--data":
-            shown[position + 1] = "DIR"
-        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights", "--teacher"):
-            shown[position + 1] = Path(arguments[position + 1]).name
-    return shown
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="model.py", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run, text: str) -> argparse.ArgumentParser:
-        child = commands.add_parser(name, help=text, description=text)
-        child.set_defaults(run=run)
-        return child
-
-    def data_options(child: argparse.ArgumentParser, required: bool = True) -> None:
-        child.add_argument(
-            "--data", type=Path, required=required, help="the folder that holds the data sets, or one set"
-        )
-        child.add_argument(
-            "--sets", nargs="+", type=str, help="use only these sets (default: what the protocol asks for)"
-        )
-
-    def protocol_options(
-        child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS, required: bool = True
-    ) -> None:
-        child.add_argument("--model", choices=models, required=required)
-        child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
-        child.add_argument(
-            "--left-out", default="feltrin44", help="for --protocol leave-one-source-out: the set to test on"
-        )
-        child.add_argument(
-            "--patients", type=Path, help="for --protocol folder: a CSV with the columns file, patient"
-        )
-        data_options(child)
-
-    child = command(
-        "data", data, "Audit a data folder: counts, unreadable files, duplicates across splits, 1-NN."
-    )
-    data_options(child, required=False)
-    child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
-
-    child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
-    protocol_options(child, (*NETWORKS, *TEACHERS), required=False)
-    child.add_argument("--recipe", help="a recipe of utils/recipes.py instead of a network's own")
-    child.add_argument(
-        "--epochs",
-        type=int,
-        nargs="+",
-        default=[],
-        help="in all, or one number a phase (default: the recipe's)",
-    )
-    child.add_argument("--batch-size", type=int)
-    child.add_argument("--seed", type=int, default=0)
-    child.add_argument(
-        "--base-weights",
-        help='not for cnn: "imagenet" to download (the default), or a file that holds such weights',
-    )
-    child.add_argument("--teacher", type=Path, help="a .keras file of the same protocol to learn from")
-    child.add_argument("--output", type=Path, help="folder for the network and its card")
-    child.add_argument("--restart", action="store_true", help="drop an unfinished run")
-
-    child = command(
-        "calibrate",
-        calibrate,
-        "Fit temperature, referral threshold, map scale and gate again (validation data).",
-    )
-    protocol_options(child)
-
-    child = command("evaluate", evaluate, "Measure a network on the test part of a protocol.")
-    protocol_options(child, (*NETWORKS, *BASELINES))
-    child.set_defaults(seed=0)
-    child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
-    child.add_argument(
-        "--output", type=Path, default=models_folder() / "evaluation", help="folder for the figures"
-    )
-    child.add_argument("--json", type=Path, help="write the figures to this file too")
-    child.add_argument(
-        "--robustness",
-        action="store_true",
-        help="how accuracy falls under noise, blur, rotation, ... instead",
-    )
-
-    child = command("predict", predict, "Read scans: JSON Lines, one line an image or slice.")
-    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    child.add_argument("--model", help="one network only (default: all)")
-    child.add_argument("--output", type=Path, help="a file instead of standard output")
-
-    child = command(
-        "explain",
-        explain,
-        "Write evidence maps: STEM.cam.npy and STEM.overlay.png; STEM-sliceNNN for a stack.",
-    )
-    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    child.add_argument("--model", required=True)
-    child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")
-    child.add_argument("--method", choices=("gradcam",), default="gradcam")
-    child.add_argument("--output", type=Path, required=True, help="folder for the results")
-    return parser
-
+COMMANDS = {run.__name__: run for run in (data, train, calibrate, evaluate, predict, explain)}
 
 if __name__ == "__main__":
     sys.exit(main())

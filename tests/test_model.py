@@ -14,7 +14,7 @@ from PIL import Image
 
 import model
 from benchmarks.corpus import dicom, dicom_bytes
-from utils import recipes, sampling, training
+from utils import arguments, recipes, sampling, training
 from utils.cards import load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
@@ -515,18 +515,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_paths_of_the_machine_stay_out_of_a_command_that_a_card_shows() -> None:
-    arguments = [
-        "train",
-        "--model",
-        "vgg16",
-        "--data",
-        "/home/me/data",
-        "--base-weights",
-        "/home/me/vgg16.npz",
-    ]
-    shown = model._without_paths(arguments)
+    typed = ["train", "--model", "vgg16", "--data", "/home/me/data", "--base-weights", "/home/me/vgg16.npz"]
+    shown = arguments.without_paths(typed)
     assert shown == ["train", "--model", "vgg16", "--data", "DIR", "--base-weights", "vgg16.npz"]
-    assert model._without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
+    assert arguments.without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
 
 
 def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ INPUT_SIZE = 224
 EVIDENCE_LAYERS = {
     "cnn": "stage3_block2",
     "vgg16": "block5_conv3",
-    "mobilenetv2": "out_relu",
-    "resnet101v2": "conv4_block23_out",
+    "mobilenetv2": "block_13_expand_relu",
+    "resnet101v2": "conv4_block22_out",
 }
 CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)  # what the ImageNet weights of VGG16 expect to be subtracted
 
@@ -75,7 +75,7 @@ def vgg16(
 def mobilenetv2(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
     """MobileNetV2 of `keras.applications`, fully trainable: the teacher of the networks that the app reads with.
 
-    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/32.
+    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16.
     Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018.
     """
     scan = keras.Input((size, size, 1), name="scan")
