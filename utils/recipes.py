@@ -71,7 +71,7 @@ RECIPES = {
         "vgg16",
         phases=(
             Phase("head and fresh layers", 128, 22, 1e-3),
-            Phase("fine-tuning", 224, 5, 3e-4),
+            Phase("fine-tuning", 224, 14, 5e-4),
             Phase("as they are", 224, 2, 5e-5, augmented=False),  # at 2e-4 validation fell: learned by heart
         ),
         frozen_until="block3_pool",

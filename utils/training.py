@@ -243,6 +243,7 @@ def _epochs(
                 losses.append(learner.step(*batch))
                 bar.update()
             logits = predict_logits(learner.answers, validation)
+            # after temperature, which is fitted anyway: a network that only grows too sure must not look worse
             temperature = fit_temperature(logits[known], targets[known].argmax(axis=1))
             loss = metrics.set_cross_entropy(logits / temperature, targets)
             accuracy = float(np.mean(targets[np.arange(len(logits)), logits.argmax(axis=1)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -99,6 +100,8 @@ def _loading(models: str) -> Future[list[Reader]]:
             loaded = [Reader.load(path) for path in paths]
             for reader in loaded:
                 reader.read(synthetic_scan())  # the first pass builds the graph
+            gc.collect()
+            gc.freeze()  # Streamlit collects garbage after every rerun: a fifth of a second over TensorFlow's objects
             future.set_result(loaded)
         except NetworkUnavailable as error:
             future.set_exception(error)
