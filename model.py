@@ -17,6 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from utils.arguments import BASELINES, TEACHERS, parser, without_paths
 from utils.cards import (
     NetworkUnavailable,
     evidence_scale,
@@ -27,20 +28,29 @@ from utils.cards import (
 )
 from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
 from utils.classes import CLASSES, class_of
-from utils.datasets import PROTOCOLS, DatasetError, load_samples, split_samples
+from utils.datasets import SOURCES, DatasetError, load_samples
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
+from utils.protocols import LEAVE_OUT, classes_of, split_samples
 from utils.scans import UnreadableScan
 
-NETWORKS = ("cnn", "vgg16")
-BASELINE = "1-nn"
 RUNS = Path("runs")
+SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
+    "folder": None,
+    "published": ("nickparvar",),
+    "published-random": ("nickparvar",),
+    "sartaj": ("sartaj",),
+    "feltrin44": ("feltrin44",),
+    "feltrin44-random": ("feltrin44",),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. What a user can mend is one sentence on stderr."""
-    args = _parser().parse_args(arguments)
-    args.command_line = "python model.py " + shlex.join(_without_paths(arguments or sys.argv[1:]))
+    args = parser(__doc__, COMMANDS).parse_args(arguments)
+    if getattr(args, "protocol", None) == "leave-one-source-out":
+        args.protocol = LEAVE_OUT + args.left_out
+    args.command_line = "python model.py " + shlex.join(without_paths(arguments or sys.argv[1:]))
     try:
         return args.run(args) or 0
     except (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError) as error:
@@ -69,22 +79,52 @@ def data(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
+    from utils.readers import Reader
     from utils.recipes import RECIPES
     from utils.release import release
     from utils.training import train as fit
 
+    if (args.model is None) == (args.recipe is None):
+        raise CommandError("Say what to train: --model NAME, or --recipe NAME.")
+    name = args.recipe or args.model
     try:
-        recipe = RECIPES[args.model].changed(args.epochs, args.batch_size)
+        recipe = RECIPES[name].changed(args.epochs, args.batch_size)
+    except KeyError:
+        raise CommandError(f"There is no recipe {name}; choose one of {', '.join(RECIPES)}.") from None
     except ValueError as error:
         raise CommandError(str(error)) from None
+    args.model, args.protocol = recipe.network, recipe.protocol or args.protocol
     samples = _samples(args)
-    run_folder = RUNS / args.protocol / args.model
+    classes = classes_of(args.protocol, samples)
+    run_folder = RUNS / args.protocol / name
     _check_run(run_folder, args)
-    base_weights = args.base_weights or ("imagenet" if args.model == "vgg16" else None)
-    trained = fit(args.model, samples, run_folder, recipe, args.seed, base_weights)
-    folder = args.output or networks_folder(args.protocol)
+    base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
+    teacher = Reader.load(args.teacher) if args.teacher else None
+    if teacher:
+        _check_teacher(teacher.card.facts, args.protocol)
+    trained = fit(
+        samples,
+        run_folder,
+        recipe,
+        args.seed,
+        base_weights,
+        teacher.network if teacher else None,
+        classes,
+    )
+    folder = args.output or (
+        RUNS / "teachers" / args.protocol if args.model in TEACHERS else networks_folder(args.protocol)
+    )
     card = release(
-        trained, samples, folder, args.protocol, args.seed, recipe, args.command_line, base_weights
+        trained,
+        samples,
+        folder,
+        args.protocol,
+        args.seed,
+        recipe,
+        args.command_line,
+        base_weights,
+        teacher.card if teacher else None,
+        classes,
     )
     shutil.rmtree(run_folder)
     print(f"{card.weights}: validation {json.dumps(card.facts['validation'])}")
@@ -96,7 +136,9 @@ def calibrate(args: argparse.Namespace) -> int:
 
     weights = networks_folder(args.protocol) / f"{args.model}.keras"
     facts = load_card(weights).facts
-    args.seed, args.sets = facts["seed"], args.sets or tuple(facts["sources"])
+    args.seed = facts["seed"]
+    if not args.protocol.startswith(LEAVE_OUT):
+        args.sets = args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
     gate = card.facts["novelty"]
@@ -107,18 +149,20 @@ def calibrate(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from utils.measurement import measure_nearest_neighbour, store
+    from utils.measurement import measure, measure_baseline, store
 
+    if args.robustness:
+        return _evaluate_robustness(args)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
     results = []
-    if args.model == BASELINE:
-        samples = _samples(args)
+    if args.model in BASELINES:
+        results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
     else:
-        network, samples = _measure_network(args)
-        results.append(network)
-    if (samples["part"] != "test").any():
-        results.append(measure_nearest_neighbour(samples, args.protocol, args.command_line))
+        reader, samples, test = _network_and_samples(args)
+        results.append(measure(reader, args.protocol, test, args.command_line))
+        if (samples["part"] != "test").any():
+            results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
     files = [store(figures, predictions, args.output) for figures, predictions in results]
     if args.json:
         args.json.write_text(files[0].read_text())
@@ -131,9 +175,31 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_network(args: argparse.Namespace):
-    """The figures and predictions of the network asked for, and the samples that the protocol split."""
-    from utils.measurement import check_unseen, measure
+def _evaluate_robustness(args: argparse.Namespace) -> int:
+    from utils.robustness import measure_robustness
+
+    if args.model in BASELINES:
+        raise CommandError("--robustness is measured for networks.")
+    reader, _, test = _network_and_samples(args)
+    result = measure_robustness(reader, args.protocol, test, args.command_line)
+    args.output.mkdir(parents=True, exist_ok=True)
+    file = args.json or args.output / f"{args.model}.robustness.json"
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{args.model}: accuracy {result['accuracy']:.4f} on {result['n']} scans as they are; written to {file}"
+    )
+    for name, change in result["changes"].items():
+        levels = ", ".join(
+            f"{level:g}: {accuracy:.4f}"
+            for level, accuracy in zip(change["levels"], change["accuracy"], strict=True)
+        )
+        print(f"{name} ({change['unit']}) {levels}")
+    return 0
+
+
+def _network_and_samples(args: argparse.Namespace):
+    """The network asked for, the samples that the protocol split, and the test rows among them, which it never saw."""
+    from utils.measurement import check_unseen
     from utils.readers import Reader
 
     reader = Reader.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
@@ -143,11 +209,12 @@ def _measure_network(args: argparse.Namespace):
         samples = load_samples(args.data, args.sets).assign(part="test")  # all of it is new to these weights
         samples["target"] = samples["true_label"]
     else:
-        args.sets = args.sets or tuple(facts["sources"])
+        if not args.protocol.startswith(LEAVE_OUT):
+            args.sets = args.sets or tuple(facts["sources"])
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
-    return measure(reader, args.protocol, test, args.command_line), samples
+    return reader, samples, test
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -229,7 +296,7 @@ def cases(args: argparse.Namespace) -> int:
 
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
-    sets = args.sets or (None if args.protocol == "folder" else ("nickparvar",))
+    sets = args.sets or SETS_OF.get(args.protocol, SOURCES)
     samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)
@@ -238,7 +305,18 @@ def _samples(args: argparse.Namespace):
 
 def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
     """An unfinished run is only gone on with under the arguments that it was started with."""
-    keys = ("model", "protocol", "data", "epochs", "batch_size", "seed", "base_weights", "sets", "patients")
+    keys = (
+        "model",
+        "protocol",
+        "data",
+        "epochs",
+        "batch_size",
+        "seed",
+        "base_weights",
+        "teacher",
+        "sets",
+        "patients",
+    )
     wanted = {key: str(getattr(args, key)) for key in keys}
     file = run_folder / "arguments.json"
     if args.restart:
@@ -249,6 +327,15 @@ def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
         )
     run_folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted, indent=1))
+
+
+def _check_teacher(facts: dict, protocol: str) -> None:
+    """A teacher that has seen the test part would tell its pupil."""
+    if facts["protocol"] != protocol:
+        raise CommandError(
+            f"The teacher was trained under the {facts['protocol']} protocol and may know test images of {protocol}; "
+            f"train it with --protocol {protocol} first."
+        )
 
 
 def _weights_named(model: str | None) -> list[Path]:
@@ -285,104 +372,7 @@ def _line(one: Input, readings: tuple) -> dict:
     }
 
 
-def _without_paths(arguments: list[str]) -> list[str]:
-    """The command line with the machine's own data paths replaced, so that a card can show it."""
-    arguments = [part for one in arguments for part in (one.split("=", 1) if one.startswith("--") else [one])]
-    shown = list(arguments)
-    for position, argument in enumerate(arguments[:-1]):
-        if argument == "--data":
-            shown[position + 1] = "DIR"
-        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights"):
-            shown[position + 1] = Path(arguments[position + 1]).name
-    return shown
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="model.py", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run, text: str) -> argparse.ArgumentParser:
-        child = commands.add_parser(name, help=text, description=text)
-        child.set_defaults(run=run)
-        return child
-
-    def data_options(child: argparse.ArgumentParser, required: bool = True) -> None:
-        child.add_argument(
-            "--data", type=Path, required=required, help="the folder that holds the data sets, or one set"
-        )
-        child.add_argument("--sets", nargs="+", type=str, help="use only these sets (default: nickparvar)")
-
-    def protocol_options(child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS) -> None:
-        child.add_argument("--model", choices=models, required=True)
-        child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
-        child.add_argument(
-            "--patients", type=Path, help="for --protocol folder: a CSV with the columns file, patient"
-        )
-        data_options(child)
-
-    child = command(
-        "data", data, "Audit a data folder: counts, unreadable files, duplicates across splits, 1-NN."
-    )
-    data_options(child, required=False)
-    child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
-
-    child = command("train", train, "Train a network; goes on where an interrupted run stopped.")
-    protocol_options(child)
-    child.add_argument(
-        "--epochs",
-        type=int,
-        nargs="+",
-        default=[],
-        help="in all, or one number a phase (default: the recipe's)",
-    )
-    child.add_argument("--batch-size", type=int)
-    child.add_argument("--seed", type=int, default=0)
-    child.add_argument("--base-weights", help='vgg16: "imagenet" to download (the default), or an .npz file')
-    child.add_argument("--output", type=Path, help="folder for the network and its card")
-    child.add_argument("--restart", action="store_true", help="drop an unfinished run")
-
-    child = command(
-        "calibrate",
-        calibrate,
-        "Fit temperature, referral threshold, map scale and gate again (validation data).",
-    )
-    protocol_options(child)
-
-    child = command("evaluate", evaluate, "Measure a network on the test part of a protocol.")
-    protocol_options(child, (*NETWORKS, BASELINE))
-    child.set_defaults(seed=0)
-    child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
-    child.add_argument(
-        "--output", type=Path, default=models_folder() / "evaluation", help="folder for the figures"
-    )
-    child.add_argument("--json", type=Path, help="write the figures to this file too")
-
-    child = command("predict", predict, "Read scans: JSON Lines, one line an image or slice.")
-    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    child.add_argument("--model", help="one network only (default: all)")
-    child.add_argument("--output", type=Path, help="a file instead of standard output")
-
-    child = command(
-        "explain",
-        explain,
-        "Write evidence maps: STEM.cam.npy and STEM.overlay.png; STEM-sliceNNN for a stack.",
-    )
-    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    child.add_argument("--model", required=True)
-    child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")
-    child.add_argument("--method", choices=("gradcam",), default="gradcam")
-    child.add_argument("--output", type=Path, required=True, help="folder for the results")
-
-    child = command(
-        "cases",
-        cases,
-        "What the case store holds, as a CSV table or as class folders for train --protocol folder.",
-    )
-    child.add_argument("--export", type=Path, metavar="FILE", help="write the cases to a CSV table")
-    child.add_argument("--originals", type=Path, metavar="DIR", help="where the files that were read are")
-    child.add_argument("--output", type=Path, metavar="DIR", help="a new folder for copies, by class")
-    return parser
-
+COMMANDS = {run.__name__: run for run in (data, train, calibrate, evaluate, predict, explain, cases)}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,8 +21,9 @@ import pandas as pd
 from benchmarks.drawn import DRAWN
 from benchmarks.tables import print_table
 from utils.cards import models_folder, reading_networks
-from utils.datasets import load_samples, split_samples
+from utils.datasets import load_samples
 from utils.gate import GRADES, worst_grade
+from utils.protocols import split_samples
 from utils.scans import Scan, UnreadableScan, read_scan_file
 
 EACH = 60  # drawings of one kind

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import charts, panels, serving, ui
+from utils import panels, scan_charts, serving, ui
 from utils.classes import CLASS_TITLES
 from utils.comparison import in_words, paired_record
 from utils.findings import percent_in_words
@@ -49,7 +49,7 @@ def _answers(entries: list[Entry]) -> None:
             title: [1 - entry.readings[number].probability("no_tumor") for entry in shown]
             for number, title in enumerate(titles)
         }
-        figure = charts.tumour_scatter([entry.name for entry in shown], tumour)
+        figure = scan_charts.tumour_scatter([entry.name for entry in shown], tumour)
 
         def clicked() -> None:
             points = [one for one in st.session_state["scatter"].selection.points if one["curve_number"] == 1]

@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from utils import charts, panels, ui
+from utils import charts, panels, trust_charts, ui
 from utils.calibration import reliability
 from utils.cards import models_folder
-from utils.classes import CLASSES
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluations import (
     PROTOCOL_TITLES,
     Evaluation,
     load_history,
+    load_robustness,
+    parts_table,
     read_evaluations,
     summary_table,
 )
@@ -37,6 +40,7 @@ def main() -> None:
         return
     show_summary(evaluations)
     protocol, chosen = pick(evaluations)
+    show_sources([one for one in evaluations if one.protocol == protocol])
     if chosen is not None:
         show_charts(chosen, [other for other in evaluations if other.protocol == protocol], folder)
 
@@ -93,6 +97,20 @@ def pick(evaluations: list[Evaluation]) -> tuple[str | None, Evaluation | None]:
     return protocol, there.get(title or "")
 
 
+def show_sources(evaluations: list[Evaluation]) -> None:
+    """Tumour at all, by source and sequence: where a shortcut would show."""
+    table = parts_table(evaluations)
+    if table.empty:
+        return
+    st.subheader("Does it hold on every source and sequence?")
+    st.dataframe(table, hide_index=True, alt="Figures of each network on each source and sequence")
+    st.caption(
+        "Tumours found and healthy scans left alone are counted at the threshold that left 95 % of the healthy "
+        "validation scans alone; beside it the share found at the threshold that leaves 95 % of these healthy scans "
+        "alone. The type is counted over scans of a type that the networks know."
+    )
+
+
 def show_charts(chosen: Evaluation, beside: list[Evaluation], folder: Path) -> None:
     left, right = st.columns(2, gap="large")
     with left:
@@ -117,9 +135,11 @@ def show_charts(chosen: Evaluation, beside: list[Evaluation], folder: Path) -> N
         )
         show_training(chosen, folder)
         return
+    table = table[table["target"] != OTHER_TUMOR]  # a tumour, but of no type that could be right or wrong
     targets = table["target"].map(CLASSES.index).to_numpy(dtype=int)
     probabilities = table[list(CLASSES)].to_numpy(dtype=np.float64)
     show_curves(targets, probabilities)
+    show_trust(chosen, folder)
     left, right = st.columns(2, gap="large")
     with left:
         show(
@@ -129,6 +149,38 @@ def show_charts(chosen: Evaluation, beside: list[Evaluation], folder: Path) -> N
         )
     with right:
         show_training(chosen, folder)
+
+
+def show_trust(chosen: Evaluation, folder: Path) -> None:
+    """Tumour at all by source, referring the unsure, worse pictures."""
+    table = chosen.predictions
+    assert table is not None
+    tumor = (table["target"] != "no_tumor").to_numpy()
+    scores = 1 - table["no_tumor"].to_numpy(dtype=float)
+    groups = table["source"] if "source" in table else pd.Series("all scans", table.index)
+    sources = {
+        str(name): (scores[groups == name], tumor[groups == name])
+        for name in sorted(set(groups))
+        if 0 < tumor[groups == name].sum() < (groups == name).sum()
+    }
+    known = table[table["target"] != OTHER_TUMOR]
+    right = (known["label"] == known["target"]).to_numpy()
+    left, middle = st.columns(2, gap="large")
+    with left:
+        if sources:
+            show(trust_charts.tumor_roc(sources), "Any tumour against healthy, a curve for each source.")
+    with middle:
+        confidence = known[list(CLASSES)].max(axis=1).to_numpy(dtype=float)
+        show(
+            trust_charts.risk_coverage({chosen.title: (confidence, right)}),
+            "What referring the least certain scans to a person buys: accuracy on those that are answered.",
+        )
+    record = load_robustness(folder / "evaluation", chosen.model)
+    if record and record.get("protocol") == chosen.protocol:
+        show(
+            trust_charts.robustness(record),
+            f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
+        )
 
 
 def show_curves(targets: np.ndarray, probabilities: np.ndarray) -> None:

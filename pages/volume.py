@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from utils import charts, gate, overlays, panels, ui, viewer, worklist
+from utils import gate, overlays, panels, scan_charts, ui, viewer, worklist
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.volumes import SUSPICIOUS, suspicious_runs
@@ -123,7 +123,7 @@ def _curves(volume: Entry) -> None:
         if points:
             _go(volume, numbers.index(int(points[0]["x"])))
 
-    panels.chart(charts.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
+    panels.chart(scan_charts.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
 
 
 def _number(entry: Entry) -> int:

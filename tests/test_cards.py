@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import cards
+from utils import arguments, cards
 from utils.cards import (
     REPOSITORY,
     Card,
@@ -117,8 +117,8 @@ def test_train_command_is_one_that_the_command_line_takes() -> None:
     import model
 
     for file in ("models/vgg16.keras", "models/published/cnn.keras"):
-        arguments = train_command(Path(file)).split()[2:]
-        assert model._parser().parse_args(arguments).run is model.train
+        typed = train_command(Path(file)).split()[2:]
+        assert arguments.parser(None, model.COMMANDS).parse_args(typed).run is model.train
 
 
 def test_shipped_networks_come_first_even_where_they_are_missing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import charts, findings
+from utils import charts, findings, scan_charts, trust_charts
 from utils.calibration import reliability
 from utils.classes import CLASSES
 from utils.metrics import figures, softmax
@@ -34,6 +34,15 @@ def answers(count: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return targets, softmax(logits)
 
 
+ROBUSTNESS = {
+    "accuracy": 0.9,
+    "changes": {
+        "noise": {"unit": "of full brightness", "levels": [0.1, 0.2], "accuracy": [0.8, 0.5]},
+        "inverted": {"unit": "", "levels": [1], "accuracy": [0.6]},
+    },
+}
+
+
 def models() -> dict[str, dict]:
     found = {}
     for seed, title in enumerate(("CNN", "VGG16")):
@@ -52,7 +61,12 @@ def all_charts() -> dict[str, go.Figure]:
         "reliability": charts.reliability_diagram(reliability(probabilities, targets)),
         "training": charts.training_curves(HISTORY),
         "classes": charts.per_class_bars(models()),
-        "probabilities": charts.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
+        "tumour": trust_charts.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
+        "coverage": trust_charts.risk_coverage(
+            {"CNN": (probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)}
+        ),
+        "robustness": trust_charts.robustness(ROBUSTNESS),
+        "probabilities": scan_charts.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
     }
 
 
@@ -165,13 +179,34 @@ def test_per_class_bars_without_values():
     assert title_of(charts.per_class_bars({"1-nearest neighbour": neighbour})).startswith("Lowest recall")
 
 
+def test_the_source_with_the_hardest_tumours_stands_in_the_title():
+    tumor = np.array([True, True, False, False])
+    easy, hard = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.9, 0.1, 0.5, 0.2])
+    figure = trust_charts.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
+    assert title_of(figure) == "Tumours are hardest to find in hard: AUC 0.500"
+    assert "easy, AUC 1.000" in words_of(figure)
+
+
+def test_referring_the_unsure_is_told_at_80_percent():
+    confidence = np.linspace(1, 0.1, 10)
+    right = np.array([True] * 8 + [False] * 2)
+    figure = trust_charts.risk_coverage({"CNN": (confidence, right)})
+    assert title_of(figure) == "On the most certain 80 %: CNN 100.0 % right"
+    assert figure.data[0].y[-1] == 80 and figure.data[0].x[-1] == 100
+
+
+def test_the_strongest_fall_stands_in_the_title():
+    figure = trust_charts.robustness(ROBUSTNESS)
+    assert title_of(figure) == "Falls furthest under noise 0.2: 50 % instead of 90 %"
+
+
 def test_probability_bars_state_the_answers():
-    alone = charts.probability_bars({"CNN": [0.001, 0.85, 0.1, 0.049]})
+    alone = scan_charts.probability_bars({"CNN": [0.001, 0.85, 0.1, 0.049]})
     assert title_of(alone) == "CNN: meningioma 85 %"
     assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
-    both = charts.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
+    both = scan_charts.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
     assert title_of(both) == "Both read glioma: CNN 60 %, VGG16 > 99 %"
-    apart = charts.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
+    apart = scan_charts.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
     assert title_of(apart) == "They disagree. CNN: glioma 60 %, VGG16: no tumour 90 %"
     assert len({trace.marker.color for trace in apart.data}) == 2
 

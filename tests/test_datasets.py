@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from utils import downloads
-from utils.classes import CLASSES, class_of
-from utils.datasets import DatasetError, load_samples, readable, split_samples
+from utils.classes import CLASSES, OTHER_TUMOR, class_of, right_answers, sequence_of
+from utils.datasets import DatasetError, load_samples, readable
+from utils.protocols import classes_of, split_samples
 
 
 def save(pixels: np.ndarray, path: Path) -> None:
@@ -26,7 +27,7 @@ def check_split(split: pd.DataFrame) -> None:
         assert split.groupby(column)["part"].nunique().max() == 1
     for part in ("validation", "test"):
         assert not split.loc[split["part"] == part, "picture"].duplicated().any()
-    assert set(split["target"]) <= set(CLASSES)
+    assert set(split["target"]) <= {*CLASSES, OTHER_TUMOR}
 
 
 def write_manifest(root: Path, **changes: Sequence | None) -> pd.DataFrame:
@@ -66,11 +67,55 @@ def write_manifest(root: Path, **changes: Sequence | None) -> pd.DataFrame:
         ("masks", None),
         ("Training", None),
         ("has_tumour", None),
-        ("Meningioma T1C+", None),
+        ("Meningioma T1C+", "meningioma"),
+        ("Astrocitoma T1", "glioma"),
+        ("Papiloma T2", OTHER_TUMOR),
+        ("_NORMAL T2", "no_tumor"),
     ],
 )
 def test_class_of_spellings(folder, name):
     assert class_of(folder) == name
+
+
+@pytest.mark.parametrize(
+    "folder,sequence",
+    [
+        ("Astrocitoma T1C+", "T1C+"),
+        ("_NORMAL T1", "T1"),
+        ("glioma_flair", "FLAIR"),
+        ("T1", ""),
+        ("glioma", ""),
+    ],
+)
+def test_sequence_of_a_folder(folder, sequence):
+    assert sequence_of(folder) == sequence
+
+
+def test_any_tumour_class_is_right_about_a_tumour_without_a_name_here():
+    answers = right_answers(["glioma", OTHER_TUMOR, "no_tumor"])
+    assert answers.tolist() == [[1, 0, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0]]
+
+
+def test_leaving_a_source_out_tests_on_all_of_it_but_its_twins(class_folders, draw_brain):
+    write_manifest(class_folders)
+    second = class_folders.parent / "second"
+    for number, name in enumerate(CLASSES):
+        for index in range(8):
+            save(draw_brain(seed=5000 + 100 * number + index), second / name / f"{index}.png")
+    numbers = list(range(100, 132))
+    groups = [3, 0, *numbers[2:]]  # the first two look like pictures of the other set, in folds 3 and 0
+    write_manifest(second, duplicate_group=[numbers[4], *numbers[1:]], group=groups)
+    samples = load_samples(class_folders.parent)
+    split = split_samples(samples, "leave-one-source-out-second")
+    parts = {part: rows for part, rows in split.groupby("part")}
+    assert set(parts["test"]["source"]) == {"second"} and set(parts["test"]["fold"]) == set(range(5))
+    assert set(parts["train"]["fold"]) == {2, 3, 4} and set(parts["validation"]["fold"]) == {1}
+    assert set(parts["train"]["source"]) == {"own"}
+    assert not set(parts["test"]["group"]) & set(parts["train"]["group"])
+    assert 3 not in set(parts["test"]["group"]) and 0 in set(parts["test"]["group"])
+    assert not parts["test"]["picture"].duplicated().any()
+    with pytest.raises(DatasetError, match="Leaving out third needs that set"):
+        split_samples(samples, "leave-one-source-out-third")
 
 
 def test_class_folders(class_folders):
@@ -350,7 +395,8 @@ def test_no_network_is_noticed_quickly():
 @pytest.mark.data
 def test_the_real_sets(data_root):
     samples = load_samples(data_root)
-    assert samples["source"].value_counts().to_dict() == {"nickparvar": 7023, "sartaj": 3264}
+    counts = {"nickparvar": 7023, "feltrin44": 4478, "sartaj": 3264, "lgg": 1942}
+    assert samples["source"].value_counts().to_dict() == counts
     nickparvar = samples[samples["source"] == "nickparvar"]
     assert nickparvar["label"].value_counts().to_dict() == {
         "no_tumor": 2000,
@@ -360,7 +406,15 @@ def test_the_real_sets(data_root):
     }
     assert (nickparvar["label"] != nickparvar["true_label"]).sum() == 4
     assert nickparvar.loc[nickparvar["patient"] != "", "patient"].nunique() == 209
+    assert (samples["mask"] != "").groupby(samples["source"]).sum().to_dict() == {
+        "nickparvar": 4750, "feltrin44": 0, "sartaj": 0, "lgg": 1231,
+    }  # fmt: skip
+    assert set(samples.loc[samples["source"] == "feltrin44", "sequence"]) == {"T1", "T1C+", "T2"}
     check_split(split_samples(samples, "patient-disjoint"))
+    for source in ("feltrin44", "lgg"):
+        split = split_samples(samples[samples["source"] != "sartaj"], f"leave-one-source-out-{source}")
+        assert set(split.loc[split["part"] == "test", "source"]) == {source}
+        check_split(split)
 
 
 @pytest.mark.data
@@ -377,3 +431,21 @@ def test_the_published_split_is_the_published_one(data_root):
     again = split_samples(samples, "published", seed=1)
     assert again["part"].tolist() == split["part"].tolist()
     assert split_samples(samples, "published", seed=2)["part"].tolist() != split["part"].tolist()
+
+
+@pytest.mark.data
+def test_the_splits_that_others_use(data_root):
+    sartaj = split_samples(load_samples(data_root, sets=("sartaj",)), "sartaj")
+    assert (sartaj["part"] == "test").sum() == 394 and len(sartaj) == 3264
+    held_out, train = (sartaj[sartaj["part"] == part] for part in ("validation", "train"))
+    assert 240 < len(held_out) < 340 and not set(held_out["group"]) & set(train["group"])
+    drawn = split_samples(load_samples(data_root, sets=("nickparvar",)), "published-random")
+    assert (drawn["part"] == "validation").sum() == pytest.approx(5712 / 5, abs=1)
+    samples = load_samples(data_root, sets=("feltrin44",))
+    for protocol in ("feltrin44", "feltrin44-random"):
+        split = split_samples(samples, protocol)
+        classes = classes_of(protocol, split)
+        assert len(classes) == 44 and "_NORMAL T1" in classes
+        assert set(split.loc[split["part"] == "train", "target"]) == set(classes)
+    check_split(split_samples(samples, "patient-disjoint"))
+    assert classes_of("patient-disjoint", samples) == CLASSES

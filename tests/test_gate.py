@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.drawn import DRAWN
 from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
-from utils.datasets import load_samples, split_samples
+from utils.datasets import load_samples
 from utils.gate import GRADES, load_gate, worst_grade
+from utils.protocols import split_samples
 from utils.readers import Reader
 from utils.scans import Scan, read_scan_file
 

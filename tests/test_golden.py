@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from utils.baselines import BASELINES
 from utils.cards import REPOSITORY, check_weights, file_sha256, load_card, networks_folder
-from utils.classes import CLASSES
-from utils.measurement import figures_of
+from utils.classes import CLASSES, OTHER_TUMOR
+from utils.measurement import THRESHOLDS, figures_of
 from utils.metrics import OVERALL_FIGURES
 from utils.readers import Reader
 from utils.scans import read_scan_file
@@ -22,7 +23,7 @@ SAMPLE = 100  # images predicted afresh
 NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network has been evaluated yet"))]
 RECORDS = sorted((MODELS / "evaluation").glob("*--*.json")) or NONE_YET
 NETWORKS = [
-    path for path in RECORDS if isinstance(path, Path) and not path.name.startswith("1-nn")
+    path for path in RECORDS if isinstance(path, Path) and path.name.split("--")[0] not in BASELINES
 ] or NONE_YET
 every_record = pytest.mark.parametrize("file", RECORDS, ids=lambda path: path.stem if path else "none")
 every_network = pytest.mark.parametrize("file", NETWORKS, ids=lambda path: path.stem if path else "none")
@@ -46,7 +47,7 @@ def close(stored: object, fresh: object) -> bool:
 @every_record
 def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
     record = json.loads(file.read_text())
-    fresh = figures_of(pd.read_csv(file.with_suffix(".csv")))
+    fresh = figures_of(pd.read_csv(file.with_suffix(".csv")), *(record.get(name) for name in THRESHOLDS))
     assert file.stem == f"{record['model']}--{record['protocol']}"
     wrong = [name for name in fresh if not close(record[name], fresh[name])]
     assert not wrong, {name: (record[name], fresh[name]) for name in wrong}
@@ -56,7 +57,8 @@ def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
 def test_confusion_matrix_holds_every_image_once(file: Path) -> None:
     record = json.loads(file.read_text())
     confusion = np.asarray(record["confusion"])
-    assert confusion.sum() == record["n"] == len(pd.read_csv(file.with_suffix(".csv")))
+    targets = pd.read_csv(file.with_suffix(".csv"))["target"]
+    assert confusion.sum() == record["n"] == (targets != OTHER_TUMOR).sum()
     assert np.trace(confusion) / record["n"] == pytest.approx(record["accuracy"], abs=1e-6)
     assert confusion.sum(axis=1).tolist() == [record["classes"][name]["n"] for name in CLASSES]
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from utils import calibration, metrics
+from utils import bootstrap, calibration, metrics
 from utils.classes import CLASSES
 
 
@@ -67,7 +67,7 @@ def test_bootstrap_is_that_of_repeated_groups():
     """A group drawn twice counts as if its scans stood in the set twice."""
     targets, probabilities, groups = answers(60)
     group_of = np.unique(groups, return_inverse=True)[1]
-    weights = metrics._group_weights(group_of, 5, seed=3)
+    weights = bootstrap.group_weights(group_of, 5, seed=3)
     assert weights[1:].sum(axis=1).tolist() == [group_of.max() + 1] * 5
     aucs = metrics._class_aucs(targets, probabilities, group_of, weights)
     losses = metrics._probability_values(targets, probabilities, group_of, weights)["loss"]
@@ -81,7 +81,7 @@ def test_bootstrap_is_that_of_repeated_groups():
 
 def test_auc_counts_ties_half():
     scores, positive = np.array([1.0, 1.0, 0.2, 0.2, 1.0]), np.array([True, False, True, False, False])
-    assert metrics._weighted_auc(scores, positive, np.ones((1, 5)))[0] == pytest.approx(5 / 12)
+    assert bootstrap.weighted_auc(scores, positive, np.ones((1, 5)))[0] == pytest.approx(5 / 12)
 
 
 def test_interval_is_wider_when_patients_have_more_scans_that_agree():
@@ -237,3 +237,29 @@ def test_what_is_answered_keeps_the_promise(logits, wish):
     if threshold < 1.0:
         assert np.mean(probabilities.argmax(axis=1)[answered] == targets[answered]) >= wish
     assert 0 <= calibration.expected_calibration_error(probabilities, targets) <= 1
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.floats(0.6, 0.99))
+def test_label_sets_cover_the_scans_that_they_were_fitted_on(seed, coverage):
+    targets, probabilities, _ = answers(200, seed)
+    threshold = calibration.conformal_threshold(probabilities, targets, coverage)
+    found = calibration.label_set_figures(probabilities, targets, threshold)
+    assert coverage <= found["coverage"] <= coverage + 0.02, "and not much more: no two scans are the same"
+    assert 0 <= found["mean_size"] <= 4 and found["single"] + found["empty"] <= 1
+
+
+def test_the_most_certain_scans_are_right_more_often():
+    targets, probabilities, _ = answers(2000)
+    half, all_of_them = (
+        calibration.accuracy_at_coverage(probabilities, targets, share) for share in (0.5, 1.0)
+    )
+    assert all_of_them == pytest.approx(np.mean(probabilities.argmax(axis=1) == targets))
+    assert half > all_of_them + 0.1
+
+
+def test_set_cross_entropy_of_one_answer_is_cross_entropy():
+    targets, probabilities, _ = answers(50)
+    logits, right = np.log(probabilities), np.eye(4)[targets]
+    assert metrics.set_cross_entropy(logits, right) == pytest.approx(metrics.cross_entropy(logits, targets))
+    assert metrics.set_cross_entropy(logits, np.ones((50, 4))) == pytest.approx(0, abs=1e-9)

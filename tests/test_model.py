@@ -14,7 +14,7 @@ from PIL import Image
 
 import model
 from benchmarks.corpus import dicom, dicom_bytes
-from utils import recipes, sampling, training
+from utils import arguments, recipes, sampling, training
 from utils.cards import load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
@@ -298,7 +298,7 @@ def test_protocol_that_the_data_do_not_fit_is_told(run: Run, class_folders: Path
 
 @pytest.fixture
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = Recipe(phases=(Phase("only", 32, 2, 1e-3),), batch_size=8)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 2, 1e-3),), batch_size=8)
     monkeypatch.setitem(recipes.RECIPES, "cnn", recipe)
 
 
@@ -348,7 +348,16 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     assert np.sum(result["confusion"]) == result["n"]
     assert int(counted["images"].sum()) + result["n"] == 32
     predictions = pd.read_csv(folder / "cnn--folder.csv")
-    columns = ["file", "source", "group", "target", "label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
+    columns = [
+        "file",
+        "source",
+        "sequence",
+        "group",
+        "target",
+        "label",
+        *CLASSES,
+        *(f"logit_{name}" for name in CLASSES),
+    ]
     assert predictions.columns.tolist() == columns and len(predictions) == result["n"]
     assert (predictions["label"] == predictions[list(CLASSES)].idxmax(axis=1)).all()
     assert predictions[list(CLASSES)].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
@@ -506,18 +515,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_paths_of_the_machine_stay_out_of_a_command_that_a_card_shows() -> None:
-    arguments = [
-        "train",
-        "--model",
-        "vgg16",
-        "--data",
-        "/home/me/data",
-        "--base-weights",
-        "/home/me/vgg16.npz",
-    ]
-    shown = model._without_paths(arguments)
+    typed = ["train", "--model", "vgg16", "--data", "/home/me/data", "--base-weights", "/home/me/vgg16.npz"]
+    shown = arguments.without_paths(typed)
     assert shown == ["train", "--model", "vgg16", "--data", "DIR", "--base-weights", "vgg16.npz"]
-    assert model._without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
+    assert arguments.without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
 
 
 def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_path: Path) -> None:

@@ -42,7 +42,12 @@ def test_graph_is_flat_and_free_of_custom_objects(network: keras.Model) -> None:
 
 @pytest.mark.parametrize("layer", ["evidence", "early"])
 def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: str) -> None:
-    early = {"cnn": "stage1_block2", "vgg16": "block3_pool"}
+    early = {
+        "cnn": "stage1_block2",
+        "vgg16": "block3_pool",
+        "mobilenetv2": "block_6_expand_relu",
+        "resnet101v2": "conv3_block3_out",
+    }
     name = EVIDENCE_LAYERS[network.name] if layer == "evidence" else early[network.name]
     trunk, head = split_at(network, name)
     whole = keras.Model(network.inputs, network.get_layer("logits").output)(scans())

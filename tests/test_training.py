@@ -4,15 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from utils import training
+from utils.metrics import softmax
 from utils.networks import vgg16
 from utils.recipes import Phase, Recipe
-from utils.training import train
+from utils.training import answer_loss, places, pointing_loss, train
 
 
 @pytest.fixture
@@ -27,25 +29,25 @@ def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
         path = tmp_path / f"{index}.png"
         Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
         part = "validation" if index % 6 < 2 else "train"
-        rows += [{"path": str(path), "target": label, "part": part, "picture": index}] * 2
-    return pd.DataFrame(rows)
+        rows += [{"path": str(path), "mask": "", "target": label, "part": part, "picture": index}] * 2
+    return pd.DataFrame(rows).assign(source="drawn", sequence="")
 
 
-RECIPE = Recipe(phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
+RECIPE = Recipe("cnn", phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
 
 
 def test_cnn_learns_and_reports_every_epoch(samples: pd.DataFrame, tmp_path: Path) -> None:
-    recipe = Recipe(phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
-    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
+    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
     losses = [epoch["loss"] for epoch in trained.history]
     assert len(losses) == 12 and min(losses[-3:]) < 0.8 * losses[0]
     assert set(trained.history[0]) == {"phase", "epoch", "loss", "validation_loss", "validation_accuracy"}
 
 
 def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monkeypatch) -> None:
-    whole = train("cnn", samples, tmp_path / "whole", RECIPE, say=lambda text: None)
+    whole = train(samples, tmp_path / "whole", RECIPE, say=lambda text: None)
     calls = 0
-    measured = training.metrics.cross_entropy
+    measured = training.metrics.set_cross_entropy
 
     def stop_in_fourth(*arguments):
         nonlocal calls
@@ -54,10 +56,10 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
             raise KeyboardInterrupt
         return measured(*arguments)
 
-    monkeypatch.setattr(training.metrics, "cross_entropy", stop_in_fourth)
+    monkeypatch.setattr(training.metrics, "set_cross_entropy", stop_in_fourth)
     with pytest.raises(KeyboardInterrupt):
-        train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
-    resumed = train("cnn", samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+        train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+    resumed = train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
     assert [epoch["epoch"] for epoch in resumed.history] == [1, 2, 3, 4, 5]
     assert [epoch["phase"] for epoch in resumed.history] == ["small", "small", "large", "large", "large"]
     assert resumed.history[:3] == whole.history[:3]
@@ -67,7 +69,7 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
 def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None:
     losses = iter([3.0, 1.0, 2.0])
     weights = []
-    monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
+    monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
     original = training.predict_logits
 
     def remember(model, *arguments):
@@ -75,16 +77,16 @@ def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None
         return original(model, *arguments)
 
     monkeypatch.setattr(training, "predict_logits", remember)
-    recipe = Recipe(phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
-    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
+    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
     np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], weights[1])
 
 
 def test_patience_ends_a_phase(samples, tmp_path, monkeypatch) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
-    monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
-    recipe = Recipe(phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
-    assert len(train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
+    monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
+    recipe = Recipe("cnn", phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
+    assert len(train(samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
 
 
 def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
@@ -99,14 +101,13 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
             arrays |= {f"{layer.name}/kernel": kernel, f"{layer.name}/bias": bias}
     np.savez(tmp_path / "base.npz", **arrays)
     recipe = Recipe(
+        "vgg16",
         phases=(Phase("fresh", 32, 1, 1e-4), Phase("fine", 48, 1, 1e-4)),
         batch_size=8,
         frozen_until="block3_pool",
     )
     said: list[str] = []
-    trained = train(
-        "vgg16", samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append
-    )
+    trained = train(samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append)
     assert any("block3_conv3" in line and "start fresh: block4_conv1" in line for line in said)
     assert trained.loaded_layers[-1] == "block3_conv3" and trained.fresh_layers[0] == "block4_conv1"
     for name in ("block1_conv1", "block2_conv2", "block3_conv3"):
@@ -114,6 +115,44 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
             trained.network.get_layer(name).get_weights()[0], arrays[f"{name}/kernel"]
         )
     assert not [layer.name for layer in trained.network.layers if "norm" in layer.name], "folded away"
+
+
+def test_a_network_learns_where_the_tumour_is_and_from_a_teacher(samples, tmp_path) -> None:
+    mask = np.zeros((80, 80), np.uint8)
+    mask[30:50, 30:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    samples.loc[samples["target"] == "glioma", "mask"] = str(tmp_path / "mask.png")
+    teacher = vgg16(32)
+    recipe = Recipe("cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
+    trained = train(samples, tmp_path / "run", recipe, teacher=teacher, say=lambda text: None)
+    losses = [epoch["loss"] for epoch in trained.history]
+    assert min(losses[-3:]) < 0.8 * losses[0]
+
+
+def test_the_loss_of_one_right_answer_is_cross_entropy_and_of_all_nearly_nothing() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    one, tumours, teacher = (
+        np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]],
+        np.ones((5, 4), np.float32),
+        softmax(logits),
+    )
+    usual = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, reduction=None)
+    np.testing.assert_allclose(answer_loss(0.1)(one, logits), usual(one, logits), rtol=1e-5)
+    np.testing.assert_allclose(answer_loss()(tumours, logits), 0, atol=1e-6)
+    entropy = -(teacher * np.log(teacher)).sum(axis=1)
+    taught = answer_loss(0.0, teaching=1.0)(np.concatenate([one, teacher], axis=1), logits)
+    np.testing.assert_allclose(taught, entropy, rtol=1e-4)
+
+
+def test_pointing_costs_nothing_inside_the_mask_nor_without_one() -> None:
+    masks = np.zeros((3, 64, 64), np.uint8)
+    masks[:2, :16, :16] = 255
+    targets = np.eye(4, dtype=np.float32)[[1, 1, 1]]
+    wanted = places(masks, targets, 4)
+    maps = np.zeros((3, 4, 4, 4), np.float32)
+    maps[0, 0, 0, 1], maps[1, 3, 3, 1], maps[2, 3, 3, 1] = 20, 20, 20
+    inside, outside, unknown = np.asarray(pointing_loss(wanted, maps))
+    assert inside == pytest.approx(0, abs=1e-3) and outside > 5 and unknown == 0
 
 
 def test_epochs_are_shared_among_the_phases_or_given_for_each() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from utils import metrics
-from utils.classes import CLASSES
-from utils.datasets import TEST_FOLD, VALIDATION_FOLD, DatasetError, split_samples
+from utils.classes import CLASSES, OTHER_TUMOR
+from utils.datasets import DatasetError
 from utils.duplicates import near_pairs, picture_hash
+from utils.protocols import TEST_FOLD, VALIDATION_FOLD, split_samples
 from utils.scans import UnreadableScan, read_scan_file
 
 IDENTICAL_SIDE = (
@@ -170,7 +171,8 @@ def _parts(rows: pd.DataFrame, splits: dict[str, pd.DataFrame]) -> list[tuple[st
 
 
 def _counts(source: str, part: str, rows: pd.DataFrame) -> dict[str, object]:
-    classes = {name: int((rows["label"] == name).sum()) for name in CLASSES}
+    named = CLASSES if OTHER_TUMOR not in set(rows["label"]) else (*CLASSES, OTHER_TUMOR)
+    classes = {name: int((rows["label"] == name).sum()) for name in named}
     return {
         "source": source,
         "part": part,
@@ -191,13 +193,15 @@ def _leaks(
     mirrored = np.stack([one.mirrored for one in seen])
     same, _ = near_pairs(np.stack([one.straight for one in asked]), np.concatenate([straight, mirrored]))
     patients = test["patient"][test["patient"] != ""]
-    targets = split["target"].map(CLASSES.index)
+    taught, measured = (part[part["target"] != OTHER_TUMOR] for part in (train, test))
     nearest = _nearest(
-        np.stack([one.thumbnail for one in seen]),
-        targets[train.index].to_numpy(),
-        np.stack([one.thumbnail for one in asked]),
+        np.stack([fingerprints[path].thumbnail for path in taught["path"]]),
+        taught["target"].map(CLASSES.index).to_numpy(),
+        np.stack([fingerprints[path].thumbnail for path in measured["path"]]),
     )
-    figures = metrics.figures(targets[test.index].to_numpy(), nearest, test["group"].to_numpy())
+    figures = metrics.figures(
+        measured["target"].map(CLASSES.index).to_numpy(), nearest, measured["group"].to_numpy()
+    )
     return {
         "source": source,
         "split": name,

@@ -82,6 +82,42 @@ def referral_threshold(probabilities: np.ndarray, targets: np.ndarray, accuracy:
     return float(possible[-1]) if len(possible) else 1.0
 
 
+def accuracy_at_coverage(probabilities: np.ndarray, targets: np.ndarray, share: float) -> float:
+    """The accuracy on the given share of the scans, the most certain ones (at least one).
+
+    probabilities: (N, C); targets: (N,) int. Source: El-Yaniv and Wiener, JMLR 11 (2010), the risk-coverage curve.
+    """
+    confidence, right = _confidence(probabilities, targets)
+    order = np.argsort(-confidence, kind="stable")[: max(round(share * len(right)), 1)]
+    return float(right[order].mean())
+
+
+def conformal_threshold(probabilities: np.ndarray, targets: np.ndarray, coverage: float = 0.95) -> float:
+    """The probability from which on a class belongs to a scan's label set, so that the set holds the truth in at
+    least `coverage` of new scans that are drawn as the validation scans were.
+
+    probabilities: (N, C) of validation scans; targets: (N,) int. Source: Sadinle et al., JASA 114 (2019), least
+    ambiguous set-valued classifiers.
+    """
+    of_truth = np.sort(np.asarray(probabilities)[np.arange(len(targets)), targets])
+    rank = math.floor((1 - coverage) * (len(of_truth) + 1))
+    return float(of_truth[rank - 1]) if rank else 0.0
+
+
+def label_set_figures(probabilities: np.ndarray, targets: np.ndarray, threshold: float) -> dict[str, float]:
+    """How often the label sets (classes at or above the threshold) hold the truth, their mean size, and the shares
+    that name one class and none."""
+    inside = np.asarray(probabilities) >= threshold
+    sizes = inside.sum(axis=1)
+    return {
+        "threshold": threshold,
+        "coverage": float(inside[np.arange(len(targets)), targets].mean()),
+        "mean_size": float(sizes.mean()),
+        "single": float((sizes == 1).mean()),
+        "empty": float((sizes == 0).mean()),
+    }
+
+
 def wilson_interval(
     right: np.ndarray, count: np.ndarray, z: float = 1.959964
 ) -> tuple[np.ndarray, np.ndarray]:

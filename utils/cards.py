@@ -137,6 +137,8 @@ def train_command(weights: Path) -> str:
     """The command that makes a weights file."""
     folder = weights.parent.name
     protocol = folder if folder in ("published", "folder") else "patient-disjoint"
+    if folder.startswith("leave-one-source-out-"):
+        protocol = f"leave-one-source-out --left-out {folder.removeprefix('leave-one-source-out-')}"
     return f"python model.py train --model {weights.stem} --protocol {protocol} --data DIR"
 
 

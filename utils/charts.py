@@ -6,7 +6,6 @@ cividis (Nunez et al., PLOS ONE 2018). Backgrounds are clear and text has no col
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +27,7 @@ FIGURE_TITLES = {
     "iou": "IoU (Jaccard)",
     "auc": "AUC",
 }
-_DASHES = ("solid", "dash", "dot", "dashdot")
+DASHES = ("solid", "dash", "dot", "dashdot")
 _TITLE_WIDTH = 44  # characters that fit on a phone
 
 
@@ -41,7 +40,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> go.Figure:
         [f"{count}<br>{share:.1f} %" for count, share in zip(*row, strict=True)]
         for row in zip(table, percent, strict=True)
     ]
-    names = _class_ticks()
+    names = class_ticks()
     figure = go.Figure(
         go.Heatmap(
             z=percent, x=names, y=names, text=text, texttemplate="%{text}", colorscale="cividis", zmin=0, zmax=100,
@@ -51,23 +50,23 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="read as", showgrid=False, tickangle=0)
     figure.update_yaxes(title="truly", showgrid=False, autorange="reversed")
-    return _finish(figure, findings.most_confused(table), 460)
+    return finish(figure, findings.most_confused(table), 460)
 
 
 def roc_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
     """One class against the rest, a curve each. targets (N,) int, probabilities (N, 4) in CLASSES order."""
     from sklearn.metrics import auc, roc_curve  # slow to import, and only these two charts need it
 
-    figure = go.Figure(_line([0, 1], [0, 1], GRAY, "dot", "chance"))
+    figure = go.Figure(line([0, 1], [0, 1], GRAY, "dot", "chance"))
     areas = {}
     for index, name in _present(targets):
         false, true, _ = roc_curve(np.asarray(targets) == index, np.asarray(probabilities)[:, index])
         areas[name] = float(auc(false, true))
-        figure.add_trace(_line(false, true, CLASS_COLOURS[name], _DASHES[index], CLASS_TITLES[name]))
+        figure.add_trace(line(false, true, CLASS_COLOURS[name], DASHES[index], CLASS_TITLES[name]))
     figure.update_xaxes(title="false positive rate (1 - specificity)", range=[0, 1])
     figure.update_yaxes(title="true positive rate (sensitivity)", range=[0, 1.02])
     _add_key(figure, areas, "AUC", x=0.98, y=0.04)
-    return _finish(figure, findings.weakest_class("Hardest to tell from the rest", "AUC", areas), 440)
+    return finish(figure, findings.weakest_class("Hardest to tell from the rest", "AUC", areas), 440)
 
 
 def precision_recall_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
@@ -80,17 +79,17 @@ def precision_recall_curves(targets: np.ndarray, probabilities: np.ndarray) -> g
         true, scores = np.asarray(targets) == index, np.asarray(probabilities)[:, index]
         precision, recall, _ = precision_recall_curve(true, scores)
         areas[name] = float(average_precision_score(true, scores))
-        figure.add_trace(_line(recall, precision, CLASS_COLOURS[name], _DASHES[index], CLASS_TITLES[name]))
+        figure.add_trace(line(recall, precision, CLASS_COLOURS[name], DASHES[index], CLASS_TITLES[name]))
     figure.update_xaxes(title="recall (sensitivity)", range=[0, 1])
     figure.update_yaxes(title="precision", range=[0, 1.02])
     _add_key(figure, areas, "AP", x=0.02, y=0.04)
-    return _finish(figure, findings.weakest_class("Hardest to find without false alarms", "AP", areas), 440)
+    return finish(figure, findings.weakest_class("Hardest to find without false alarms", "AP", areas), 440)
 
 
 def reliability_diagram(table: pd.DataFrame) -> go.Figure:
     """Accuracy against confidence with Wilson whiskers, the counts below. table: utils.calibration.reliability."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.06)
-    figure.add_trace(_line([0, 1], [0, 1], GRAY, "dot", "as sure as right"), row=1, col=1)
+    figure.add_trace(line([0, 1], [0, 1], GRAY, "dot", "as sure as right"), row=1, col=1)
     accuracy = table["accuracy"]
     figure.add_trace(
         go.Scatter(
@@ -114,7 +113,7 @@ def reliability_diagram(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(title="accuracy", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="scans", range=[0, 1.3 * table["count"].max()], nticks=3, row=2, col=1)
     figure.add_annotation(x=0.98, y=0.08, text="dotted: as sure as right", showarrow=False, xanchor="right")
-    return _finish(figure, findings.how_sure(table), 500)
+    return finish(figure, findings.how_sure(table), 500)
 
 
 def training_curves(history: Sequence[Mapping]) -> go.Figure:
@@ -134,13 +133,13 @@ def training_curves(history: Sequence[Mapping]) -> go.Figure:
         ("loss", "validation_loss", "training", VERMILLION, "dash"),
         ("validation_loss", "loss", "validation", BLUE, "solid"),
     ):
-        figure.add_trace(_line(table["epoch"], table[column], colour, dash, title), row=1, col=1)
+        figure.add_trace(line(table["epoch"], table[column], colour, dash, title), row=1, col=1)
         figure.add_annotation(
             x=last["epoch"], y=last[column], text=title, showarrow=False, xanchor="left", xshift=6,
             yanchor="bottom" if last[column] > last[other] else "top",  # apart where the lines end together
         )  # fmt: skip
     percent = 100 * table["validation_accuracy"]
-    figure.add_trace(_line(table["epoch"], percent, BLUE, "solid", "validation accuracy"), row=2, col=1)
+    figure.add_trace(line(table["epoch"], percent, BLUE, "solid", "validation accuracy"), row=2, col=1)
     final = table[table["phase"] == last["phase"]]  # an earlier phase may have another input size
     best = final.loc[final["validation_loss"].idxmin()]
     figure.add_trace(
@@ -159,7 +158,7 @@ def training_curves(history: Sequence[Mapping]) -> go.Figure:
     figure.update_yaxes(title="accuracy (%)", row=2, col=1)
     kept = f"epoch {best['epoch']:.0f} of {len(table)}"
     title = f"Weights kept from {kept}: validation loss {best['validation_loss']:.2f}"
-    figure = _finish(figure, title, 480)
+    figure = finish(figure, title, 480)
     return figure.update_layout(margin_r=80, margin_t=100)
 
 
@@ -185,7 +184,7 @@ def per_class_bars(models: Mapping[str, Mapping], figure_name: str = "recall") -
         rows = [record["classes"][name] for name in CLASSES]
         values = [row.get(figure_name) for row in rows]
         spans = [row.get(f"{figure_name}_interval") or (row.get(figure_name),) * 2 for row in rows]
-        figure.add_traces(_bars_with_whiskers(title, values, spans, _model_colour(title, len(seen))))
+        figure.add_traces(_bars_with_whiskers(title, values, spans, model_colour(title, len(seen))))
         seen += [
             (value, CLASS_TITLES[name], title)
             for name, value in zip(CLASSES, values, strict=True)
@@ -198,7 +197,7 @@ def per_class_bars(models: Mapping[str, Mapping], figure_name: str = "recall") -
     finding = (
         "No class has a value" if not seen else "Lowest {0}: {2}, {1:.3f} ({3})".format(word, *min(seen))
     )
-    return _finish(figure, finding, 150 + 4 * (14 + 24 * max(1, len(models))))
+    return finish(figure, finding, 150 + 4 * (14 + 24 * max(1, len(models))))
 
 
 def _bars_with_whiskers(title: str, values: Sequence, spans: Sequence, colour: str) -> list:
@@ -206,7 +205,7 @@ def _bars_with_whiskers(title: str, values: Sequence, spans: Sequence, colour: s
     known = [(value, low, high) for value, (low, high) in zip(values, spans, strict=True)]
     more = [0 if value is None else max(0, high - value) for value, _, high in known]
     less = [0 if value is None else max(0, value - low) for value, low, _ in known]
-    names = _class_ticks()
+    names = class_ticks()
     bars = go.Bar(
         orientation="h", x=values, y=names, name=title, offsetgroup=title, marker={"color": colour, "opacity": 0.25},
         error_x={"array": more, "arrayminus": less, "color": colour, "thickness": 2},
@@ -219,89 +218,13 @@ def _bars_with_whiskers(title: str, values: Sequence, spans: Sequence, colour: s
     return [bars, words]
 
 
-def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
-    """The class probabilities of one scan: network title -> 4 probabilities (0..1) in CLASSES order."""
-    figure = go.Figure()
-    names = _class_ticks()
-    alone = len(probabilities) == 1
-    for title, values in probabilities.items():
-        figure.add_trace(
-            go.Bar(
-                orientation="h", x=[100 * value for value in values], y=names, name=title, cliponaxis=False,
-                marker_color=_model_colour(title, len(figure.data)), textposition="outside",
-                text=[("" if alone else f"{title} ") + findings.percent_in_words(value) for value in values],
-                hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
-            )
-        )  # fmt: skip
-    figure.update_xaxes(
-        title="probability (%)", range=[0, 118 if alone else 140], tickvals=[0, 25, 50, 75, 100]
-    )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return _finish(figure, findings.reading(probabilities), 210 + 70 * max(1, len(probabilities)))
-
-
-def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Probability of any tumour (0..1), one network against the other, a point a scan; exactly two networks."""
-    (first, across), (second, up) = probabilities.items()
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 100],
-            y=[0, 100],
-            mode="lines",
-            hoverinfo="skip",
-            line={"color": GRAY, "dash": "dot", "width": 1},
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=[100 * value for value in across], y=[100 * value for value in up], mode="markers",
-            text=[html.escape(name) for name in names],
-            marker={"size": 10, "color": BLUE, "opacity": 0.7}, cliponaxis=False,
-            hovertemplate=f"%{{text}}<br>{first} %{{x:.1f}} %<br>{second} %{{y:.1f}} %<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_xaxes(title=f"{first}: probability of any tumour (%)", range=[0, 100])
-    figure.update_yaxes(title=f"{second}: probability of any tumour (%)", range=[0, 100])
-    gap = max(abs(a - b) for a, b in zip(across, up, strict=True))
-    return _finish(
-        figure, f"The networks differ by at most {100 * gap:.0f} points on whether there is a tumour", 420
-    )
-
-
-def class_curves(
-    title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]], in_view: int
-) -> go.Figure:
-    """One network's class probabilities along a volume, a curve a class; a line marks the slice in view.
-
-    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order, NaN without answer.
-    """
-    table = 100 * np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
-    figure = go.Figure()
-    for index, name in enumerate(CLASSES):
-        figure.add_trace(
-            go.Scatter(
-                x=list(slices), y=table[:, index], mode="lines+markers", name=CLASS_TITLES[name],
-                line={"color": CLASS_COLOURS[name], "dash": _DASHES[index], "width": 2}, marker={"size": 5},
-                hovertemplate=f"slice %{{x}}, {CLASS_TITLES[name]}: %{{y:.1f}} %<extra></extra>",
-            )
-        )  # fmt: skip
-    figure.add_vline(x=in_view, line={"color": GRAY, "width": 2, "dash": "dot"})
-    figure.update_xaxes(title="slice")
-    figure.update_yaxes(title="probability (%)", range=[-2, 102])
-    _finish(figure, findings.along_the_volume(title, slices, probabilities), 420)
-    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})
-
-
 def _present(targets: np.ndarray) -> list[tuple[int, str]]:
     """The classes that occur, where there is another to tell them from."""
     found = set(np.unique(targets).tolist())
     return [(index, name) for index, name in enumerate(CLASSES) if index in found and len(found) > 1]
 
 
-def _line(
-    x: Sequence | np.ndarray, y: Sequence | np.ndarray, colour: str, dash: str, name: str
-) -> go.Scatter:
+def line(x: Sequence | np.ndarray, y: Sequence | np.ndarray, colour: str, dash: str, name: str) -> go.Scatter:
     return go.Scatter(
         x=x, y=y, mode="lines", name=name, showlegend=False, line={"color": colour, "dash": dash, "width": 2},
         hovertemplate=f"{name}: %{{x:.3f}}, %{{y:.3f}}<extra></extra>",
@@ -320,15 +243,15 @@ def _add_key(figure: go.Figure, areas: Mapping[str, float], unit: str, x: float,
     )  # fmt: skip
 
 
-def _class_ticks() -> list[str]:
+def class_ticks() -> list[str]:
     return [CLASS_TITLES[name].replace(" ", "<br>") for name in CLASSES]
 
 
-def _model_colour(title: str, position: int) -> str:
+def model_colour(title: str, position: int) -> str:
     return MODEL_COLOURS.get(title, (GREEN, PURPLE, BLUE, VERMILLION)[position % 4])
 
 
-def _finish(figure: go.Figure, title: str, height: int) -> go.Figure:
+def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
     lines = -(-len(title) // _TITLE_WIDTH)
     wrapped = "<br>".join(textwrap.wrap(title, _TITLE_WIDTH if lines == 1 else len(title) // lines + 6))
     figure.update_layout(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
 CLASS_TITLES = {
@@ -11,6 +14,7 @@ CLASS_TITLES = {
     "no_tumor": "no tumour",
     "pituitary": "pituitary tumour",
 }
+OTHER_TUMOR = "other_tumor"  # a target, never an answer: a tumour of a type that the networks cannot name
 _SPELLINGS = {
     "glioma": "glioma",
     "meningioma": "meningioma",
@@ -19,10 +23,46 @@ _SPELLINGS = {
     "none": "no_tumor",
     "normal": "no_tumor",
     "healthy": "no_tumor",
+    # Feltrin's 44 folders, in Portuguese
+    "astrocitoma": "glioma",
+    "oligodendroglioma": "glioma",
+    "glioblastoma": "glioma",
+    "ependimoma": "glioma",
+    "ganglioglioma": "glioma",
+    "carcinoma": OTHER_TUMOR,
+    "germinoma": OTHER_TUMOR,
+    "granuloma": OTHER_TUMOR,
+    "meduloblastoma": OTHER_TUMOR,
+    "neurocitoma": OTHER_TUMOR,
+    "papiloma": OTHER_TUMOR,
+    "schwannoma": OTHER_TUMOR,
+    "tuberculoma": OTHER_TUMOR,
 }
+_SEQUENCE = re.compile(r"[ _](T1C\+|T1|T2|FLAIR)$", re.IGNORECASE)
 
 
 def class_of(folder: str) -> str | None:
-    """The class that a name spells ("no_tumor", "notumor", "Pituitary Tumour", ...), else None."""
-    word = re.sub(r"[^a-z]", "", folder.lower())
+    """The class that a name spells ("no_tumor", "notumor", "Pituitary Tumour", "Astrocitoma T1C+", ...), else None.
+
+    Types that the networks cannot name are OTHER_TUMOR.
+    """
+    word = re.sub(r"[^a-z]", "", _SEQUENCE.sub("", folder).lower())
     return _SPELLINGS.get(re.sub(r"(tumou?rs?)$", "", word))
+
+
+def sequence_of(folder: str) -> str:
+    """The MRI sequence that a folder's name ends with ("Astrocitoma T1C+" -> "T1C+"), else ""."""
+    found = _SEQUENCE.search(folder)
+    return found.group(1).upper() if found else ""
+
+
+def right_answers(targets: Iterable[str], classes: Sequence[str] = CLASSES) -> np.ndarray:
+    """(N, C) float32: 1 for every answer that is right about a target; any tumour class is about OTHER_TUMOR."""
+    tumours = [float(name != "no_tumor") for name in classes]
+    return np.asarray(
+        [
+            tumours if target == OTHER_TUMOR else [float(name == target) for name in classes]
+            for target in targets
+        ],
+        np.float32,
+    ).reshape(-1, len(classes))

@@ -1,10 +1,13 @@
-"""Folders and manifests -> a table of samples, one row an image, and the protocols that split it.
+"""Folders and manifests -> a table of samples, one row an image.
 
 The table is a pandas DataFrame with the columns `path`, `file` (relative to its set), `label` (as published),
-`true_label` (with the known mislabels corrected), `source`, `published_split` ("Training", "Testing" or ""),
-`picture` (images that show the same picture, also mirrored, share it), `group` (what must stay on one side
-of a split), `patient` ("" where not known) and `fold` (0-4, or -1 where the source has none). Files that were left
-out stand in its `attrs["unreadable"]`, one sentence each.
+`finer_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known mislabels
+corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2", "FLAIR", or
+"" where not known), `published_split` ("Training", "Testing" or ""), `picture` (images that show the same picture, also
+mirrored, share it), `group` (what must stay on one side of a split), `patient` ("" where not known), `mask` (path of
+the tumour's outline, "" where there is none), `original_side` (pixels, of square files as published; 0 where not known)
+and `fold` (0-4, or -1 where the source has none). Files that were left out stand in its `attrs["unreadable"]`, one
+sentence each.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.classes import class_of
+from utils.classes import class_of, sequence_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
 
-PROTOCOLS = ("patient-disjoint", "published", "folder")
-TEST_FOLD, VALIDATION_FOLD = 0, 1
+SOURCES = (
+    "nickparvar",
+    "feltrin44",
+    "lgg",
+)  # what the app's networks learn from; Sartaj shows the same pictures
 
 
 class DatasetError(ValueError):
@@ -61,44 +67,6 @@ def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.Da
     return samples
 
 
-def split_samples(
-    samples: pd.DataFrame, protocol: str, seed: int = 0, patients: Path | str | None = None
-) -> pd.DataFrame:
-    """The rows that a protocol uses, with a column `part`: "train", "validation" or "test".
-
-    `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
-    published. `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
-    `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.
-    Raises DatasetError where the samples lack what the protocol needs.
-    """
-    samples = samples.copy()
-    if protocol == "published":
-        samples = samples[(samples["source"] == "nickparvar") & (samples["published_split"] != "")]
-        if not {"Training", "Testing"} <= set(samples["published_split"]):
-            raise DatasetError("The published protocol needs Nickparvar's Training and Testing folders.")
-        samples["target"] = samples["label"]
-        samples["part"] = np.where(samples["published_split"] == "Testing", "test", "train")
-        train = samples["part"] == "train"
-        held_out = _grouped_folds(samples[train], 20, seed) == 0
-        samples.loc[samples.index[train][held_out], "part"] = "validation"
-        return samples.reset_index(drop=True)
-    if protocol == "patient-disjoint":
-        if (samples["fold"] < 0).any():
-            raise DatasetError(
-                "The patient-disjoint protocol needs a manifest.csv with folds; without one use --protocol folder."
-            )
-    elif protocol == "folder":
-        if patients is not None:
-            samples["group"] = _patient_groups(samples, Path(patients))
-        samples["fold"] = _grouped_folds(samples, 5, seed)
-    else:
-        raise DatasetError(f"There is no protocol {protocol}; choose one of {', '.join(PROTOCOLS)}.")
-    samples["target"] = samples["true_label"]
-    samples["part"] = samples["fold"].map({TEST_FOLD: "test", VALIDATION_FOLD: "validation"}).fillna("train")
-    repeated = samples.duplicated("picture") & (samples["part"] != "train")
-    return samples[~repeated].reset_index(drop=True)
-
-
 def readable(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows whose file can be read, and one sentence for each that cannot."""
     problems, keep = [], []
@@ -125,6 +93,8 @@ def _set_folders(root: Path) -> dict[str, Path]:
 
 
 def _is_set(folder: Path) -> bool:
+    if (folder / "manifest.csv").is_file():
+        return True
     below = [child for child in folder.iterdir() if child.is_dir()]
     if len({class_of(child.name) for child in below} - {None}) >= 2:
         return True
@@ -152,7 +122,7 @@ def _source_name(folder: Path) -> str:
 def _load_set(folder: Path, source: str) -> pd.DataFrame:
     manifest = folder / "manifest.csv"
     if manifest.is_file():
-        table = _read_csv(manifest)
+        table = read_csv(manifest)
         needed = {"file", "label", "duplicate_group", "group", "fold"}
         if not needed <= set(table.columns):
             raise DatasetError(
@@ -171,12 +141,19 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "path": [str(folder / file) for file in table["file"]],
                 "file": table["file"],
                 "label": label,
+                "finer_label": table["label"],
                 "true_label": corrected.fillna(label),
                 "source": source,
+                "sequence": _sequences(table, source),
                 "published_split": table.get("published_split", pd.Series("", table.index)).fillna(""),
                 "picture": _numbers(table["duplicate_group"], manifest),
                 "group": _numbers(table["group"], manifest),
                 "patient": table.get("patient", pd.Series("", table.index)).fillna("").astype(str),
+                "mask": [
+                    str(folder / file) if file else ""
+                    for file in table.get("mask", pd.Series("", table.index)).fillna("")
+                ],
+                "original_side": _original_sides(table),
                 "fold": _numbers(table["fold"], manifest),
             }
         )
@@ -195,13 +172,26 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
     return _load_class_folders(folder, source)
 
 
+def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
+    """Feltrin's manifest names them; what the set `lgg` holds of TCGA's lower-grade gliomas is the FLAIR channel."""
+    return table.get("sequence", pd.Series("FLAIR" if source == "lgg" else "", table.index)).fillna("")
+
+
+def _original_sides(table: pd.DataFrame) -> pd.Series:
+    if not {"original_height", "original_width"} <= set(table.columns):
+        return pd.Series(0, table.index)
+    square = table["original_height"] == table["original_width"]
+    return table["original_height"].where(square, 0).fillna(0).astype(int)
+
+
 def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     """A set without a manifest; `picture` and `group` are -1 until the pictures are compared."""
     rows, problems = [], []
     for directory, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if not name.lower().startswith(("mask", ".")))
         parts = Path(directory).relative_to(folder).parts
-        label = next((name for name in map(class_of, reversed(parts)) if name), None)
+        spelt = next((name for name in reversed(parts) if class_of(name)), "")
+        label = class_of(spelt)
         if label is None:
             continue
         for file in sorted(files):
@@ -212,8 +202,10 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                         str(path),
                         path.relative_to(folder).as_posix(),
                         label,
+                        spelt,
                         label,
                         source,
+                        sequence_of(spelt),
                         _split_name(parts[0]),
                     )
                 )
@@ -221,11 +213,11 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                 problems.append(
                     f"{path}: This file does not have the name of a picture ({', '.join(PICTURE_SUFFIXES)})."
                 )
-    columns = ["path", "file", "label", "true_label", "source", "published_split"]
+    columns = ["path", "file", "label", "finer_label", "true_label", "source", "sequence", "published_split"]
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")
-    table = table.assign(picture=-1, group=-1, patient="", fold=-1)
+    table = table.assign(picture=-1, group=-1, patient="", mask="", original_side=0, fold=-1)
     table.attrs["unreadable"] = problems + unreadable
     return table
 
@@ -248,7 +240,7 @@ def _number_pictures(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.drop(columns="alike")
 
 
-def _read_csv(file: Path, **options: Any) -> pd.DataFrame:
+def read_csv(file: Path, **options: Any) -> pd.DataFrame:
     try:
         return pd.read_csv(file, **options)
     except (OSError, ValueError) as error:  # pandas' parser errors and wrong encodings are ValueErrors
@@ -260,48 +252,3 @@ def _numbers(column: pd.Series, file: Path) -> pd.Series:
     if numbers.isna().any() or (numbers < 0).any() or (numbers % 1 != 0).any():
         raise DatasetError(f"{file} has a {column.name} that is no whole number, 0 or more.")
     return numbers.astype(int)
-
-
-def _patient_groups(samples: pd.DataFrame, patients: Path) -> pd.Series:
-    """Groups that keep a patient together, and a picture that two patients share."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not patients.is_file():
-        raise DatasetError(
-            f"{patients} is not a file; --patients takes a CSV with the columns file and patient."
-        )
-    table = _read_csv(patients, dtype=str)
-    if not {"file", "patient"} <= set(table.columns):
-        raise DatasetError(f"{patients} needs the columns file and patient.")
-    table = table[["file", "patient"]].drop_duplicates()
-    twice = table["file"].duplicated()
-    if twice.any():
-        raise DatasetError(f"{patients} names more than one patient for {table['file'][twice].iloc[0]}.")
-    known = dict(zip(table["file"].str.replace("\\", "/"), table["patient"], strict=True))
-    patient = samples["file"].map(known).fillna(samples["file"].map(lambda file: known.get(Path(file).name)))
-    if patient.isna().any():
-        raise DatasetError(f"{patients} names no patient for {samples['file'][patient.isna()].iloc[0]}.")
-    first, second = pd.factorize(patient)[0], pd.factorize(samples["picture"])[0]
-    links = coo_array((np.ones(len(first)), (first, first.max() + 1 + second)))
-    size = first.max() + second.max() + 2
-    links.resize((size, size))
-    return pd.Series(connected_components(links, directed=False)[1][first], index=samples.index)
-
-
-def _grouped_folds(samples: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
-    """(N,) int: class-balanced folds that never split a group."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    labels, groups = samples["label"].to_numpy(), samples["group"].to_numpy()
-    per_class = samples.groupby("label")["group"].nunique()
-    if per_class.min() < folds or len(per_class) < 2:
-        raise DatasetError(
-            f"{folds} folds need at least {folds} patients (or different pictures) of each of two or more classes; "
-            f"found {', '.join(f'{name} {count}' for name, count in per_class.items())}."
-        )
-    fold = np.zeros(len(samples), dtype=int)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, chosen) in enumerate(splitter.split(labels, labels, groups)):
-        fold[chosen] = number
-    return fold

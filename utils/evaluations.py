@@ -15,13 +15,18 @@ import numpy as np
 import pandas as pd
 
 from utils.cards import NETWORK_TITLES
-from utils.classes import CLASS_TITLES, CLASSES
-from utils.datasets import PROTOCOLS
+from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
-MODEL_TITLES = NETWORK_TITLES | {"1-nn": "1-nearest neighbour"}
+MODEL_TITLES = NETWORK_TITLES | {
+    "1-nn": "1-nearest neighbour",
+    "logistic": "logistic regression",
+    "shortcut": "sequence shortcut",
+}
 PROTOCOL_TITLES = {
     "patient-disjoint": "patient-disjoint",
+    "leave-one-source-out-feltrin44": "Feltrin left out",
+    "leave-one-source-out-lgg": "LGG left out",
     "published": "published split",
     "folder": "split of a folder",
 }
@@ -39,6 +44,13 @@ _COLUMNS = {
     "macro_precision": ("Precision", 1, True),
     "macro_recall": ("Recall", 1, True),
     "kappa": ("Kappa", 2, False),
+}
+
+
+_PART_COLUMNS = {
+    "sensitivity": "Tumours found",
+    "specificity": "Healthy left alone",
+    "sensitivity_at_95_specificity": "Found at 95 % left alone",
 }
 
 
@@ -118,6 +130,38 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+    """One row a network and source, or source and sequence, where an evaluation tells of several; else empty."""
+    rows = []
+    for evaluation in evaluations:
+        for name, part in evaluation.figures.get("parts", {}).items():
+            tumor = part.get("tumor", {})
+            rows.append(
+                {
+                    "Scans from": name,
+                    "Network": evaluation.title,
+                    "Tumours": tumor.get("tumors"),
+                    "Healthy": tumor.get("healthy"),
+                    **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
+                    "AUC": "–" if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
+                    "Right type": _percent(part, "accuracy"),
+                    "ECE": "–" if part.get("ece") is None else f"{part['ece']:.3f}",
+                }
+            )
+    return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
+
+
+def load_robustness(folder: Path | str, model: str) -> dict | None:
+    """What `model.py evaluate --robustness` wrote about a network; None where there is nothing that can be drawn."""
+    try:
+        record = json.loads((Path(folder) / f"{model}.robustness.json").read_text(encoding="utf-8"))
+        changes = record["changes"].values()
+        fits = all(len(change["levels"]) == len(change["accuracy"]) > 0 for change in changes)
+        return record if fits and _is_number(record["accuracy"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
     """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
 
@@ -126,7 +170,7 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
     """
     if label not in predictions.columns:
         return None
-    called = predictions[predictions["label"] == label]
+    called = predictions[(predictions["label"] == label) & (predictions["target"] != OTHER_TUMOR)]
     inner = TRUST_BINS[1:-1]
     alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
     if len(alike) < LEAST_SCANS:
@@ -183,7 +227,7 @@ def trust_sentence(evaluation: Evaluation | None, label: str, probability: float
 
 
 def _rank(evaluation: Evaluation) -> tuple:
-    protocols, models = list(PROTOCOLS), list(MODEL_TITLES)
+    protocols, models = list(PROTOCOL_TITLES), list(MODEL_TITLES)
     return (
         protocols.index(evaluation.protocol) if evaluation.protocol in protocols else len(protocols),
         models.index(evaluation.model) if evaluation.model in models else len(models),
@@ -240,7 +284,7 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     lacking = {"file", "target", "label"} - set(table.columns)
     if lacking:
         raise ValueError(f"it lacks the columns {', '.join(sorted(lacking))}.")
-    if not table[["target", "label"]].isin(CLASSES).all(axis=None):
+    if not (table["target"].isin((*CLASSES, OTHER_TUMOR)).all() and table["label"].isin(CLASSES).all()):
         raise ValueError("it names a class that is not known.")
     present = [name for name in CLASSES if name in table.columns]
     if present:
@@ -252,6 +296,15 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _percent(figures: dict, name: str) -> str:
+    """ "91.0 % (89.1-92.7)", or a dash."""
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "–"
+    span = "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
+    return f"{100 * value:.1f} %{span}"
 
 
 def _in_words(figures: dict, name: str) -> str:

@@ -60,7 +60,7 @@ def reading(probabilities: Mapping[str, Sequence[float]]) -> str:
 
 
 def along_the_volume(title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]]) -> str:
-    """Which class, if any, one network names on most of its tumour slices. Arguments as for charts.class_curves."""
+    """Which class, if any, one network names on most of its tumour slices. As scan_charts.class_curves."""
     table = np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
     answered = ~np.isnan(table).any(axis=1)
     labels, slices = table[answered].argmax(axis=1), np.asarray(slices)[answered]

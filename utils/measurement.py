@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,21 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from utils.audit import nearest_neighbour
+from utils.baselines import BASELINES
+from utils.calibration import accuracy_at_coverage, label_set_figures
 from utils.cards import Card
-from utils.classes import CLASSES
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets import DatasetError
+from utils.detection import detection_figures
 from utils.duplicates import hash_files, near_pairs
-from utils.metrics import figures
+from utils.metrics import figures, top_k_accuracy
 from utils.readers import BATCH, Reader
 from utils.release import current_commit
 from utils.scans import read_scan_file
+
+FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
+THRESHOLDS = ("tumor_threshold", "conformal_threshold")  # of the card, fitted on validation
+COVERAGES = (0.5, 0.8, 0.9)
 
 
 def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
@@ -67,10 +74,10 @@ def measure(
         scans = [read_scan_file(path) for path in test["path"].iloc[start : start + BATCH]]
         for reading in reader.read_many(scans, with_maps=False):
             rows.append([reading.label, *reading.probabilities.round(6), *reading.logits.round(5)])
-    columns = ["label", *CLASSES, *(f"logit_{name}" for name in CLASSES)]
+    columns = ["label", *reader.classes, *(f"logit_{name}" for name in reader.classes)]
     said = pd.DataFrame(rows, columns=columns)
-    facts = test[["file", "source", "group", "target"]].reset_index(drop=True)
-    predictions = pd.concat([facts, said], axis=1)
+    predictions = pd.concat([test[FACTS].reset_index(drop=True), said], axis=1)
+    thresholds = {name: card.facts.get(name) for name in THRESHOLDS}
     result = {
         "model": card.name,
         "protocol": protocol,
@@ -79,7 +86,8 @@ def measure(
         "command": command,
         "weights_sha256": card.version,
         "temperature": card.facts["temperature"],
-        **figures_of(predictions),
+        **thresholds,
+        **figures_of(predictions, classes=reader.classes, **thresholds),
     }
     if (test["true_label"] != test["target"]).any():
         result["accuracy_corrected_labels"] = float(
@@ -106,26 +114,87 @@ def measure(
     return result, predictions
 
 
-def measure_nearest_neighbour(
-    samples: pd.DataFrame, protocol: str, command: str
-) -> tuple[dict, pd.DataFrame]:
-    """The baseline that any network must beat: the label of the most similar thumbnail that is not tested."""
-    train, test = samples[samples["part"] != "test"], samples[samples["part"] == "test"]
-    targets = train["target"].map(CLASSES.index).to_numpy()
-    labels = nearest_neighbour(list(train["path"]), targets, list(test["path"]))
-    predictions = test[["file", "source", "group", "target"]].reset_index(drop=True)
-    predictions["label"] = [CLASSES[index] for index in labels]
-    head = {"model": "1-nn", "protocol": protocol, "date": datetime.date.today().isoformat(),
+def measure_baseline(
+    name: str, samples: pd.DataFrame, protocol: str, command: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What a network must beat (utils/baselines.py), taught on all that is not test; as `measure` returns it."""
+    train, test = (
+        samples[samples["part"] != "test"],
+        samples[samples["part"] == "test"].reset_index(drop=True),
+    )
+    predictions = pd.concat([test[FACTS], BASELINES[name](train, test)], axis=1)
+    head = {"model": name, "protocol": protocol, "date": datetime.date.today().isoformat(),
             "commit": current_commit(), "command": command}  # fmt: skip
     return head | figures_of(predictions), predictions
 
 
-def figures_of(predictions: pd.DataFrame) -> dict[str, Any]:
-    """The figures of stored predictions (a table as `measure` returns it)."""
-    targets = predictions["target"].map(CLASSES.index).to_numpy()
-    labels = predictions["label"].map(CLASSES.index).to_numpy()
-    probabilities = predictions[list(CLASSES)].to_numpy() if CLASSES[0] in predictions else None
-    return figures(targets, labels, predictions["group"].to_numpy(), probabilities)
+def figures_of(
+    predictions: pd.DataFrame,
+    tumor_threshold: float | None = None,
+    conformal_threshold: float | None = None,
+    classes: Sequence[str] = CLASSES,
+) -> dict[str, Any]:
+    """The figures of stored predictions (a table as `measure` returns it), and `parts`: those of each source and, in
+    it, each sequence.
+
+    Type and calibration are told over the scans with one known class, tumour at all over every scan, where without a
+    threshold (a baseline) a tumour is found where one is named.
+    """
+    predictions = predictions.assign(
+        sequence=predictions["sequence"].fillna("")
+    )  # a CSV tells "" and NaN alike
+    known = predictions[predictions["target"] != OTHER_TUMOR]
+    if known.empty:
+        raise DatasetError("None of the test images shows a class that the networks know.")
+    targets, labels, probabilities = _answers(known, classes)
+    result = figures(targets, labels, known["group"].to_numpy(), probabilities, classes=classes)
+    if len(classes) > len(CLASSES):
+        assert probabilities is not None
+        return result | {"top_3_accuracy": top_k_accuracy(probabilities, targets, 3)}
+    result["tumor"] = _detection(predictions, tumor_threshold)
+    if probabilities is not None:
+        result["coverage"] = {
+            "accuracy_on_most_certain": {
+                str(share): accuracy_at_coverage(probabilities, targets, share) for share in COVERAGES
+            }
+        }
+        if conformal_threshold is not None:
+            result["coverage"]["label_sets"] = label_set_figures(probabilities, targets, conformal_threshold)
+    sources = predictions["source"]
+    if sources.nunique() > 1 or predictions["sequence"].nunique() > 1:
+        domains = pd.concat([sources, (sources + " " + predictions["sequence"]).str.strip()])
+        result["parts"] = {
+            domain: _part(predictions[(sources == domain) | (sources + " " + predictions["sequence"] == domain)],
+                          tumor_threshold)
+            for domain in sorted(set(domains))
+        }  # fmt: skip
+    return result
+
+
+def _part(predictions: pd.DataFrame, tumor_threshold: float | None) -> dict[str, Any]:
+    known = predictions[predictions["target"] != OTHER_TUMOR]
+    targets, labels, probabilities = _answers(known, CLASSES)
+    whole = figures(targets, labels, known["group"].to_numpy(), probabilities)
+    kept = {name: whole[name] for name in whole if name.removesuffix("_interval") in ("n", "accuracy", "ece")}
+    recalls = {name: whole["classes"][name]["recall"] for name in CLASSES if whole["classes"][name]["n"]}
+    return kept | {"recall": recalls, "tumor": _detection(predictions, tumor_threshold)}
+
+
+def _answers(rows: pd.DataFrame, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(N,) int targets and labels as indices in `classes`, and (N, C) probabilities where the table has them."""
+    numbers = {name: index for index, name in enumerate(classes)}
+    targets, labels = (rows[column].map(numbers).to_numpy(int) for column in ("target", "label"))
+    return targets, labels, rows[list(classes)].to_numpy(float) if classes[0] in rows else None
+
+
+def _detection(predictions: pd.DataFrame, threshold: float | None) -> dict[str, Any]:
+    tumor = (predictions["target"] != "no_tumor").to_numpy()
+    if threshold is None or "no_tumor" not in predictions:
+        named = (predictions["label"] != "no_tumor").to_numpy(float)
+        result = detection_figures(named, tumor, predictions["group"].to_numpy(), 0.5)
+        return {name: None if name.startswith(("auc", "sensitivity_at")) else result[name] for name in result}
+    scores = 1 - predictions["no_tumor"].to_numpy(float)
+    return detection_figures(scores, tumor, predictions["group"].to_numpy(), threshold)
 
 
 def store(result: dict[str, Any], predictions: pd.DataFrame, folder: Path) -> Path:

@@ -1,8 +1,6 @@
 """Figures from labels, logits and probabilities, each with its interval. Pure functions on arrays.
 
-The intervals are 95 % percentile intervals of the cluster bootstrap: whole groups (patients, or pictures where no
-patient is known) are drawn with replacement, so a patient's many slices count as one piece of evidence.
-Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+The intervals come from `utils.bootstrap`.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from utils.bootstrap import RESAMPLES, group_sums, group_weights, ratio, weighted_auc, with_interval
 from utils.classes import CLASSES
 
 CLASS_FIGURES = ("precision", "recall", "f1", "iou", "auc")
@@ -37,6 +36,18 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(-np.mean(log_likelihood[np.arange(len(targets)), targets]))
 
 
+def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> float:
+    """The share of scans (probabilities (N, C), targets (N,) int) whose class is among the k likeliest."""
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((likeliest == np.asarray(targets)[:, None]).any(axis=1).mean())
+
+
+def set_cross_entropy(logits: np.ndarray, right: np.ndarray) -> float:
+    """Mean of minus the logarithm of the common probability of all right answers (N, C), under logits (N, C)."""
+    common = (softmax(logits.astype(np.float64)) * right).sum(axis=1)
+    return float(-np.mean(np.log(np.maximum(common, LEAST_PROBABILITY))))
+
+
 def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
     """(N,) int: which of `bins` equal bins (low, high] of 0..1 each confidence (N,) falls in."""
     return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
@@ -47,26 +58,27 @@ def figures(
     labels: np.ndarray,
     groups: Sequence | np.ndarray,
     probabilities: np.ndarray | None = None,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
+    classes: Sequence[str] = CLASSES,
 ) -> dict:
     """Every figure of one network on one test set, ready for JSON.
 
-    targets, labels: (N,) int, true and predicted indices in CLASSES. groups: (N,) what stays together.
-    probabilities: (N, 4), or None (nearest neighbour): then loss, auc and ece are None.
+    targets, labels: (N,) int, true and predicted indices in `classes`. groups: (N,) what stays together.
+    probabilities: (N, C), or None (nearest neighbour): then loss, auc and ece are None.
 
     Keys: n, groups, each of OVERALL_FIGURES and its `<name>_interval` [low, high], `classes` {class: n and
-    CLASS_FIGURES with intervals} and `confusion` (4 x 4 counts, rows truth, columns prediction).
+    CLASS_FIGURES with intervals} and `confusion` (C x C counts, rows truth, columns prediction).
     A division by zero gives 0.0 as sklearn's zero_division=0 does; macro means go over the classes that occur
     in truth or prediction; a class that occurs in neither has None. An interval is None where there is only
     one group. The bootstrap's ece leans upward (resampling adds scatter), so its interval does too.
     Raises ValueError where the arrays are empty or do not fit together.
     """
     targets, labels = np.asarray(targets, dtype=int), np.asarray(labels, dtype=int)
-    _check(targets, labels, groups, probabilities)
+    _check(targets, labels, groups, probabilities, len(classes))
     group_of = pd.factorize(np.asarray(groups))[0]
-    weights = _group_weights(group_of, resamples, seed)
-    confusions = _confusions(targets, labels, group_of, weights)
+    weights = group_weights(group_of, resamples, seed)
+    confusions = _confusions(targets, labels, group_of, weights, len(classes))
     by_class = _class_values(confusions)
     overall = _confusion_values(confusions)
     by_class["auc"] = np.full(by_class["f1"].shape, np.nan)
@@ -78,18 +90,22 @@ def figures(
     overall["auc"] = _mean(by_class["auc"])
     result: dict = {"n": len(targets), "groups": int(group_of.max()) + 1}
     for name in OVERALL_FIGURES:
-        result |= _with_interval(name, overall.get(name))
+        result |= with_interval(name, overall.get(name))
     result["classes"] = {}
-    for index, title in enumerate(CLASSES):
+    for index, title in enumerate(classes):
         result["classes"][title] = {"n": int((targets == index).sum())}
         for name in CLASS_FIGURES:
-            result["classes"][title] |= _with_interval(name, by_class[name][:, index])
+            result["classes"][title] |= with_interval(name, by_class[name][:, index])
     result["confusion"] = confusions[0].astype(int).tolist()
     return result
 
 
 def _check(
-    targets: np.ndarray, labels: np.ndarray, groups: Sequence | np.ndarray, probabilities: np.ndarray | None
+    targets: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence | np.ndarray,
+    probabilities: np.ndarray | None,
+    classes: int,
 ) -> None:
     if len(targets) == 0:
         raise ValueError("There is no scan to take figures of.")
@@ -98,10 +114,10 @@ def _check(
     if pd.isna(np.asarray(groups)).any():
         raise ValueError("Some scans have no group.")
     both = np.concatenate([targets, labels])
-    if both.min() < 0 or both.max() >= len(CLASSES):
-        raise ValueError(f"Targets and labels are indices of the {len(CLASSES)} classes.")
+    if both.min() < 0 or both.max() >= classes:
+        raise ValueError(f"Targets and labels are indices of the {classes} classes.")
     if probabilities is not None:
-        if np.shape(probabilities) != (len(targets), len(CLASSES)):
+        if np.shape(probabilities) != (len(targets), classes):
             raise ValueError(
                 f"Probabilities of shape {np.shape(probabilities)} do not fit {len(targets)} scans."
             )
@@ -109,29 +125,12 @@ def _check(
             raise ValueError("Some probabilities are not finite numbers.")
 
 
-def _group_weights(group_of: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """(1 + R, G) float: how often each group was drawn. The first row is the test set as it is.
-
-    Only that row where there is one group: its resamples would all be the same and look certain.
-    """
-    count = int(group_of.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return np.concatenate([np.ones((1, count)), drawn if count > 1 else drawn[:0]])
-
-
-def _group_sums(values: np.ndarray, group_of: np.ndarray) -> np.ndarray:
-    """(G, K) sums over the scans of each group of values (N, K)."""
-    sums = np.zeros((int(group_of.max()) + 1, values.shape[1]))
-    np.add.at(sums, group_of, values)
-    return sums
-
-
 def _confusions(
-    targets: np.ndarray, labels: np.ndarray, group_of: np.ndarray, weights: np.ndarray
+    targets: np.ndarray, labels: np.ndarray, group_of: np.ndarray, weights: np.ndarray, classes: int
 ) -> np.ndarray:
     """(1 + R, C, C) weighted counts, rows truth, columns prediction."""
-    cells = np.eye(len(CLASSES) ** 2)[targets * len(CLASSES) + labels]
-    return (weights @ _group_sums(cells, group_of)).reshape(-1, len(CLASSES), len(CLASSES))
+    cells = np.eye(classes**2)[targets * classes + labels]
+    return (weights @ group_sums(cells, group_of)).reshape(-1, classes, classes)
 
 
 def _class_values(confusions: np.ndarray) -> dict[str, np.ndarray]:
@@ -140,10 +139,10 @@ def _class_values(confusions: np.ndarray) -> dict[str, np.ndarray]:
     truth, called = confusions.sum(axis=2), confusions.sum(axis=1)
     absent = truth + called == 0
     values = {
-        "precision": _ratio(right, called),
-        "recall": _ratio(right, truth),
-        "f1": _ratio(2 * right, truth + called),
-        "iou": _ratio(right, truth + called - right),
+        "precision": ratio(right, called),
+        "recall": ratio(right, truth),
+        "f1": ratio(2 * right, truth + called),
+        "iou": ratio(right, truth + called - right),
     }
     return {name: np.where(absent, np.nan, value) for name, value in values.items()}
 
@@ -167,7 +166,7 @@ def _probability_values(
     gap = probabilities.max(axis=1) - (probabilities.argmax(axis=1) == targets)
     gaps = np.eye(ECE_BINS)[confidence_bins(probabilities.max(axis=1), ECE_BINS)] * gap[:, None]
     columns = np.column_stack([np.ones(len(targets)), losses, gaps])
-    sums = weights @ _group_sums(columns, group_of)
+    sums = weights @ group_sums(columns, group_of)
     return {"loss": sums[:, 1] / sums[:, 0], "ece": np.abs(sums[:, 2:]).sum(axis=1) / sums[:, 0]}
 
 
@@ -175,34 +174,13 @@ def _class_aucs(
     targets: np.ndarray, probabilities: np.ndarray, group_of: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """(1 + R, C) area under the one-vs-rest ROC curve; NaN where a class or its rest is missing."""
-    aucs = np.empty((len(weights), len(CLASSES)))
+    aucs = np.empty((len(weights), probabilities.shape[1]))
     for start in range(0, len(weights), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         scan_weights = weights[rows][:, group_of]
-        for index in range(len(CLASSES)):
-            aucs[rows, index] = _weighted_auc(probabilities[:, index], targets == index, scan_weights)
+        for index in range(probabilities.shape[1]):
+            aucs[rows, index] = weighted_auc(probabilities[:, index], targets == index, scan_weights)
     return aucs
-
-
-def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(R,) share of (positive, negative) pairs in the right order, ties half, under weights (R, N).
-
-    Source: the Mann-Whitney form, Hanley and McNeil, Radiology 143 (1982).
-    """
-    order = np.argsort(scores, kind="stable")
-    tie_starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
-    ordered = weights[:, order]
-    positives = np.add.reduceat(ordered * positive[order], tie_starts, axis=1)
-    negatives = np.add.reduceat(ordered * ~positive[order], tie_starts, axis=1)
-    below = np.cumsum(negatives, axis=1) - negatives / 2
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    auc = np.full(len(weights), np.nan)
-    np.divide((positives * below).sum(axis=1), pairs, out=auc, where=pairs > 0)
-    return auc
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
@@ -210,15 +188,3 @@ def _mean(values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN gives NaN, and that is meant
         return np.nanmean(values, axis=1)
-
-
-def _with_interval(name: str, values: np.ndarray | None) -> dict:
-    """{name: the figure, name_interval: [low, high]} from (1 + R,) values, the first as it is."""
-    if values is None or np.isnan(values[0]):
-        return {name: None, f"{name}_interval": None}
-    resampled = values[1:][~np.isnan(values[1:])]
-    interval = np.percentile(resampled, [2.5, 97.5]) if len(resampled) else None
-    return {
-        name: round(float(values[0]), 6),
-        f"{name}_interval": None if interval is None else [round(float(bound), 6) for bound in interval],
-    }

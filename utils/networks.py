@@ -18,7 +18,12 @@ from keras import layers
 from utils.classes import CLASSES
 
 INPUT_SIZE = 224
-EVIDENCE_LAYERS = {"cnn": "stage3_block2", "vgg16": "block5_conv3"}
+EVIDENCE_LAYERS = {
+    "cnn": "stage3_block2",
+    "vgg16": "block5_conv3",
+    "mobilenetv2": "block_13_expand_relu",
+    "resnet101v2": "conv4_block22_out",
+}
 CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)  # what the ImageNet weights of VGG16 expect to be subtracted
 
 
@@ -67,6 +72,38 @@ def vgg16(
     return _with_head(scan, x, 0.5, classes, "vgg16")
 
 
+def mobilenetv2(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
+    """MobileNetV2 of `keras.applications`, fully trainable: the teacher of the networks that the app reads with.
+
+    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16.
+    Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018.
+    """
+    scan = keras.Input((size, size, 1), name="scan")
+    x = layers.Concatenate(name="gray_to_rgb")([scan, scan, scan])
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(x)
+    base = keras.applications.MobileNetV2(input_tensor=x, include_top=False, weights=None)
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9  # .999 would not settle in our few steps
+    return _with_head(scan, base.output, 0.3, classes, "mobilenetv2")
+
+
+def resnet101v2(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
+    """ResNet101V2 of `keras.applications`.
+
+    (N, size, size, 1) 0..255 -> (N, classes) probabilities; evidence at size/16.
+    Source: He et al., "Identity mappings in deep residual networks", ECCV 2016.
+    """
+    scan = keras.Input((size, size, 1), name="scan")
+    x = layers.Concatenate(name="gray_to_rgb")([scan, scan, scan])
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(x)
+    base = keras.applications.ResNet101V2(input_tensor=x, include_top=False, weights=None)
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9
+    return _with_head(scan, base.output, 0.3, classes, "resnet101v2")
+
+
 def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
     """Set the weights of `plain` so that it computes what `trained`, the same network with batch normalisation, does.
 
@@ -84,17 +121,27 @@ def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
         layer.set_weights(weights)
 
 
-BUILDERS = {"cnn": cnn, "vgg16": vgg16}
+BUILDERS = {"cnn": cnn, "vgg16": vgg16, "mobilenetv2": mobilenetv2, "resnet101v2": resnet101v2}
 
 
 def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[str], list[str]]:
     """Set convolution weights by layer name; returns the layers that were loaded and those that start fresh.
 
-    `weights` is "imagenet" (downloaded by keras.applications, VGG16 only) or an .npz whose keys are
-    `LAYER/VARIABLE`. Raises ValueError where the file fits no layer, or a layer with another shape.
+    `weights` is "imagenet" (downloaded by keras.applications), an .h5 that keras.applications wrote without the top,
+    or an .npz whose keys are `LAYER/VARIABLE`. Raises ValueError where the file fits no layer, or a layer with another
+    shape.
     """
-    if str(weights) == "imagenet":
-        source = keras.applications.VGG16(weights="imagenet", include_top=False)
+    applications = {
+        "vgg16": keras.applications.VGG16,
+        "mobilenetv2": keras.applications.MobileNetV2,
+        "resnet101v2": keras.applications.ResNet101V2,
+    }
+    if str(weights) == "imagenet" or str(weights).endswith(".h5"):
+        source = applications[network.name](
+            weights="imagenet" if str(weights) == "imagenet" else None, include_top=False
+        )
+        if str(weights) != "imagenet":
+            source.load_weights(weights)
         found = {layer.name: layer.get_weights() for layer in source.layers}
     else:
         with np.load(weights, allow_pickle=False) as archive:

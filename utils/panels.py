@@ -116,10 +116,10 @@ def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: 
 
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every network."""
-    from utils import charts  # plotly takes a second to import, and the first page shows no chart
+    from utils import scan_charts  # plotly takes a second to import, and the first page shows no chart
 
     chart(
-        charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
+        scan_charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
     )
 
 

@@ -22,14 +22,21 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained. `frozen_until` names the last layer that is never changed."""
+    """How one network is trained. `frozen_until` names the last layer that is never changed.
 
+    `network` is a name of `networks.BUILDERS`; `protocol` is the one that the recipe is meant for, None for any.
+    """
+
+    network: str
     phases: tuple[Phase, ...]
+    protocol: str | None = None
     batch_size: int = 32
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
     patience: int = 10  # epochs without a lower validation loss
     frozen_until: str | None = None
+    pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
+    teaching: float = 0.5  # share of a teacher's answers in the loss, where there is a teacher
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size, or other epochs: one number a phase, or one in all, shared in proportion.
@@ -53,18 +60,55 @@ class Recipe:
 # augmentation revisited: rethinking the distribution gap between clean and augmented data").
 RECIPES = {
     "cnn": Recipe(
+        "cnn",
         phases=(
             Phase("low resolution", 128, 24, 2e-3),
             Phase("full resolution", 224, 13, 1e-3),
             Phase("as they are", 224, 8, 5e-4, augmented=False),
-        )
+        ),
     ),
     "vgg16": Recipe(
+        "vgg16",
         phases=(
             Phase("head and fresh layers", 128, 22, 1e-3),
             Phase("fine-tuning", 224, 14, 5e-4),
             Phase("as they are", 224, 2, 5e-5, augmented=False),  # at 2e-4 validation fell: learned by heart
         ),
+        frozen_until="block3_pool",
+    ),
+    # the teacher of both: complete ImageNet weights can be had offline for it alone
+    "mobilenetv2": Recipe(
+        "mobilenetv2", phases=(Phase("low resolution", 128, 6, 3e-4), Phase("full resolution", 224, 8, 3e-4))
+    ),
+    # what others have built, each at the size that it can be trained at on two cores
+    "resnet101v2-sartaj": Recipe(
+        "resnet101v2",
+        phases=(Phase("head and fresh layers", 128, 8, 1e-3), Phase("fine-tuning", 224, 3, 3e-4)),
+        protocol="sartaj",
+        frozen_until="conv4_block23_out",
+    ),
+    "cnn-sartaj": Recipe(
+        "cnn",
+        phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 12, 1e-3)),
+        protocol="sartaj",
+    ),
+    "cnn-feltrin44": Recipe(
+        "cnn",
+        phases=(Phase("low resolution", 128, 40, 2e-3), Phase("full resolution", 224, 12, 1e-3)),
+        protocol="feltrin44",
+    ),
+    "cnn-feltrin44-random": Recipe(
+        "cnn",
+        phases=(Phase("low resolution", 128, 40, 2e-3), Phase("full resolution", 224, 12, 1e-3)),
+        protocol="feltrin44-random",
+    ),
+    # the settings that the field's Streamlit app describes
+    "cnn-256": Recipe("cnn", phases=(Phase("only", 256, 10, 1e-3),), patience=3, protocol="published-random"),
+    "vgg16-256": Recipe(
+        "vgg16",
+        phases=(Phase("only", 256, 10, 1e-3),),
+        patience=3,
+        protocol="published-random",
         frozen_until="block3_pool",
     ),
 }

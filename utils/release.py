@@ -8,7 +8,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
@@ -18,6 +18,7 @@ import pandas as pd
 from utils import calibration, metrics
 from utils.cards import REPOSITORY, Card, file_sha256
 from utils.classes import CLASSES
+from utils.detection import threshold_at
 from utils.duplicates import hash_files
 from utils.gate import Described, fit_gate, save_gate
 from utils.networks import EVIDENCE_LAYERS, save_small
@@ -28,11 +29,14 @@ from utils.recipes import Recipe
 from utils.scans import read_scan_file
 from utils.training import Trained
 
+NO_TUMOR = CLASSES.index("no_tumor")
 GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
-LICENCE = (
-    "Research and education only, non-commercial: trained on Nickparvar's collection (CC0 as reported; its figshare "
-    "slices CC BY 4.0, Cheng et al. 2015){base}. See NOTICE."
-)
+LICENCES = {
+    "nickparvar": "Nickparvar's collection (CC0 as reported; its figshare slices CC BY 4.0, Cheng et al. 2015)",
+    "sartaj": "Sartaj's collection (MIT as reported)",
+    "feltrin44": "Feltrin's 44 classes (licence not known)",
+    "lgg": "TCGA lower-grade gliomas (CC BY-NC-SA 4.0, Buda et al. 2019)",
+}
 
 
 def release(
@@ -44,6 +48,8 @@ def release(
     recipe: Recipe,
     command: str,
     base_weights: str | None = None,
+    teacher: Card | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> Card:
     """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated.
 
@@ -57,17 +63,16 @@ def release(
     np.savez_compressed(folder / f"{name}.npz", picture_hashes=hash_files(list(seen["path"]))[0])
     counts = seen.groupby(["part", "source", "target"]).size().reset_index(name="images")
     pictures = seen.groupby(["part", "source", "target"])["picture"].nunique().reset_index(drop=True)
-    base = "; starts from ImageNet weights of VGG16 (CC BY 4.0; ImageNet itself: non-commercial research)"
     card = Card(
         weights.with_suffix(".json"),
         {
             "name": name,
-            "task": "four-class",
-            "classes": list(CLASSES),
+            "task": "four-class" if tuple(classes) == CLASSES else "finer",
+            "classes": list(classes),
             "input_size": trained.network.input_shape[1],
             "evidence_layer": EVIDENCE_LAYERS[name],
             "parameters": trained.network.count_params(),
-            "licence": LICENCE.format(base=base if base_weights else ""),
+            "licence": licence(seen["source"].unique(), bool(base_weights)),
             "protocol": protocol,
             "seed": seed,
             "sources": sorted(seen["source"].unique()),
@@ -75,6 +80,7 @@ def release(
             "command": command,
             "recipe": dataclasses.asdict(recipe),
             "layers_from_base_weights": trained.loaded_layers,
+            "teacher": {"name": teacher.name, "weights_sha256": teacher.version} if teacher else None,
             "date": datetime.date.today().isoformat(),
             "commit": current_commit(),
             "versions": {"python": platform.python_version(), "backend": keras.backend.backend()}
@@ -99,11 +105,13 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     map, in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and
     `model.py calibrate` sets it later. What the gate knows of training scans comes from GATE_PICTURES of them.
     """
-    rows = samples[samples["part"] == "validation"]
-    targets = rows["target"].map(CLASSES.index).to_numpy()
     reader = Reader.load(weights)
+    classes = reader.classes
+    rows = samples[(samples["part"] == "validation") & samples["target"].isin(classes)]  # one known class
+    targets = rows["target"].map(classes.index).to_numpy()
     facts = dict(reader.card.facts)
-    logits, peaks, seen = _outputs(reader, list(rows["path"]), keras.backend.backend() == "tensorflow")
+    with_maps = classes == CLASSES and keras.backend.backend() == "tensorflow"
+    logits, peaks, seen = _outputs(reader, list(rows["path"]), with_maps)
     known = samples[samples["part"] == "train"].drop_duplicates("picture")
     known = known.sample(min(GATE_PICTURES, len(known)), random_state=0)
     gate, gate_facts = fit_gate(_outputs(reader, list(known["path"]), False)[2], seen)
@@ -111,6 +119,10 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     probabilities = metrics.softmax(logits / temperature)
     facts["temperature"] = round(temperature, 4)
     facts["referral_threshold"] = round(calibration.referral_threshold(probabilities, targets), 4)
+    facts["conformal_threshold"] = round(calibration.conformal_threshold(probabilities, targets), 6)
+    if classes == CLASSES:
+        healthy = 1 - probabilities[targets == NO_TUMOR][:, NO_TUMOR]
+        facts["tumor_threshold"] = round(threshold_at(healthy), 6) if len(healthy) else None
     facts["evidence_scale"] = {"gradcam": float(np.percentile(peaks, 95)) / temperature} if len(peaks) else {}
     facts["validation"] = {
         "n": len(rows),
@@ -121,6 +133,14 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     card = Card(reader.card.file, facts)
     save_gate(gate, gate_facts, card)
     return card
+
+
+def licence(sources: Iterable[str], from_imagenet: bool) -> str:
+    """What may be done with a network that was trained on these sources."""
+    told = [LICENCES.get(source, f"a set called {source}") for source in sorted(sources)]
+    base = "; starts from ImageNet weights (CC BY 4.0; ImageNet itself: non-commercial research)"
+    trained = ", ".join(told) + (base if from_imagenet else "")
+    return f"Research and education only, non-commercial: trained on {trained}. See NOTICE."
 
 
 def current_commit() -> str:

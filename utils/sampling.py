@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from utils.augmentation import augment, mirror
-from utils.classes import CLASSES
+from utils.classes import CLASSES, right_answers
 from utils.preprocessing import preprocess
-from utils.scans import read_scan_file
+from utils.scans import UnreadableScan, read_scan_file
+
+HEALTHY_SHARE = 0.25
+LARGEST_WEIGHT = 5.0  # of one picture over the average: more would let a handful of pictures rule
+WEAK_NEGATIVE = 0.5
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """Rows to learn from; rows that show the same picture share a number in `pictures` (0, 1, ...).
 
-    `inputs` is (N, S, S) uint8 pictures, `targets` (N,) class indices; `transform` changes one input at random.
+    `inputs` is (N, S, S) uint8 pictures, `targets` (N, C) float32, 1 for each right answer, `weights` (N,) float32,
+    `masks` (N, S, S) uint8, 255 inside the tumour, all 0 where no outline is known; `transform` changes one input and
+    its mask at random.
     """
 
     inputs: np.ndarray
     pictures: np.ndarray
     targets: np.ndarray
-    transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] = augment
+    weights: np.ndarray
+    masks: np.ndarray
+    transform: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]] = (
+        augment
+    )
 
     @property
     def size(self) -> int:
@@ -33,12 +44,11 @@ class TrainingSet:
         return int(self.pictures.max()) + 1
 
     def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
-        """One epoch: (inputs float32, one-hot targets, weights) with every picture once, through a random row of it."""
-        weights = self.class_weights()
+        """One epoch: (inputs float32, targets, weights, masks), every picture once, through a random row of it."""
         for rows in self.epoch_rows(batch_size, rng):
-            batch = np.stack([self.transform(row, rng) for row in self.inputs[rows]])
-            targets = self.targets[rows]
-            yield as_input(batch), np.eye(len(CLASSES), dtype=np.float32)[targets], weights[targets]
+            changed = [self.transform(self.inputs[row], self.masks[row], rng) for row in rows]
+            inputs, masks = (np.stack(part) for part in zip(*changed, strict=True))
+            yield as_input(inputs), self.targets[rows], self.weights[rows], masks
 
     def epoch_rows(self, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         shuffled = rng.permutation(len(self.pictures))
@@ -47,25 +57,74 @@ class TrainingSet:
         for start in range(0, len(chosen), batch_size):
             yield chosen[start : start + batch_size]
 
-    def class_weights(self) -> np.ndarray:
-        """(classes,) float32: inverse to how many pictures a class has, 1 on average over the pictures."""
-        first = np.unique(self.pictures, return_index=True)[1]
-        counts = np.bincount(self.targets[first], minlength=len(CLASSES)).astype(np.float32)
-        return (len(first) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
+def training_set(
+    rows: pd.DataFrame, size: int, augmented: bool = True, classes: Sequence[str] = CLASSES
+) -> TrainingSet:
+    """Read the rows of a sample table (`path`, `mask`, `picture`, `source`, `sequence`, `target`) at an input size.
 
-def training_set(rows: pd.DataFrame, size: int, augmented: bool = True) -> TrainingSet:
-    """Read the rows of a sample table (`path`, `picture`, `target`) at an input size. Raises UnreadableScan."""
-    targets = rows["target"].map(CLASSES.index).to_numpy()
-    pictures = pd.factorize(rows["picture"])[0]
+    Raises UnreadableScan.
+    """
+    inputs, masks = load_pictures_and_masks(list(rows["path"]), list(rows["mask"]), size)
+    numbers = pd.factorize(rows["picture"])[0]
     transform = augment if augmented else mirror
-    return TrainingSet(load_pictures(list(rows["path"]), size), pictures, targets, transform)
+    return TrainingSet(
+        inputs, numbers, right_answers(rows["target"], classes), balancing_weights(rows), masks, transform
+    )
 
 
-def load_pictures(paths: list[str], size: int) -> np.ndarray:
+def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
+    """(N,) float32 for a sample table (`picture`, `source`, `sequence`, `target`): 1 on average over the pictures.
+
+    In every source and sequence the healthy pictures count a quarter of all and the tumour classes that occur share
+    the rest evenly, so that neither source nor sequence tells tumour from health (reweighing: Kamiran and Calders,
+    Knowledge and Information Systems 33, 2012), as far as weights of at most `LARGEST_WEIGHT` can. T1 with and
+    without contrast count as one: there is no healthy brain with contrast. The slices without tumour of patients who
+    have one (LGG) count `WEAK_NEGATIVE`: what was left unmarked need not be healthy.
+    """
+    domain, target = rows["source"] + " " + rows["sequence"].str.removesuffix("C+"), rows["target"]
+    first = ~rows.duplicated("picture")
+    counts = pd.crosstab(domain[first], target[first])
+    factors: dict[tuple, float] = {}
+    for place, row in counts.iterrows():
+        tumours = [name for name in counts.columns if name != "no_tumor" and row[name]]
+        healthy = HEALTHY_SHARE if tumours else 1.0
+        healthy = healthy if row.get("no_tumor", 0) else 0.0
+        shares = {name: (1 - healthy) / len(tumours) for name in tumours} | {"no_tumor": healthy}
+        factors |= {(place, name): share * row.sum() / row[name] for name, share in shares.items() if share}
+    weights = np.asarray(
+        [min(factors[cell], LARGEST_WEIGHT) for cell in zip(domain, target, strict=True)], np.float32
+    )
+    weights[((rows["source"] == "lgg") & (target == "no_tumor")).to_numpy()] *= WEAK_NEGATIVE
+    return weights / weights[first.to_numpy()].mean()
+
+
+def load_pictures(paths: Sequence[str], size: int) -> np.ndarray:
     """(N, size, size) uint8, every file read and preprocessed as the app does it. Raises UnreadableScan."""
+    return load_pictures_and_masks(paths, [""] * len(paths), size)[0]
+
+
+def load_pictures_and_masks(
+    paths: Sequence[str], masks: Sequence[str], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both (N, size, size) uint8; a mask (255 inside) goes the way of its picture, "" gives an empty one.
+
+    Raises UnreadableScan.
+    """
+
+    def load(path: str, mask: str) -> tuple[np.ndarray, np.ndarray]:
+        picture, geometry = preprocess(read_scan_file(path).pixels, size)
+        if not mask:
+            return picture, np.zeros_like(picture)
+        outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
+        if outline is None or outline.shape != geometry.scan_shape:
+            raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
+        return picture, np.rint(geometry.to_network(outline)).astype(np.uint8)
+
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda path: preprocess(read_scan_file(path).pixels, size)[0], paths)))
+        loaded = list(pool.map(load, paths, masks))
+    pictures, outlines = (np.stack(part) for part in zip(*loaded, strict=True))
+    return pictures, outlines
 
 
 def as_input(batch: np.ndarray) -> np.ndarray:

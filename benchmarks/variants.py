@@ -1,0 +1,140 @@
+"""What the parts of the recipe are worth: `python -m benchmarks.variants --data DIR`. See docs/training.md.
+
+Trains the CNN at 128 px for a few epochs, once for each variant, and measures it on fold 1. `--left-out nickparvar`
+teaches it without that set and measures it there (fold 1 still): how well it does on scans from elsewhere, without a
+look at a test part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pandas as pd
+
+from utils import augmentation, sampling
+from utils.calibration import fit_temperature
+from utils.classes import CLASSES, OTHER_TUMOR
+from utils.datasets import SOURCES, load_samples
+from utils.detection import threshold_at
+from utils.metrics import softmax
+from utils.protocols import split_samples
+from utils.recipes import RECIPES, Phase, Recipe
+from utils.sampling import load_pictures
+from utils.training import logits_of, predict_logits, train
+
+SIZE = 128
+
+Patches = Callable[[], list[AbstractContextManager]]
+
+
+def _same(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return image
+
+
+def _class_weights(rows: pd.DataFrame) -> np.ndarray:
+    """Classes balanced over all sources together: what a source or sequence tells stays."""
+    return _balancing_weights(rows.assign(source="all", sequence=""))
+
+
+_balancing_weights = sampling.balancing_weights
+
+# name -> (change of the recipe, patches); each is the recipe but for what its name says
+VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
+    "the recipe": (lambda recipe: recipe, lambda: []),
+    "no new order of grays": (
+        lambda recipe: recipe,
+        lambda: [mock.patch.object(augmentation, "_remap", _same)],
+    ),
+    "classes balanced, sources and sequences not": (
+        lambda recipe: recipe,
+        lambda: [mock.patch.object(sampling, "balancing_weights", _class_weights)],
+    ),
+    "pointing 0": (lambda recipe: replace(recipe, pointing=0.0), lambda: []),
+    "pointing 0.3": (lambda recipe: replace(recipe, pointing=0.3), lambda: []),
+    "pointing 1": (lambda recipe: replace(recipe, pointing=1.0), lambda: []),
+    "no label smoothing": (lambda recipe: replace(recipe, label_smoothing=0.0), lambda: []),
+    "no blur, noise, low resolution, JPEG, bias field": (
+        lambda recipe: recipe,
+        lambda: [
+            mock.patch.object(augmentation, name, _same)
+            for name in ("_blur", "_noise", "_resolution", "_jpeg", "_bias_field")
+        ],
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--left-out", choices=SOURCES)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
+    )
+    args = parser.parse_args()
+    samples = split_samples(load_samples(args.data, SOURCES), "patient-disjoint")
+    taught = samples[samples["part"] != "test"]
+    if args.left_out:
+        taught = taught[taught["source"] != args.left_out]
+    measured = samples[samples["part"] == "validation"]
+    for name in args.variants:
+        change, patches = VARIANTS[name]
+        recipe = change(replace(RECIPES["cnn"], phases=(Phase("low resolution", SIZE, args.epochs, 2e-3),)))
+        folder = Path("runs/variants") / f"{name} {args.left_out}"
+        with ExitStack() as stack:
+            for patch in patches():
+                stack.enter_context(patch)
+            trained = train(taught, folder, recipe, args.seed)
+        shutil.rmtree(folder)
+        logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
+        line = {"variant": name, "left_out": args.left_out, "epochs": args.epochs, "seed": args.seed}
+        line |= validation_figures(measured, logits, args.left_out)
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        with args.output.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+        print(json.dumps(line))
+
+
+def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | None) -> dict[str, float]:
+    """Type accuracy and tumour at all by source and sequence; the threshold comes from the sources that were taught."""
+    known = (rows["target"] != OTHER_TUMOR).to_numpy()
+    targets = rows["target"].map({name: index for index, name in enumerate(CLASSES)}).fillna(-1).to_numpy(int)
+    inside = (rows["source"] != left_out).to_numpy()
+    temperature = fit_temperature(logits[known & inside], targets[known & inside])
+    scores = 1 - softmax(logits / temperature)[:, CLASSES.index("no_tumor")]
+    tumor = (rows["target"] != "no_tumor").to_numpy()
+    threshold = threshold_at(scores[~tumor & inside])
+    domains = (rows["source"] + " " + rows["sequence"]).str.strip()
+    result = {}
+    right = logits.argmax(axis=1) == targets
+    for domain in ("all", *sorted(set(domains))):
+        members = np.ones(len(rows), bool) if domain == "all" else (domains == domain).to_numpy()
+        result[f"{domain}: accuracy"] = float(right[members & known].mean())
+        result[f"{domain}: sensitivity"] = float((scores >= threshold)[members & tumor].mean())
+        if (members & ~tumor).any():
+            result[f"{domain}: specificity"] = float((scores < threshold)[members & ~tumor].mean())
+            result[f"{domain}: auc"] = _auc(scores[members], tumor[members])
+    return {key: round(value, 4) for key, value in result.items()}
+
+
+def _auc(scores: np.ndarray, tumor: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(tumor, scores))
+
+
+if __name__ == "__main__":
+    main()
