@@ -1,4 +1,4 @@
-"""The test-set charts: how good each network is, on which split, and how far its certainty can be believed."""
+"""How good the networks are, as a story: a question, a chart that answers it, how to read it."""
 
 from __future__ import annotations
 
@@ -9,69 +9,258 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from utils import charts, panels, trust_charts, ui
-from utils.calibration import reliability
+from utils import charts, overlays, panels, trust_charts, ui
+from utils.calibration import reliability, risk_coverage
 from utils.cards import models_folder
-from utils.classes import CLASSES, OTHER_TUMOR
-from utils.evaluations import (
-    PROTOCOL_TITLES,
-    Evaluation,
-    load_history,
-    load_robustness,
+from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.datasets import data_folder
+from utils.evaluation_tables import (
+    average_precision_intervals,
+    found_elsewhere,
+    mistakes,
     parts_table,
-    read_evaluations,
     summary_table,
 )
+from utils.evaluations import PROTOCOL_TITLES, Evaluation, load_history, load_robustness, read_evaluations
+from utils.findings import percent_in_words
 from utils.metrics import CLASS_FIGURES
+from utils.scans import UnreadableScan, read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
+AT_ONCE = 12  # pictures of mistakes
+TITLES = CLASS_TITLES | {OTHER_TUMOR: "tumour of another type"}
 
 
 def main() -> None:
-    st.title("Evaluation")
+    st.title("How often are they right, and when?")
     folder = models_folder()
     evaluations, problems = read_evaluations(folder / "evaluation")
-    show_which_split_is_honest(evaluations)
     for problem in problems:
         st.warning(problem, icon=":material/warning:")
     if not evaluations:
+        _which_split_is_honest(evaluations)
         st.info("No network has been evaluated yet. To do it, run", icon=":material/info:")
         st.code(COMMAND, language="bash")
         return
-    show_summary(evaluations)
-    protocol, chosen = pick(evaluations)
-    show_sources([one for one in evaluations if one.protocol == protocol])
-    if chosen is not None:
-        show_charts(chosen, [other for other in evaluations if other.protocol == protocol], folder)
+    protocol, chosen = _pick(evaluations)
+    _which_split_is_honest(evaluations)
+    beside = [other for other in evaluations if other.protocol == protocol]
+    _how_often_right(chosen, beside)
+    known = _known(chosen)
+    if known is None:
+        st.info(
+            f"{chosen.title} has no probabilities: how sure it is, and when, cannot be told.",
+            icon=":material/info:",
+        )
+    else:
+        _how_sure(chosen, known, beside)
+        _elsewhere(evaluations, beside, chosen)
+        _errors(chosen)
+    _details(evaluations, chosen, known, beside, folder)
 
 
-def show_which_split_is_honest(evaluations: list[Evaluation]) -> None:
+def _pick(evaluations: list[Evaluation]) -> tuple[str, Evaluation]:
+    """The split, the honest one first, and the network."""
+    protocols = list(dict.fromkeys(evaluation.protocol for evaluation in evaluations))
+    with st.container(horizontal=True, gap="large"):
+        protocol = st.segmented_control(
+            "Split",
+            protocols,
+            default=protocols[0],
+            required=True,
+            format_func=lambda name: PROTOCOL_TITLES.get(name, name),
+        )
+        there = {one.title: one for one in evaluations if one.protocol == protocol}
+        title = st.segmented_control("Network", list(there), default=next(iter(there)), required=True)
+    return protocol, there[title]
+
+
+def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
     published_neighbour = [
         evaluation.figures["accuracy"]
         for evaluation in evaluations
         if (evaluation.model, evaluation.protocol) == ("1-nn", "published")
     ]
     score = f"{100 * published_neighbour[0]:.0f} %" if published_neighbour else "about 97 %"
-    st.markdown(
-        "The **patient-disjoint** split is the honest one: no patient, and no copy of a picture, stands both in "
-        "the part the networks learned from and in the part they are tested on. The **published** split leaks: "
-        "75 % of Nickparvar's test images show a picture that is also in its training part, mirrored or not, so "
-        f"that merely looking up the nearest training image, as a 32 x 32 thumbnail, already scores {score} there."
+    st.caption(
+        "**patient-disjoint** is the honest split: no patient, and no copy of a picture, stands both in the part the "
+        "networks learned from and in the part they are tested on. The **published** one leaks: 75 % of its test "
+        f"images show a picture of its training part, and looking up the nearest one already scores {score}."
     )
 
 
-def show_summary(evaluations: list[Evaluation]) -> None:
-    table = summary_table(evaluations)
+def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("How often is it right?")
+        _show(
+            trust_charts.accuracies({one.title: one.figures for one in beside}),
+            "Beside the networks what they must beat: the most similar training picture (1-nearest neighbour) and, "
+            "where measured, simpler rules.",
+        )
+    with right:
+        st.subheader("On which class is it wrong, and as what?")
+        recalls = [chosen.figures["classes"][name].get("recall_interval") for name in CLASSES]
+        _show(
+            charts.confusion_matrix(chosen.figures["confusion"], recalls),
+            f"{chosen.title}. Rows are the truth, columns the answer; in each cell scans and their share of the row.",
+        )
+
+
+def _known(chosen: Evaluation) -> pd.DataFrame | None:
+    """The single scans with a type that can be right or wrong; None without probabilities."""
+    table = chosen.predictions
+    if table is None or not set(CLASSES) <= set(table.columns):
+        return None
+    return table[table["target"] != OTHER_TUMOR]
+
+
+def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation]) -> None:
+    targets, probabilities = _arrays(known)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("When it says 90 %, is it right 9 times in 10?")
+        _show(
+            charts.reliability_diagram(reliability(probabilities, targets)),
+            f"{chosen.title}. On the dotted line it is right as often as it says. Whiskers: Wilson 95 % interval of "
+            "each bin, scans taken as independent; bins with few scans tell little.",
+        )
+    with right:
+        st.subheader("What does referring the unsure to a person buy?")
+        curves = {}
+        for one in beside:
+            table = _known(one)
+            if table is not None:
+                groups = table["group"] if "group" in table else pd.Series(np.arange(len(table)), table.index)
+                confidence = table[list(CLASSES)].max(axis=1).to_numpy(dtype=float)
+                right_ones = (table["label"] == table["target"]).to_numpy()
+                curves[one.title] = risk_coverage(confidence, right_ones, groups.to_numpy())
+        _show(
+            trust_charts.risk_coverage(curves),
+            "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew.",
+        )
+
+
+def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: Evaluation) -> None:
+    st.subheader("Does it hold on sources never seen?")
+    rows = found_elsewhere(evaluations)
+    if not rows:
+        st.info(
+            "Not measured: these networks were tested on patients they had not seen, but from the one collection that "
+            "they learned from.",
+            icon=":material/info:",
+        )
+        return
+    _show(
+        trust_charts.elsewhere(rows),
+        "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. 'left out': "
+        "networks trained without that source, by the same recipe.",
+    )
+    table = parts_table(beside)
+    if not table.empty:
+        with st.expander("Each source and sequence"):
+            _tumour_curves(chosen)
+            st.dataframe(table, hide_index=True, alt="Figures of each network on each source and sequence")
+            st.caption(
+                "Tumours found and healthy scans left alone are counted at the threshold that left 95 % of the "
+                "healthy validation scans alone; beside it the share found at the threshold that leaves 95 % of "
+                "these healthy scans alone. The type is counted over scans of a type that the networks know."
+            )
+
+
+def _tumour_curves(chosen: Evaluation) -> None:
+    table, parts = chosen.predictions, chosen.figures.get("parts", {})
+    if table is None or "source" not in table:
+        return
+    curves = {}
+    for source, rows in table.groupby("source"):
+        tumour = (rows["target"] != "no_tumor").to_numpy()
+        if 0 < tumour.sum() < len(rows):
+            curves[str(source)] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
+    intervals = {name: part["tumor"].get("auc_interval") for name, part in parts.items() if name in curves}
+    if curves:
+        _show(trust_charts.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy.")
+
+
+def _errors(chosen: Evaluation) -> None:
+    """The scans that were read wrongly, as pictures where the data folder is there."""
+    assert chosen.predictions is not None
+    table = mistakes(chosen.predictions)
+    st.subheader("What do its mistakes look like?")
+    if table.empty:
+        st.caption(f"{chosen.title} made none.")
+        return
+    st.caption(f"{len(table)} scans were read wrongly by {chosen.title}, the surest mistakes first.")
+    drawn = 0
+    columns = st.columns(6)
+    for row in table.head(AT_ONCE).itertuples():
+        path = data_folder() / str(row.source) / str(row.file)
+        try:
+            pixels = overlays.gray_picture(read_scan_file(path).pixels)
+        except (OSError, UnreadableScan):
+            continue
+        words = (
+            f"{TITLES[str(row.target)]}, read as {TITLES[str(row.label)]}, {percent_in_words(row.confidence)}"  # type: ignore[arg-type]
+        )
+        with columns[drawn % len(columns)]:
+            panels.picture(pixels, f"Test scan: {words}", words)
+        drawn += 1
+    with st.expander("All of them by name", expanded=not drawn):
+        told = table.assign(
+            target=table["target"].map(TITLES),
+            label=table["label"].map(TITLES),
+            confidence=table["confidence"].map(percent_in_words),
+        )
+        st.dataframe(
+            told.rename(columns={"target": "truly", "label": "read as"}),
+            hide_index=True,
+            alt="Every test scan that was read wrongly",
+        )
+        if not drawn:
+            st.caption("As pictures where the data sets are in `../shared/data` or `$BRAIN_MRI_DATA`.")
+
+
+def _details(
+    evaluations: list[Evaluation],
+    chosen: Evaluation,
+    known: pd.DataFrame | None,
+    beside: list[Evaluation],
+    folder: Path,
+) -> None:
+    st.subheader("All figures")
+    _summary(evaluations)
+    with st.expander(f"Each class, ROC and precision-recall curves, training of {chosen.title}"):
+        figure_name = st.selectbox(
+            "Figure per class",
+            CLASS_FIGURES,
+            index=CLASS_FIGURES.index("recall"),
+            format_func=lambda name: charts.FIGURE_TITLES[name],
+        )
+        models = {evaluation.title: evaluation.figures for evaluation in beside}
+        _show(charts.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients.")
+        if known is not None:
+            _curves(chosen, known)
+        _training(chosen, folder)
+    record = load_robustness(folder / "evaluation", chosen.model)
+    if record and record.get("protocol") == chosen.protocol:
+        st.subheader("And on worse pictures?")
+        _show(
+            trust_charts.robustness(record),
+            f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
+        )
+
+
+def _summary(evaluations: list[Evaluation]) -> None:
     st.dataframe(
-        table,
+        summary_table(evaluations),
         hide_index=True,
         column_config={"Network": st.column_config.TextColumn(pinned=True)},
         alt="Figures of each network on each split, with 95 % intervals",
     )
     st.caption(
         "In brackets: the 95 % interval, from resampling whole patients (or pictures, where no patient is known). "
-        "Precision, recall, F1, IoU and AUC are means over the classes. 1-nearest neighbour gives no "
-        "probabilities, and so no AUC, loss or calibration error (ECE)."
+        "Precision, recall, F1, IoU and AUC are means over the classes. Baselines without probabilities have no AUC, "
+        "loss or calibration error (ECE)."
     )
     for evaluation in evaluations:
         corrected = evaluation.figures.get("accuracy_corrected_labels")
@@ -82,137 +271,45 @@ def show_summary(evaluations: list[Evaluation]) -> None:
             )
 
 
-def pick(evaluations: list[Evaluation]) -> tuple[str | None, Evaluation | None]:
-    """The protocol and the evaluation that the reader chose."""
-    protocols = list(dict.fromkeys(evaluation.protocol for evaluation in evaluations))
-    protocol = st.segmented_control(
-        "Split",
-        protocols,
-        default=protocols[0],
-        required=True,
-        format_func=lambda name: PROTOCOL_TITLES.get(name, name),
-    )
-    there = {evaluation.title: evaluation for evaluation in evaluations if evaluation.protocol == protocol}
-    title = st.segmented_control("Network", list(there), default=next(iter(there), None), required=True)
-    return protocol, there.get(title or "")
-
-
-def show_sources(evaluations: list[Evaluation]) -> None:
-    """Tumour at all, by source and sequence: where a shortcut would show."""
-    table = parts_table(evaluations)
-    if table.empty:
-        return
-    st.subheader("Does it hold on every source and sequence?")
-    st.dataframe(table, hide_index=True, alt="Figures of each network on each source and sequence")
-    st.caption(
-        "Tumours found and healthy scans left alone are counted at the threshold that left 95 % of the healthy "
-        "validation scans alone; beside it the share found at the threshold that leaves 95 % of these healthy scans "
-        "alone. The type is counted over scans of a type that the networks know."
-    )
-
-
-def show_charts(chosen: Evaluation, beside: list[Evaluation], folder: Path) -> None:
+def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
+    targets, probabilities = _arrays(known)
+    areas = {name: chosen.figures["classes"][name].get("auc_interval") for name in CLASSES}
     left, right = st.columns(2, gap="large")
     with left:
-        show(
-            charts.confusion_matrix(chosen.figures["confusion"]),
-            "Rows are the truth, columns the answer; each cell gives scans and their share of the row.",
-        )
-    with right:
-        figure_name = st.selectbox(
-            "Figure per class",
-            CLASS_FIGURES,
-            index=CLASS_FIGURES.index("recall"),
-            format_func=lambda name: charts.FIGURE_TITLES[name],
-        )
-        models = {evaluation.title: evaluation.figures for evaluation in beside}
-        show(charts.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients.")
-    table = chosen.predictions
-    if table is None or not set(CLASSES) <= set(table.columns):
-        st.info(
-            f"{chosen.title} has no probabilities here, so there are no ROC, precision-recall and reliability charts.",
-            icon=":material/info:",
-        )
-        show_training(chosen, folder)
-        return
-    table = table[table["target"] != OTHER_TUMOR]  # a tumour, but of no type that could be right or wrong
-    targets = table["target"].map(CLASSES.index).to_numpy(dtype=int)
-    probabilities = table[list(CLASSES)].to_numpy(dtype=np.float64)
-    show_curves(targets, probabilities)
-    show_trust(chosen, folder)
-    left, right = st.columns(2, gap="large")
-    with left:
-        show(
-            charts.reliability_diagram(reliability(probabilities, targets)),
-            "On the dotted line the network is right as often as it says. Whiskers: Wilson 95 % interval of "
-            "each bin, scans taken as independent; bins with few scans tell little.",
-        )
-    with right:
-        show_training(chosen, folder)
-
-
-def show_trust(chosen: Evaluation, folder: Path) -> None:
-    """Tumour at all by source, referring the unsure, worse pictures."""
-    table = chosen.predictions
-    assert table is not None
-    tumor = (table["target"] != "no_tumor").to_numpy()
-    scores = 1 - table["no_tumor"].to_numpy(dtype=float)
-    groups = table["source"] if "source" in table else pd.Series("all scans", table.index)
-    sources = {
-        str(name): (scores[groups == name], tumor[groups == name])
-        for name in sorted(set(groups))
-        if 0 < tumor[groups == name].sum() < (groups == name).sum()
-    }
-    known = table[table["target"] != OTHER_TUMOR]
-    right = (known["label"] == known["target"]).to_numpy()
-    left, middle = st.columns(2, gap="large")
-    with left:
-        if sources:
-            show(trust_charts.tumor_roc(sources), "Any tumour against healthy, a curve for each source.")
-    with middle:
-        confidence = known[list(CLASSES)].max(axis=1).to_numpy(dtype=float)
-        show(
-            trust_charts.risk_coverage({chosen.title: (confidence, right)}),
-            "What referring the least certain scans to a person buys: accuracy on those that are answered.",
-        )
-    record = load_robustness(folder / "evaluation", chosen.model)
-    if record and record.get("protocol") == chosen.protocol:
-        show(
-            trust_charts.robustness(record),
-            f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
-        )
-
-
-def show_curves(targets: np.ndarray, probabilities: np.ndarray) -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        show(
-            charts.roc_curves(targets, probabilities),
+        _show(
+            charts.roc_curves(targets, probabilities, areas),
             "Each class against the other three. AUC: the chance that a scan of the class gets a higher "
             "probability of it than a scan of another.",
         )
     with right:
-        show(
-            charts.precision_recall_curves(targets, probabilities),
+        _show(
+            charts.precision_recall_curves(targets, probabilities, average_precision_intervals(known)),
             "Each class against the other three. AP: average precision, the area under the steps.",
         )
 
 
-def show_training(chosen: Evaluation, folder: Path) -> None:
+def _training(chosen: Evaluation, folder: Path) -> None:
     history = load_history(folder, chosen.model, chosen.protocol)
     if history:
-        show(
+        _show(
             charts.training_curves(history),
             "The ring marks the epoch whose weights were kept. The training loss is taken on changed pictures "
             "with smoothed labels, so it can lie above the validation loss.",
         )
-    elif chosen.model != "1-nn":
+    elif (folder / f"{chosen.model}.keras").exists():
         st.caption(f"The card of {chosen.title} tells no training history.")
 
 
-def show(figure: go.Figure, caption: str) -> None:
+def _arrays(known: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) int targets and (N, 4) probabilities in CLASSES order."""
+    targets = known["target"].map(CLASSES.index).to_numpy(dtype=int)
+    return targets, known[list(CLASSES)].to_numpy(dtype=np.float64)
+
+
+def _show(figure: go.Figure, caption: str) -> None:
     """A chart with its finding as the text for screen readers, and below it how to read it."""
-    panels.chart(figure)
+    finding = figure.layout.title.text.replace("<br>", " ")
+    panels.chart(figure, download="".join(sign if sign.isalnum() else "-" for sign in finding.lower())[:60])
     st.caption(caption)
 
 

@@ -71,7 +71,9 @@ def class_folders(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder that holds the real sets; the test is skipped where they are not."""
-    root = Path(os.environ.get("BRAIN_MRI_DATA") or REPOSITORY.parent / "shared" / "data")
+    from utils.datasets import data_folder
+
+    root = data_folder()
     if not (root / "nickparvar" / "manifest.csv").is_file():
         pytest.skip(f"the data sets are not in {root} (set BRAIN_MRI_DATA to their folder)")
     return root

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils import charts, findings, scan_charts, trust_charts
-from utils.calibration import reliability
+from utils.calibration import reliability, risk_coverage
 from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 
@@ -63,7 +63,15 @@ def all_charts() -> dict[str, go.Figure]:
         "classes": charts.per_class_bars(models()),
         "tumour": trust_charts.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
         "coverage": trust_charts.risk_coverage(
-            {"CNN": (probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)}
+            {
+                "CNN": risk_coverage(
+                    probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, targets
+                )
+            }
+        ),
+        "accuracies": trust_charts.accuracies(models()),
+        "elsewhere": trust_charts.elsewhere(
+            [("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]
         ),
         "robustness": trust_charts.robustness(ROBUSTNESS),
         "probabilities": scan_charts.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
@@ -190,9 +198,30 @@ def test_the_source_with_the_hardest_tumours_stands_in_the_title():
 def test_referring_the_unsure_is_told_at_80_percent():
     confidence = np.linspace(1, 0.1, 10)
     right = np.array([True] * 8 + [False] * 2)
-    figure = trust_charts.risk_coverage({"CNN": (confidence, right)})
+    table = risk_coverage(confidence, right, np.arange(10))
+    figure = trust_charts.risk_coverage({"CNN": table})
     assert title_of(figure) == "On the most certain 80 %: CNN 100.0 % right"
-    assert figure.data[0].y[-1] == 80 and figure.data[0].x[-1] == 100
+    assert figure.data[1].y[-1] == pytest.approx(80) and figure.data[1].x[-1] == 100
+    assert table["low"].iloc[-1] < 0.8 < table["high"].iloc[-1]
+
+
+def test_the_best_network_stands_in_the_title_with_its_interval():
+    one = {"accuracy": 0.9, "accuracy_interval": [0.85, 0.94]}
+    figure = trust_charts.accuracies({"CNN": one, "VGG16": {"accuracy": 0.8}})
+    assert title_of(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
+    assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
+
+
+def test_the_part_with_the_hardest_tumours_stands_in_the_title():
+    rows = [("one", "CNN", 0.9, 0.85, 0.95), ("two", "CNN", 0.7, 0.6, 0.8)]
+    assert title_of(trust_charts.elsewhere(rows)) == (
+        "Tumours are hardest to find in two: AUC 0.700 (0.600 to 0.800, CNN)"
+    )
+
+
+def test_recall_s_interval_stands_beside_its_class():
+    figure = charts.confusion_matrix(COUNTS, [[0.9, 0.98], None, None, None])
+    assert figure.data[0].y[0] == "glioma<br>(90-98 %)" and figure.data[0].x[0] == "glioma"
 
 
 def test_the_strongest_fall_stands_in_the_title():

@@ -134,91 +134,6 @@ def test_predictions_without_figures_are_named(tmp_path):
     )
 
 
-def test_summary_in_words(tmp_path):
-    change(
-        write_evaluation(tmp_path), n=1311, accuracy=0.91, accuracy_interval=[0.8912, 0.9268], auc=0.98765,
-        auc_interval=[0.98, 0.992], macro_f1_interval=None, macro_f1=0.5,
-    )  # fmt: skip
-    write_evaluation(tmp_path, "1-nn", "published")
-    table = evaluations.summary_table(evaluations.load_evaluations(tmp_path))
-    first, second = table.to_dict("records")
-    assert (first["Network"], first["Split"], first["Scans"]) == ("CNN", "patient-disjoint", "1 311")
-    assert first["Accuracy"] == "91.0 % (89.1-92.7)"
-    assert first["AUC"] == "0.988 (0.980-0.992)"
-    assert first["F1"] == "50.0 %"
-    assert (second["Network"], second["AUC"], second["Loss (nats)"]) == ("1-nearest neighbour", "–", "–")
-
-
-def test_summary_of_nothing_keeps_its_columns():
-    assert "Accuracy" in evaluations.summary_table([]).columns
-
-
-def trusted() -> pd.DataFrame:
-    """20 scans called glioma at 0.8 (15 rightly), 9 at 0.95, 12 called pituitary at 0.8."""
-    return pd.DataFrame(
-        {
-            "target": ["glioma"] * 15 + ["meningioma"] * 5 + ["glioma"] * 9 + ["pituitary"] * 12,
-            "label": ["glioma"] * 29 + ["pituitary"] * 12,
-            "glioma": [0.8] * 20 + [0.95] * 9 + [0.1] * 12,
-            "pituitary": [0.1] * 29 + [0.8] * 12,
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("label", "probability", "expected"),
-    [
-        ("glioma", 0.75, (15, 20)),
-        ("glioma", 0.7, (15, 20)),
-        ("glioma", 0.89, (15, 20)),
-        ("glioma", 0.9, None),
-        ("glioma", 0.4, None),
-        ("pituitary", 0.8, (12, 12)),
-        ("meningioma", 0.8, None),
-    ],
-)
-def test_trust_counts_scans_called_the_same_with_like_certainty(label, probability, expected):
-    assert evaluations.trust_statement(trusted(), label, probability) == expected
-
-
-def test_certainty_has_a_place_in_the_last_bin():
-    table = pd.DataFrame(
-        {"target": ["glioma"] * 10, "label": ["glioma"] * 10, "glioma": [1.0] * 5 + [0.97] * 5}
-    )
-    assert evaluations.trust_statement(table, "glioma", 1.0) == (10, 10)
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [
-        (0.75, "On scans of unseen patients it said glioma with 70 to 90 % 20 times and was right 15 times."),
-        (0.99, "it hardly ever said glioma with 97 % or more: no track record."),
-        (0.3, "it hardly ever said glioma with less than 50 %: no track record."),
-    ],
-)
-def test_trust_in_words(probability, words):
-    measured = evaluations.Evaluation("cnn", "patient-disjoint", {}, trusted())
-    assert evaluations.trust_sentence(measured, "glioma", probability).endswith(words)
-
-
-def test_without_a_measurement_there_is_no_trust():
-    unmeasured = evaluations.Evaluation("cnn", "patient-disjoint", {}, None)
-    for nothing in (None, unmeasured):
-        assert evaluations.trust_sentence(nothing, "glioma", 0.9) == "Not yet measured on unseen patients."
-
-
-def test_weights_are_judged_by_their_own_evaluation_alone():
-    def measured(protocol: str, **figures) -> evaluations.Evaluation:
-        return evaluations.Evaluation("cnn", protocol, figures, None)
-
-    own = measured("patient-disjoint", weights_sha256="a")
-    assert evaluations.evaluation_of([measured("published"), own], "cnn", "a") is own
-    assert evaluations.evaluation_of([own], "cnn", "b") is None
-    assert evaluations.evaluation_of([own], "vgg16", "a") is None
-    unnamed = measured("patient-disjoint")
-    assert evaluations.evaluation_of([unnamed], "cnn", "b") is unnamed
-
-
 def test_models_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path))
     assert models_folder() == tmp_path
@@ -242,15 +157,3 @@ def test_history_comes_from_the_card_of_the_protocol(tmp_path):
 def test_broken_card_has_no_history(tmp_path, text):
     (tmp_path / "cnn.json").write_text(text)
     assert evaluations.load_history(tmp_path, "cnn", "patient-disjoint") == []
-
-
-def test_referring_the_unsure_costs_answers_and_buys_accuracy():
-    table = pd.DataFrame({"target": ["glioma"] * 4, "label": ["glioma", "glioma", "glioma", "pituitary"]})
-    for name, values in zip(
-        CLASSES, ([0.99, 0.9, 0.6, 0.2], [0] * 4, [0] * 4, [0.01, 0.1, 0.4, 0.8]), strict=True
-    ):
-        table[name] = values
-    assert evaluations.referral_statement(table, 0.5) == (1.0, 0.75)
-    assert evaluations.referral_statement(table, 0.85) == (0.5, 1.0)
-    assert evaluations.referral_statement(table, 0.999) is None
-    assert evaluations.referral_statement(table[["target", "label"]], 0.5) is None

@@ -44,6 +44,21 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
 
 
+def weighted_average_precision(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(R,) area under the steps of precision over recall, under weights (R, N); NaN without a positive.
+
+    Source: as sklearn.metrics.average_precision_score.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # equal scores are found together
+    ordered = weights[:, order]
+    found = np.cumsum(ordered * positive[order], axis=1)[:, ends]
+    precision = ratio(found, np.cumsum(ordered, axis=1)[:, ends])
+    whole = found[:, -1]
+    area = (np.diff(found, axis=1, prepend=0) * precision).sum(axis=1)
+    return np.where(whole > 0, area / np.maximum(whole, 1e-9), np.nan)
+
+
 def weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(R,) share of (positive, negative) pairs in the right order, ties half, under weights (R, N).
 

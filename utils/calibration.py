@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
+from utils.bootstrap import group_weights
 from utils.metrics import ECE_BINS, confidence_bins, cross_entropy
 
 TEMPERATURES = (0.05, 20.0)  # the range that is searched; scans without one error would drive it to 0
@@ -90,6 +91,30 @@ def accuracy_at_coverage(probabilities: np.ndarray, targets: np.ndarray, share: 
     confidence, right = _confidence(probabilities, targets)
     order = np.argsort(-confidence, kind="stable")[: max(round(share * len(right)), 1)]
     return float(right[order].mean())
+
+
+def risk_coverage(
+    confidence: np.ndarray, right: np.ndarray, groups: np.ndarray, resamples: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """Accuracy on the most certain scans, for shares of 10 % and more: share, accuracy, low, high (0..1; 95 %).
+
+    confidence: (N,) float; right: (N,) bool; groups: (N,) what is drawn together for the interval (utils.bootstrap).
+    Source: El-Yaniv and Wiener, JMLR 11 (2010).
+    """
+    order = np.argsort(-np.asarray(confidence), kind="stable")
+    group_of = pd.factorize(np.asarray(groups))[0][order]
+    weights = group_weights(group_of, resamples, seed)[:, group_of]
+    answered = np.cumsum(weights, axis=1)
+    correct = np.cumsum(weights * np.asarray(right, dtype=float)[order], axis=1)
+    shares = np.linspace(0.1, 1, 46)
+    accuracy = np.array(
+        [
+            np.interp(shares, counted / counted[-1], good / np.maximum(counted, 1))
+            for counted, good in zip(answered, correct, strict=True)
+        ]
+    )
+    low, high = np.percentile(accuracy[1:] if len(accuracy) > 1 else accuracy, [2.5, 97.5], axis=0)
+    return pd.DataFrame({"share": shares, "accuracy": accuracy[0], "low": low, "high": high})
 
 
 def conformal_threshold(probabilities: np.ndarray, targets: np.ndarray, coverage: float = 0.95) -> float:

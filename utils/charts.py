@@ -31,8 +31,13 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 _TITLE_WIDTH = 44  # characters that fit on a phone
 
 
-def confusion_matrix(counts: Sequence[Sequence[int]]) -> go.Figure:
-    """The 4 x 4 counts (rows truth, columns prediction, in CLASSES order) with each row's percentages."""
+def confusion_matrix(
+    counts: Sequence[Sequence[int]], intervals: Sequence[Sequence[float] | None] = (None,) * len(CLASSES)
+) -> go.Figure:
+    """The 4 x 4 counts (rows truth, columns prediction, in CLASSES order) with each row's percentages.
+
+    intervals: [low, high] of each class's recall (0..1), told beside its name.
+    """
     table = np.asarray(counts, dtype=int)
     of_row = table.sum(axis=1, keepdims=True)
     percent = 100 * np.divide(table, of_row, out=np.zeros(table.shape), where=of_row > 0)
@@ -41,20 +46,32 @@ def confusion_matrix(counts: Sequence[Sequence[int]]) -> go.Figure:
         for row in zip(table, percent, strict=True)
     ]
     names = class_ticks()
+    rows = [
+        name if span is None else f"{name}<br>({100 * span[0]:.0f}-{100 * span[1]:.0f} %)"
+        for name, span in zip(names, intervals, strict=True)
+    ]
     figure = go.Figure(
         go.Heatmap(
-            z=percent, x=names, y=names, text=text, texttemplate="%{text}", colorscale="cividis", zmin=0, zmax=100,
+            z=percent, x=names, y=rows, text=text, texttemplate="%{text}", colorscale="cividis", zmin=0, zmax=100,
             xgap=2, ygap=2, showscale=False,
             hovertemplate="truly %{y}, read as %{x}: %{text}<extra></extra>",
         )
     )  # fmt: skip
     figure.update_xaxes(title="read as", showgrid=False, tickangle=0)
-    figure.update_yaxes(title="truly", showgrid=False, autorange="reversed")
+    title = "truly" if all(span is None for span in intervals) else "truly (interval: share read rightly)"
+    figure.update_yaxes(title=title, showgrid=False, autorange="reversed")
     return finish(figure, findings.most_confused(table), 460)
 
 
-def roc_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
-    """One class against the rest, a curve each. targets (N,) int, probabilities (N, 4) in CLASSES order."""
+def roc_curves(
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    intervals: Mapping[str, Sequence[float] | None] | None = None,
+) -> go.Figure:
+    """One class against the rest, a curve each. targets (N,) int, probabilities (N, 4) in CLASSES order.
+
+    intervals: class -> [low, high] of its area, where known.
+    """
     from sklearn.metrics import auc, roc_curve  # slow to import, and only these two charts need it
 
     figure = go.Figure(line([0, 1], [0, 1], GRAY, "dot", "chance"))
@@ -65,12 +82,16 @@ def roc_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
         figure.add_trace(line(false, true, CLASS_COLOURS[name], DASHES[index], CLASS_TITLES[name]))
     figure.update_xaxes(title="false positive rate (1 - specificity)", range=[0, 1])
     figure.update_yaxes(title="true positive rate (sensitivity)", range=[0, 1.02])
-    _add_key(figure, areas, "AUC", x=0.98, y=0.04)
+    _add_key(figure, areas, "AUC", intervals or {}, x=0.98)
     return finish(figure, findings.weakest_class("Hardest to tell from the rest", "AUC", areas), 440)
 
 
-def precision_recall_curves(targets: np.ndarray, probabilities: np.ndarray) -> go.Figure:
-    """One class against the rest, a curve each, with its average precision (AP). Arrays as for roc_curves."""
+def precision_recall_curves(
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    intervals: Mapping[str, Sequence[float] | None] | None = None,
+) -> go.Figure:
+    """One class against the rest, a curve each, with its average precision (AP). Arguments as for roc_curves."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     figure = go.Figure()
@@ -82,7 +103,7 @@ def precision_recall_curves(targets: np.ndarray, probabilities: np.ndarray) -> g
         figure.add_trace(line(recall, precision, CLASS_COLOURS[name], DASHES[index], CLASS_TITLES[name]))
     figure.update_xaxes(title="recall (sensitivity)", range=[0, 1])
     figure.update_yaxes(title="precision", range=[0, 1.02])
-    _add_key(figure, areas, "AP", x=0.02, y=0.04)
+    _add_key(figure, areas, "AP", intervals or {}, x=0.02)
     return finish(figure, findings.weakest_class("Hardest to find without false alarms", "AP", areas), 440)
 
 
@@ -231,14 +252,22 @@ def line(x: Sequence | np.ndarray, y: Sequence | np.ndarray, colour: str, dash: 
     )  # fmt: skip
 
 
-def _add_key(figure: go.Figure, areas: Mapping[str, float], unit: str, x: float, y: float) -> None:
+def _add_key(
+    figure: go.Figure,
+    areas: Mapping[str, float],
+    unit: str,
+    intervals: Mapping[str, Sequence[float] | None],
+    x: float,
+) -> None:
     """Name and area of each curve inside the plot, where these curves leave room; the swatch has its colour."""
-    lines = [
-        f'<span style="color:{CLASS_COLOURS[name]}">■</span> {CLASS_TITLES[name]}, {unit} {area:.3f}'
-        for name, area in areas.items()
-    ]
+    lines = []
+    for name, area in areas.items():
+        span = intervals.get(name)
+        told = f" ({span[0]:.3f}-{span[1]:.3f})" if span else ""
+        swatch = f'<span style="color:{CLASS_COLOURS[name]}">■</span>'
+        lines.append(f"{swatch} {CLASS_TITLES[name]}, {unit} {area:.3f}{told}")
     figure.add_annotation(
-        text="<br>".join(lines), x=x, y=y, xref="x domain", yref="y domain", showarrow=False, align="left",
+        text="<br>".join(lines), x=x, y=0.04, xref="x domain", yref="y domain", showarrow=False, align="left",
         xanchor="right" if x > 0.5 else "left", yanchor="bottom",
     )  # fmt: skip
 

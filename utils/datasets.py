@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from utils.cards import REPOSITORY
 from utils.classes import class_of, sequence_of
 from utils.duplicates import same_pictures
 from utils.scans import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
@@ -32,6 +33,11 @@ SOURCES = (
 
 class DatasetError(ValueError):
     """A data folder that cannot be used as asked. Its text says what is wrong and what to do."""
+
+
+def data_folder() -> Path:
+    """Where the data sets are looked for when nobody says: $BRAIN_MRI_DATA, else ../shared/data of the repository."""
+    return Path(os.environ.get("BRAIN_MRI_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
 def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.DataFrame:

@@ -30,28 +30,6 @@ PROTOCOL_TITLES = {
     "published": "published split",
     "folder": "split of a folder",
 }
-TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
-LEAST_SCANS = 10  # fewer like it tell nothing about a scan
-
-# figure -> column title, decimals, in percent
-_COLUMNS = {
-    "accuracy": ("Accuracy", 1, True),
-    "macro_f1": ("F1", 1, True),
-    "macro_iou": ("IoU", 1, True),
-    "auc": ("AUC", 3, False),
-    "loss": ("Loss (nats)", 2, False),
-    "ece": ("ECE", 3, False),
-    "macro_precision": ("Precision", 1, True),
-    "macro_recall": ("Recall", 1, True),
-    "kappa": ("Kappa", 2, False),
-}
-
-
-_PART_COLUMNS = {
-    "sensitivity": "Tumours found",
-    "specificity": "Healthy left alone",
-    "sensitivity_at_95_specificity": "Found at 95 % left alone",
-}
 
 
 @dataclass(frozen=True)
@@ -114,43 +92,6 @@ def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
         return []
 
 
-def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
-    """One row a network and protocol; each figure in words, "91.0 % (89.1-92.7)", or a dash where it has none."""
-    rows = []
-    for evaluation in evaluations:
-        figures = evaluation.figures
-        row = {
-            "Network": evaluation.title,
-            "Split": PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol),
-            "Scans": f"{figures['n']:,}".replace(",", " "),
-        }
-        row |= {title: _in_words(figures, name) for name, (title, _, _) in _COLUMNS.items()}
-        rows.append(row)
-    columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
-    """One row a network and source, or source and sequence, where an evaluation tells of several; else empty."""
-    rows = []
-    for evaluation in evaluations:
-        for name, part in evaluation.figures.get("parts", {}).items():
-            tumor = part.get("tumor", {})
-            rows.append(
-                {
-                    "Scans from": name,
-                    "Network": evaluation.title,
-                    "Tumours": tumor.get("tumors"),
-                    "Healthy": tumor.get("healthy"),
-                    **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
-                    "AUC": "–" if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
-                    "Right type": _percent(part, "accuracy"),
-                    "ECE": "–" if part.get("ece") is None else f"{part['ece']:.3f}",
-                }
-            )
-    return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
-
-
 def load_robustness(folder: Path | str, model: str) -> dict | None:
     """What `model.py evaluate --robustness` wrote about a network; None where there is nothing that can be drawn."""
     try:
@@ -160,70 +101,6 @@ def load_robustness(folder: Path | str, model: str) -> dict | None:
         return record if fits and _is_number(record["accuracy"]) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
-    """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
-
-    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included).
-    predictions: the table of an Evaluation.
-    """
-    if label not in predictions.columns:
-        return None
-    called = predictions[(predictions["label"] == label) & (predictions["target"] != OTHER_TUMOR)]
-    inner = TRUST_BINS[1:-1]
-    alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
-    if len(alike) < LEAST_SCANS:
-        return None
-    return int((alike["target"] == label).sum()), len(alike)
-
-
-def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
-    """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
-
-    None where there are no probabilities, or no scan is answered. predictions: the table of an Evaluation.
-    """
-    if not set(CLASSES) <= set(predictions.columns):
-        return None
-    answered = predictions[predictions[list(CLASSES)].max(axis=1) >= threshold]
-    if answered.empty:
-        return None
-    return len(answered) / len(predictions), float((answered["label"] == answered["target"]).mean())
-
-
-def trust_bin(probability: float) -> tuple[float, float]:
-    """The ends of the one of TRUST_BINS that a probability lies in."""
-    number = int(np.digitize(probability, TRUST_BINS[1:-1]))
-    return TRUST_BINS[number], TRUST_BINS[number + 1]
-
-
-def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str) -> Evaluation | None:
-    """The patient-disjoint evaluation of a network's weights (version: SHA-256); None where they were not measured.
-
-    A record that does not name its weights is taken for theirs.
-    """
-    for evaluation in evaluations:
-        fits = evaluation.model == network and evaluation.protocol == "patient-disjoint"
-        if fits and evaluation.figures.get("weights_sha256", version) == version:
-            return evaluation
-    return None
-
-
-def trust_sentence(evaluation: Evaluation | None, label: str, probability: float) -> str:
-    """One sentence: how often a network was right on unseen patients when it spoke like this.
-
-    evaluation: its own (`evaluation_of`); label and probability (0..1, calibrated): what it says now.
-    """
-    if evaluation is None or evaluation.predictions is None:
-        return "Not yet measured on unseen patients."
-    low, high = trust_bin(probability)
-    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
-    said = f"{CLASS_TITLES[label]} with {how if low else f'less than {100 * high:.0f} %'}"
-    counted = trust_statement(evaluation.predictions, label, probability)
-    if counted is None:
-        return f"On scans of unseen patients it hardly ever said {said}: no track record."
-    right, of = counted
-    return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
 
 
 def _rank(evaluation: Evaluation) -> tuple:
@@ -296,24 +173,3 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _percent(figures: dict, name: str) -> str:
-    """ "91.0 % (89.1-92.7)", or a dash."""
-    value, interval = figures.get(name), figures.get(f"{name}_interval")
-    if value is None:
-        return "–"
-    span = "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
-    return f"{100 * value:.1f} %{span}"
-
-
-def _in_words(figures: dict, name: str) -> str:
-    _, digits, percent = _COLUMNS[name]
-    value, interval = figures.get(name), figures.get(f"{name}_interval")
-    if value is None:
-        return "–"
-    scale = 100 if percent else 1
-    text = f"{scale * value:.{digits}f}" + (" %" if percent else "")
-    if interval is None:
-        return text
-    return f"{text} ({scale * interval[0]:.{digits}f}-{scale * interval[1]:.{digits}f})"

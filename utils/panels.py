@@ -119,7 +119,9 @@ def probabilities(entry: Entry) -> None:
     from utils import scan_charts  # plotly takes a second to import, and the first page shows no chart
 
     chart(
-        scan_charts.probability_bars({reading.title: reading.probabilities.tolist() for reading in entry.readings})
+        scan_charts.probability_bars(
+            {reading.title: reading.probabilities.tolist() for reading in entry.readings}
+        )
     )
 
 
@@ -143,17 +145,28 @@ def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
     st.image(address, caption=caption, width="stretch", alt=alt)
 
 
-def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] | None = None) -> None:
+def chart(
+    figure: Figure,
+    key: str | None = None,
+    on_select: Callable[[], None] | None = None,
+    download: str | None = None,
+) -> None:
     """A plotly figure; its title, which states the finding, is also what a screen reader gets.
 
-    `on_select` is called when a point was clicked; the points stand in the session state under `key`.
+    `on_select` is called when a point was clicked; the points stand in the session state under `key`. `download`: the
+    name of the PNG that a button above the chart saves; the browser draws it.
     """
     finding = figure.layout.title.text.replace("<br>", " ")
     st.plotly_chart(
         figure,
         width="stretch",
         alt=finding,
-        config={"displayModeBar": False},
+        config={
+            "displayModeBar": download is not None,
+            "displaylogo": False,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"filename": download, "scale": 2},
+        },
         key=key,
         on_select=on_select or "ignore",
         selection_mode="points",
@@ -162,7 +175,7 @@ def chart(figure: Figure, key: str | None = None, on_select: Callable[[], None] 
 
 def trust(reading: Reading) -> str:
     """One sentence: how often this network was right on unseen patients when it spoke like this."""
-    from utils.evaluations import evaluation_of, trust_sentence  # they bring pandas, a second to import
+    from utils.track_record import evaluation_of, trust_sentence  # they bring pandas, a second to import
 
     measured = evaluation_of(serving.evaluations(), reading.network, reading.version)
     return trust_sentence(measured, reading.label, reading.confidence)

@@ -169,7 +169,7 @@ def referral_control() -> None:
 
 
 def _referral_words(predictions: pd.DataFrame, threshold: float) -> str:
-    from utils.evaluations import referral_statement
+    from utils.track_record import referral_statement
 
     told = referral_statement(predictions, threshold)
     if told is None:

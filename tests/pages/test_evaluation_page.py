@@ -35,7 +35,9 @@ def write_evaluation(models: Path, model: str, protocol: str, skill: float) -> N
     }
     (folder / f"{model}--{protocol}.json").write_text(json.dumps(record))
     names = np.array(CLASSES)
-    table = pd.DataFrame({"file": "a.jpg", "target": names[targets], "label": names[labels]})
+    table = pd.DataFrame(
+        {"file": "a.jpg", "source": "made", "target": names[targets], "label": names[labels]}
+    )
     if probabilities is not None:
         table[list(CLASSES)] = probabilities
     table.to_csv(folder / f"{model}--{protocol}.csv", index=False)
@@ -82,20 +84,23 @@ def words_of(page: AppTest) -> str:
 
 def test_everything_evaluated(evaluated):
     page = run()
-    table = page.dataframe[0].value
+    table = page.dataframe[-1].value
     assert len(table) == 6
     assert table["Network"].tolist() == ["CNN", "VGG16", "1-nearest neighbour"] * 2
     titles = charts_of(page)
-    assert len(titles) == 6
+    assert len(titles) == 8
     assert any(title.startswith("Weights kept from epoch 1 of 2") for title in titles)
-    assert not page.warning and not page.info
+    assert titles[0].startswith("CNN is right on")
+    assert [info.value[:12] for info in page.info] == [
+        "Not measured"
+    ] and not page.warning  # on other sources
 
 
 def test_the_leak_is_told_with_the_measured_baseline(evaluated):
     accuracy = json.loads((evaluated / "evaluation" / "1-nn--published.json").read_text())["accuracy"]
     words = words_of(run())
-    assert "75 %" in words and "patient-disjoint** split is the honest one" in words
-    assert f"already scores {100 * accuracy:.0f} % there" in words
+    assert "75 %" in words and "patient-disjoint** is the honest split" in words
+    assert f"already scores {100 * accuracy:.0f} %" in words
 
 
 def test_choosing_split_and_network_changes_the_charts(evaluated):
@@ -116,8 +121,8 @@ def test_figure_per_class_can_be_chosen(evaluated):
 def test_baseline_has_no_probability_charts(evaluated):
     page = run()
     choose(page, NETWORK, "1-nearest neighbour")
-    assert len(charts_of(page)) == 2
-    assert "1-nearest neighbour has no probabilities here" in words_of(page)
+    assert len(charts_of(page)) == 3
+    assert "1-nearest neighbour has no probabilities" in words_of(page)
 
 
 def test_nothing_evaluated_yet(models):
@@ -136,8 +141,8 @@ def test_broken_files_are_named_and_the_rest_is_shown(evaluated):
     assert len(page.warning) == 2
     assert "cnn--patient-disjoint.json cannot be used" in words_of(page)
     assert "vgg16--patient-disjoint.csv is missing" in words_of(page)
-    assert len(page.dataframe[0].value) == 5
-    assert len(charts_of(page)) == 2  # VGG16 without its single scans
+    assert len(page.dataframe[-1].value) == 5
+    assert len(charts_of(page)) == 3  # VGG16 without its single scans
 
 
 def test_only_broken_files(models):
@@ -158,3 +163,17 @@ def test_page_starts_without_tensorflow(evaluated):
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_path, monkeypatch, png_bytes):
+    monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "nowhere"))
+    page = run()
+    assert not page.get("imgs") and any("As pictures where" in caption.value for caption in page.caption)
+    named = page.dataframe[0].value
+    assert {"truly", "read as", "confidence"} <= set(named.columns)
+
+    picture = tmp_path / "sets" / "made" / "a.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(png_bytes(0))
+    monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "sets"))
+    assert len(run().get("imgs")) == min(12, len(named))

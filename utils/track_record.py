@@ -1,0 +1,78 @@
+"""How often a network was right on test scans when it spoke as it does now, in counts and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.evaluations import Evaluation
+
+TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
+LEAST_SCANS = 10  # fewer like it tell nothing about a scan
+
+
+def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str) -> Evaluation | None:
+    """The patient-disjoint evaluation of a network's weights (version: SHA-256); None where they were not measured.
+
+    A record that does not name its weights is taken for theirs.
+    """
+    for evaluation in evaluations:
+        fits = evaluation.model == network and evaluation.protocol == "patient-disjoint"
+        if fits and evaluation.figures.get("weights_sha256", version) == version:
+            return evaluation
+    return None
+
+
+def trust_sentence(evaluation: Evaluation | None, label: str, probability: float) -> str:
+    """One sentence: how often a network was right on unseen patients when it spoke like this.
+
+    evaluation: its own (`evaluation_of`); label and probability (0..1, calibrated): what it says now.
+    """
+    if evaluation is None or evaluation.predictions is None:
+        return "Not yet measured on unseen patients."
+    low, high = trust_bin(probability)
+    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
+    said = f"{CLASS_TITLES[label]} with {how if low else f'less than {100 * high:.0f} %'}"
+    counted = trust_statement(evaluation.predictions, label, probability)
+    if counted is None:
+        return f"On scans of unseen patients it hardly ever said {said}: no track record."
+    right, of = counted
+    return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
+
+
+def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
+    """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
+
+    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included).
+    predictions: the table of an Evaluation.
+    """
+    if label not in predictions.columns:
+        return None
+    called = predictions[(predictions["label"] == label) & (predictions["target"] != OTHER_TUMOR)]
+    inner = TRUST_BINS[1:-1]
+    alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
+    if len(alike) < LEAST_SCANS:
+        return None
+    return int((alike["target"] == label).sum()), len(alike)
+
+
+def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
+    """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
+
+    None where there are no probabilities, or no scan is answered. predictions: the table of an Evaluation.
+    """
+    if not set(CLASSES) <= set(predictions.columns):
+        return None
+    answered = predictions[predictions[list(CLASSES)].max(axis=1) >= threshold]
+    if answered.empty:
+        return None
+    return len(answered) / len(predictions), float((answered["label"] == answered["target"]).mean())
+
+
+def trust_bin(probability: float) -> tuple[float, float]:
+    """The ends of the one of TRUST_BINS that a probability lies in."""
+    number = int(np.digitize(probability, TRUST_BINS[1:-1]))
+    return TRUST_BINS[number], TRUST_BINS[number + 1]
