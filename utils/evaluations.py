@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from utils.cards import NETWORK_TITLES
-from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
 MODEL_TITLES = NETWORK_TITLES | {

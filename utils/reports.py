@@ -18,9 +18,9 @@ from utils import gate
 from utils.cards import Card, NetworkUnavailable, load_card, models_folder, reading_networks
 from utils.classes import CLASS_TITLES
 from utils.evaluations import Evaluation, load_evaluations
-from utils.track_record import evaluation_of, trust_sentence
 from utils.findings import percent_in_words
 from utils.reviews import Review
+from utils.track_record import evaluation_of, trust_sentence
 from utils.worklist import Entry
 
 if TYPE_CHECKING:
