@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from utils.overlays import gray_picture, overlay, png
+from utils.overlays import gray_picture, levels, overlay, palette, png
 
 
 def test_no_evidence_is_the_plain_scan(brain) -> None:
@@ -32,6 +32,15 @@ def test_threshold_hides_what_is_weaker(brain) -> None:
     plain = overlay(brain, np.zeros_like(brain))
     np.testing.assert_array_equal(drawn[:50], plain[:50])
     assert (drawn[100:150] != plain[100:150]).any()
+
+
+def test_browser_s_recipe_gives_the_same_picture(brain) -> None:
+    """The viewer colours levels by the palette and takes the level for the opacity."""
+    strength = np.linspace(0, 1.4, brain.size, dtype=np.float32).reshape(brain.shape)
+    level = levels(strength)
+    alpha = 0.6 * level[..., None] / 255
+    drawn = gray_picture(brain)[..., None] * (1 - alpha) + palette()[level] * alpha
+    np.testing.assert_allclose(drawn, overlay(brain, strength, 0.6), atol=1.1)
 
 
 def test_png_keeps_the_colours() -> None:

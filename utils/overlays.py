@@ -15,16 +15,24 @@ def overlay(
     drawn as 1, and less than `threshold` is not drawn. Returns (H, W, 3) uint8 RGB in the cividis palette
     (Nunez, Anderton and Renslow, PLOS ONE 2018: even to the eye, also for colour-blind readers).
     """
-    level, colours = _levels_and_colours(strength, threshold)
+    level = np.clip(strength, 0, 1)
+    level = np.where(level >= threshold, level, 0)
+    colours = palette()[levels(level)]
     alpha = (opacity * level)[..., None]
     gray = np.clip(pixels, 0, 1)[..., None] * 255
     return np.rint(gray * (1 - alpha) + colours * alpha).astype(np.uint8)
 
 
-def evidence_picture(strength: np.ndarray, threshold: float = 0.0) -> np.ndarray:
-    """(H, W, 4) uint8 RGBA, the evidence alone: laid over the scan with an opacity it gives what `overlay` draws."""
-    level, colours = _levels_and_colours(strength, threshold)
-    return np.dstack([colours, np.rint(level * 255).astype(np.uint8)])
+def levels(strength: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of a strength (H, W): 255 where it is 1 or more. Coloured by `palette`, with the level as its
+    opacity, it gives what `overlay` draws."""
+    return np.rint(np.clip(strength, 0, 1) * 255).astype(np.uint8)
+
+
+def palette() -> np.ndarray:
+    """(256, 3) uint8 RGB, the colour of each level."""
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    return cv2.applyColorMap(ramp, cv2.COLORMAP_CIVIDIS)[0, :, ::-1]
 
 
 def gray_picture(pixels: np.ndarray) -> np.ndarray:
@@ -45,10 +53,3 @@ def png(picture: np.ndarray) -> bytes:
     """A PNG file of an (H, W), (H, W, 3) RGB or (H, W, 4) RGBA uint8 picture."""
     ordered = picture if picture.ndim == 2 else picture[..., [2, 1, 0, 3][: picture.shape[2]]]
     return cv2.imencode(".png", np.ascontiguousarray(ordered))[1].tobytes()
-
-
-def _levels_and_colours(strength: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) float in 0..1 and (H, W, 3) uint8 RGB."""
-    level = np.clip(strength, 0, 1)
-    level = np.where(level >= threshold, level, 0)
-    return level, cv2.applyColorMap(np.rint(level * 255).astype(np.uint8), cv2.COLORMAP_CIVIDIS)[..., ::-1]

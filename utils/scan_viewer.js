@@ -1,7 +1,10 @@
 // One scan in several panes that move together: the plain scan and each network's evidence over it.
-// data: { scan, panes: [{ title, caption, alt, evidence }] }; scan and evidence are PNG data addresses.
+// data: { name, scan, palette, study, panes: [{ title, caption, alt, evidence, full }] }; scan and evidence are gray PNG
+// data addresses. A level of evidence has the palette's colour and is as opaque as it is strong.
 
-const START = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8 };
+const START = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
+  threshold: 0, contour: false };
+const KEPT = ["opacity", "evidence", "threshold", "contour"]; // from one scan to the next
 const BLINK = 600; // milliseconds
 
 export default function ({ data, parentElement }) {
@@ -12,7 +15,7 @@ export default function ({ data, parentElement }) {
 
 function create(parent) {
   const view = { ...START };
-  let panes = [], scan = null, gray = null, blinking = null;
+  let panes = [], scan = null, gray = null, blinking = null, palette = null;
   const root = element("div", { className: "viewer" }, parent);
   const bar = element("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" }, root);
   const grid = element("div", { className: "panes" }, root);
@@ -22,14 +25,17 @@ function create(parent) {
     const opacity = slider("Opacity", 0, 1, 0.05, "opacity");
     const brightness = slider("Brightness", -0.5, 0.5, 0.02, "brightness");
     const contrast = slider("Contrast", 0.4, 4, 0.05, "contrast");
+    const threshold = slider("Hide weaker than", 0, 1, 0.05, "threshold");
     const evidence = toggle("Evidence", "e", () => set({ evidence: !view.evidence }), () => view.evidence);
     const blink = toggle("Blink", "b", () => (blinking ? stopBlinking() : startBlinking()), () => blinking !== null);
+    const contour = toggle("Contour", "c", () => set({ contour: !view.contour }), () => view.contour);
     const invert = toggle("Invert", "i", () => set({ inverted: !view.inverted }), () => view.inverted);
     button("Zoom in", "+", () => zoomBy(1.25));
     button("Zoom out", "-", () => zoomBy(0.8));
     button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
     button("Reset", "0", () => { stopBlinking(); set({ ...START }); });
-    return { sliders: [opacity, brightness, contrast], toggles: [evidence, blink, invert] };
+    const study = [threshold.input.parentElement, contour.one];
+    return { sliders: [opacity, brightness, contrast, threshold], toggles: [evidence, blink, contour, invert], study };
   }
 
   function slider(title, low, high, step, name) {
@@ -67,6 +73,7 @@ function create(parent) {
   function set(changes) {
     Object.assign(view, changes);
     if ("brightness" in changes || "contrast" in changes || "inverted" in changes) window_();
+    if ("threshold" in changes || "contour" in changes) panes.forEach(colour);
     draw();
   }
 
@@ -112,6 +119,40 @@ function create(parent) {
     context.putImageData(pixels, 0, 0);
   }
 
+  // what is laid over the scan: the evidence in its colours, or the outline of what is strong enough
+  function colour(pane) {
+    pane.drawn = null;
+    if (!pane.levels || !palette) return;
+    const { width, height, data } = pane.levels;
+    const drawn = element("canvas", { width, height });
+    const picture = new ImageData(width, height);
+    const least = Math.max(view.threshold * 255, view.contour ? 1 : 0);
+    const strong = (at) => data[4 * at] >= least;
+    for (let at = 0; at < width * height; at++) {
+      if (!strong(at)) continue;
+      const across = at % width;
+      const edge = view.contour && (across === 0 || across === width - 1 || at < width || at >= width * (height - 1)
+        || !(strong(at - 1) && strong(at + 1) && strong(at - width) && strong(at + width)));
+      if (view.contour && !edge) continue;
+      picture.data.set(palette[view.contour ? 255 : data[4 * at]], 4 * at);
+      picture.data[4 * at + 3] = view.contour ? 255 : data[4 * at];
+    }
+    drawn.getContext("2d").putImageData(picture, 0, 0);
+    pane.drawn = drawn;
+  }
+
+  // the strength under the pointer, in words
+  function told(pane, event) {
+    if (!pane.levels || !controls.studying) return "";
+    const { width, height, data } = pane.levels;
+    const across = ((event.offsetX / pane.canvas.clientWidth - 0.5 - view.x) / view.zoom + 0.5) * width;
+    const down = ((event.offsetY / pane.canvas.clientHeight - 0.5 - view.y) / view.zoom + 0.5) * height;
+    if (across < 0 || down < 0 || across >= width || down >= height) return "";
+    const strength = data[4 * (Math.floor(down) * width + Math.floor(across))] / 255;
+    const value = pane.full ? `${(strength * pane.full[0]).toPrecision(2)} ${pane.full[1]}, ` : "";
+    return `${value}${Math.round(100 * strength)} % of full colour${strength === 1 ? " or more" : ""}`;
+  }
+
   function draw() {
     for (const { input, name } of controls.sliders) input.value = view[name];
     for (const { one, on } of controls.toggles) one.ariaPressed = String(on());
@@ -130,28 +171,30 @@ function create(parent) {
       context.globalAlpha = 1;
       context.fillRect(0, 0, width, height);
       context.drawImage(gray, ...place);
-      if (pane.evidence && view.evidence) {
+      if (pane.drawn && view.evidence) {
         context.globalAlpha = view.opacity;
-        context.drawImage(pane.evidence, ...place);
+        context.drawImage(pane.drawn, ...place);
       }
-      canvas.dataset.shown = pane.evidence && view.evidence ? "evidence" : "scan";
+      canvas.dataset.shown = pane.drawn && view.evidence ? "evidence" : "scan";
     }
   }
 
-  function handle(canvas) {
+  function handle(pane) {
+    const { canvas } = pane;
     let held = null;
     canvas.onpointerdown = (event) => {
       held = { x: event.clientX, y: event.clientY, button: event.button, view: { ...view } };
       canvas.setPointerCapture(event.pointerId);
     };
     canvas.onpointermove = (event) => {
-      if (!held) return;
+      if (!held) { pane.pointed.textContent = told(pane, event); return; }
       const across = (event.clientX - held.x) / canvas.clientWidth, down = (event.clientY - held.y) / canvas.clientHeight;
       if (held.button === 2) {
         const contrast = Math.min(Math.max(held.view.contrast * Math.exp(2 * across), 0.4), 4);
         set({ contrast, brightness: Math.min(Math.max(held.view.brightness - down, -0.5), 0.5) });
       } else set(inside(held.view.x + across, held.view.y + down));
     };
+    canvas.onpointerleave = () => (pane.pointed.textContent = "");
     canvas.onpointerup = canvas.onpointercancel = () => (held = null);
     canvas.oncontextmenu = (event) => event.preventDefault();
     canvas.ondblclick = (event) => zoomBy(2, event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
@@ -168,9 +211,11 @@ function create(parent) {
       const figure = element("figure", {}, grid);
       const title = element("div", { className: "title" }, figure);
       const canvas = element("canvas", { role: "img", tabIndex: 0 }, figure);
+      const pointed = element("div", { className: "pointed" }, figure);
       const caption = element("figcaption", {}, figure);
-      handle(canvas);
-      return { title, canvas, caption, evidence: null };
+      const pane = { title, canvas, caption, pointed, levels: null, drawn: null };
+      handle(pane);
+      return pane;
     });
     new ResizeObserver(draw).observe(grid);
   }
@@ -186,9 +231,17 @@ function create(parent) {
     });
     const loaded = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
     scan = loaded[0];
-    panes.forEach((pane, at) => (pane.evidence = loaded[at + 1]));
+    palette = data.palette;
+    controls.studying = data.study;
+    for (const one of controls.study) one.hidden = !data.study;
+    for (const pane of panes) pane.pointed.hidden = !data.study;
     root.dataset.name = data.name;
-    if (other) Object.assign(view, { ...START, opacity: view.opacity, evidence: view.evidence });
+    if (other) { const kept = Object.fromEntries(KEPT.map((name) => [name, view[name]])); Object.assign(view, START, kept); }
+    panes.forEach((pane, at) => {
+      pane.levels = loaded[at + 1] && pixelsOf(loaded[at + 1]);
+      pane.full = data.panes[at].full;
+      colour(pane);
+    });
     window_();
     draw();
     root.dataset.ready = data.name;
@@ -202,6 +255,13 @@ function load(source) {
   const image = new Image();
   image.src = source;
   return image.decode().then(() => image);
+}
+
+function pixelsOf(image) {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, width, height);
 }
 
 function element(tag, properties, parent) {

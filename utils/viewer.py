@@ -45,12 +45,16 @@ _show_viewer = st.components.v2.component("scan_viewer", css=_style, js=_code)
 
 @dataclass(frozen=True)
 class Pane:
-    """One view of the scan: `strength` (H, W) float is the evidence drawn over it, 1 at full colour, or None."""
+    """One view of the scan: `strength` (H, W) float is the evidence drawn over it, 1 at full colour, or None.
+
+    full: what full colour means, told at the pointer ("0.17 logits"); empty: the share of full colour alone.
+    """
 
     title: str
     caption: str
     alt: str
     strength: np.ndarray | None = None
+    full: tuple[float, str] | None = None  # value and unit at strength 1
 
 
 def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -> None:
@@ -61,27 +65,30 @@ def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -
     _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
 
-def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str) -> None:
+def scan_viewer(
+    name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str, study: bool = False
+) -> None:
     """The scan (H, W) float in 0..1, once a pane. All panes zoom, move and change their window together.
 
-    `name` tells scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask
+    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer. `name` tells scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask
     the server nothing. The pictures travel inside the session's own websocket.
     """
     _show_viewer(
         key=key,
         data={
             "name": name,
+            "study": study,
+            "palette": overlays.palette().tolist(),
             "scan": address(overlays.png(overlays.fitted(overlays.gray_picture(pixels), WIDEST))),
             "panes": [
                 {
                     "title": pane.title,
                     "caption": pane.caption,
                     "alt": pane.alt,
+                    "full": pane.full,
                     "evidence": None
                     if pane.strength is None
-                    else address(
-                        overlays.png(overlays.evidence_picture(overlays.fitted(pane.strength, WIDEST_MAP)))
-                    ),
+                    else address(overlays.png(overlays.levels(overlays.fitted(pane.strength, WIDEST_MAP)))),
                 }
                 for pane in panes
             ],
