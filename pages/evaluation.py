@@ -11,7 +11,7 @@ import streamlit as st
 
 from utils import charts, overlays, panels, trust_charts, ui
 from utils.calibration import reliability, risk_coverage
-from utils.cards import models_folder
+from utils.cards import NETWORK_TITLES, models_folder
 from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
 from utils.datasets import data_folder
 from utils.evaluation_tables import (
@@ -296,7 +296,7 @@ def _training(chosen: Evaluation, folder: Path) -> None:
             "The ring marks the epoch whose weights were kept. The training loss is taken on changed pictures "
             "with smoothed labels, so it can lie above the validation loss.",
         )
-    elif (folder / f"{chosen.model}.keras").exists():
+    elif chosen.model in NETWORK_TITLES:
         st.caption(f"The card of {chosen.title} tells no training history.")
 
 
