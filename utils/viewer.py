@@ -65,13 +65,12 @@ def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -
     _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
 
-def scan_viewer(
-    name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str, study: bool = False
-) -> None:
+def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str, study: bool = False) -> None:
     """The scan (H, W) float in 0..1, once a pane. All panes zoom, move and change their window together.
 
-    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer. `name` tells scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask
-    the server nothing. The pictures travel inside the session's own websocket.
+    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer. `name` tells
+    scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask the server
+    nothing. The pictures travel inside the session's own websocket.
     """
     _show_viewer(
         key=key,

@@ -168,7 +168,7 @@ def test_page_starts_without_tensorflow(evaluated):
 def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_path, monkeypatch, png_bytes):
     monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "nowhere"))
     page = run()
-    assert not page.get("imgs") and any("As pictures where" in caption.value for caption in page.caption)
+    assert not page.image and any("As pictures where" in caption.value for caption in page.caption)
     named = page.dataframe[0].value
     assert {"truly", "read as", "confidence"} <= set(named.columns)
 
@@ -176,4 +176,4 @@ def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_p
     picture.parent.mkdir(parents=True)
     picture.write_bytes(png_bytes(0))
     monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "sets"))
-    assert len(run().get("imgs")) == min(12, len(named))
+    assert len(run().image) == min(12, len(named))
