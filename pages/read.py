@@ -34,6 +34,7 @@ def main() -> None:
             review_panel.review_panel(entry)
             review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
             panels.probabilities(entry)
+            panels.finer_types(entry)
 
 
 def _refused(entries: list[Entry]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from utils import gate, overlays, serving, ui, viewer
+from utils import finer, gate, overlays, serving, ui, viewer
 from utils.cards import evidence_scale
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
@@ -123,6 +123,30 @@ def probabilities(entry: Entry) -> None:
             {reading.title: reading.probabilities.tolist() for reading in entry.readings}
         )
     )
+
+
+def finer_types(entry: Entry) -> None:
+    """What the network of finer types makes of the scan, where there is one and it is asked for."""
+    if finer.finer_network() is None:
+        return
+    wanted = st.toggle(
+        "Finer type (experimental)",
+        key="finer",
+        help="A third network, for 15 types; it learned from few patients and is often wrong",
+    )
+    reader = serving.finer_reader() if wanted else None
+    if reader is None:
+        return
+    assert entry.scan is not None
+    reading = reader.read_many([entry.scan], with_maps=False)[0]
+    likeliest = list(finer.type_probabilities(reading.classes, reading.probabilities).items())[:3]
+    told = ", ".join(f"{title} {percent_in_words(probability)}" for title, probability in likeliest)
+    st.markdown(f"Finer type (experimental): {told}")
+    accuracy = reader.card.facts.get("figures", {}).get("feltrin44", {}).get("accuracy")
+    if accuracy is not None:
+        st.caption(
+            f"On test scans of its collection it named type and sequence rightly in {100 * accuracy:.0f} %."
+        )
 
 
 def evidence_legend() -> None:

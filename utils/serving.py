@@ -12,6 +12,7 @@ import streamlit as st
 
 from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
 from utils.example import synthetic_scan
+from utils.finer import finer_network
 
 if TYPE_CHECKING:
     from utils.evaluations import Evaluation
@@ -35,6 +36,12 @@ def readers() -> list[Reader]:
         _loading.clear()  # so that a mended file is seen without a restart
         st.error(f"The networks cannot be used. {error}", icon=":material/error:")
         st.stop()
+
+
+def finer_reader() -> Reader | None:
+    """The network of finer types, loaded when it is first asked for; None where there is none that can be used."""
+    weights = finer_network()
+    return None if weights is None else _finer(str(weights), weights.stat().st_mtime_ns)
 
 
 def network_problems() -> list[str]:
@@ -81,6 +88,16 @@ def _loading(models: str) -> Future[list[Reader]]:
 
     threading.Thread(target=load, daemon=True, name="load-networks").start()
     return future
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _finer(weights: str, stamp: int) -> Reader | None:
+    from utils.readers import Reader
+
+    try:
+        return Reader.load(Path(weights))
+    except NetworkUnavailable:
+        return None
 
 
 @st.cache_data(show_spinner=False)
