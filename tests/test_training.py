@@ -80,7 +80,28 @@ def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None
     np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], weights[1])
 
 
-def test_patience_ends_a_phase(samples, tmp_path, monkeypatch) -> None:
+def test_earlier_phases_run_to_their_end_and_hand_on_their_last_weights(
+    samples, tmp_path, monkeypatch
+) -> None:
+    losses = iter([1.0, 2.0, 2.0, 2.0, 1.0])
+    weights = []
+    monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
+    original = training.predict_logits
+
+    def remember(model, *arguments):
+        weights.append(model.get_layer("logits").get_weights()[0].copy())
+        return original(model, *arguments)
+
+    monkeypatch.setattr(training, "predict_logits", remember)
+    standing_still = Phase("last", 32, 1, 0.0)
+    recipe = Recipe(phases=(Phase("first", 32, 4, 1e-3), standing_still), batch_size=8, patience=1)
+    trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
+    assert len(trained.history) == 5
+    np.testing.assert_array_equal(weights[4], weights[3])
+    assert (weights[3] != weights[0]).any()
+
+
+def test_patience_ends_the_last_phase(samples, tmp_path, monkeypatch) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
     monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
     recipe = Recipe(phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)

@@ -28,7 +28,7 @@ class Recipe:
     batch_size: int = 32
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
-    patience: int = 10  # epochs without a lower validation loss
+    patience: int = 10  # epochs of the last phase without a lower validation loss
     frozen_until: str | None = None
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:

@@ -44,7 +44,7 @@ def train(
     size: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Trained:
-    """Train one network on the rows of `samples` whose `part` is train; validation rows choose the best epoch.
+    """Train one network on the rows of `samples` whose `part` is train; validation rows choose the last phase's epoch.
 
     `run_folder` keeps checkpoints: calling again with the same arguments goes on after the last whole epoch.
     `size` overrides the input size of every phase (tests use small ones).
@@ -147,8 +147,15 @@ def _run_phase(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Leaves the best weights of the phase in `network`."""
-    best_file = run_folder / f"best-{number}.weights.h5"
+    """Leaves the weights of the phase in `network`: of the last phase the best, of the others the last.
+
+    An epoch in the middle of a cosine cycle, at a high rate, can be the best on a few validation patients and yet a
+    worse start for what follows than the end of the cycle.
+    """
+    weights_file = run_folder / f"phase-{number}.weights.h5"
+    last = number == len(recipe.phases) - 1
+    if not last:
+        recipe = replace(recipe, patience=phase.epochs)
     if state.phase == number:
         training = training_set(train_rows, phase.size, phase.augmented)
         validation = load_pictures(list(validation_rows["path"]), phase.size)
@@ -166,13 +173,13 @@ def _run_phase(
             state.best_loss, state.best_epoch = float("inf"), -1
         targets = validation_rows["target"].map(CLASSES.index).to_numpy()
         for _ in _epochs(model, number, phase, recipe, training, validation, targets, state, seed):
-            if state.best_epoch == state.epoch:
-                network.save_weights(best_file)
+            if not last or state.best_epoch == state.epoch:
+                network.save_weights(weights_file)
             model.save_weights(run_folder / "last.weights.h5")
             state.save(run_folder)
         state.phase, state.epoch = number + 1, 0
         state.save(run_folder)
-    network.load_weights(best_file)
+    network.load_weights(weights_file)
 
 
 def _epochs(
