@@ -33,7 +33,7 @@ def main() -> None:
         st.warning(problem, icon=":material/warning:")
     if not evaluations:
         st.info("No network has been evaluated yet. To do it, run", icon=":material/info:")
-        st.code(COMMAND, language="bash", wrap_lines=True)
+        st.code(COMMAND, language=None, wrap_lines=True)
         return
     show_summary(evaluations)
     protocol, chosen = pick(evaluations)
