@@ -109,11 +109,11 @@ def _worklist(busy: bool) -> None:
     elif busy:
         st.rerun()  # the last scan has been read: draw the page anew, and no more by itself
     entries = ui.in_order()
-    rows = [_row(entry) for entry in entries]
+    table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # what was not read has no answers
     event = st.dataframe(
-        pd.DataFrame(rows),
+        table,
         hide_index=True,
-        height=36 * min(len(rows) + 1, 5) + 2,
+        height=36 * min(len(table) + 1, 5) + 2,
         on_select="rerun",
         selection_mode="single-row",
         column_config={

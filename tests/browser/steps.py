@@ -36,6 +36,12 @@ def go(page: Page, title: str) -> None:
     if place is None or place["x"] < 0:
         page.locator('[data-testid="stExpandSidebarButton"]').click()
         page.wait_for_function("link => link.getBoundingClientRect().x >= 0", arg=link.element_handle())
+        link.click()
+        close = page.locator('[data-testid="stSidebarCollapseButton"] button')
+        if close.is_visible():  # it stays open where the page is the one that was open
+            close.click()
+        page.wait_for_function("link => link.getBoundingClientRect().x < 0", arg=link.element_handle())
+        return
     link.click()
 
 
