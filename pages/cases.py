@@ -81,7 +81,7 @@ def _switch() -> None:
         value=on,
         help="Off: reviews end with the session",
     )
-    st.caption(
+    st.markdown(
         f"{'Kept' if wanted else 'They would be kept'} in `{default_path()}`: the SHA-256 of the file, the scan's "
         "neutral name, the networks' answers, the review and its note. No picture, no file name."
     )
@@ -141,7 +141,7 @@ def _stored(cases: list[Case]) -> None:
             st.rerun()
         with st.popover("Delete all", icon=":material/delete_forever:"):
             st.markdown(f"All {len(cases)} cases are removed from the file. This cannot be undone.")
-            if st.button("Yes, delete all", type="primary"):
+            if st.button("Yes, delete all"):
                 store.delete_all()
                 st.rerun()
 

@@ -40,7 +40,7 @@ def main() -> None:
     if not evaluations:
         _which_split_is_honest(evaluations)
         st.info("No network has been evaluated yet. To do it, run", icon=":material/info:")
-        st.code(COMMAND, language="bash")
+        st.code(COMMAND, language=None, wrap_lines=True)
         return
     protocol, chosen = _pick(evaluations)
     _which_split_is_honest(evaluations)

@@ -19,10 +19,10 @@ def main() -> None:
     side, middle = st.columns([1, 3], gap="large")
     with side:
         _uploader("Add scans")
-        _order()
     with middle:
         busy = ui.reading_progress() is not None
         st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
+    _order()
     entries = ui.in_order()
     _refused([entry for entry in entries if not entry.accepted])
     read = [entry for entry in entries if entry.read]
@@ -80,21 +80,23 @@ def _uploader(label: str) -> None:
 def _order() -> None:
     """How the worklist is sorted, what it shows, and the way to empty it."""
     told = Counter(headline(entry).status for entry in ui.entries())
-    st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**")
-    st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
-    present = [status for status in STATUSES if told[status]]
-    if len(present) > 1:
-        st.pills(
-            "Only",
-            present,
-            selection_mode="multi",
-            key="only",
-            format_func=lambda status: f"{told[status]} {status}",
-        )
-    ui.referral_control()
-    if st.button("Clear the worklist", icon=":material/delete:", width="stretch"):
-        ui.clear()
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**", width="content")
+        st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
+        present = [status for status in STATUSES if told[status]]
+        if len(present) > 1:
+            st.pills(
+                "Show only",
+                present,
+                selection_mode="multi",
+                key="only",
+                format_func=lambda status: f"{told[status]} {status}",
+                label_visibility="collapsed",
+            )
+        ui.referral_control()
+        if st.button("Clear the worklist", icon=":material/delete:"):
+            ui.clear()
+            st.rerun()
 
 
 def _worklist(busy: bool) -> None:
@@ -108,11 +110,11 @@ def _worklist(busy: bool) -> None:
     elif busy:
         st.rerun()  # the last scan has been read: draw the page anew, and no more by itself
     entries = ui.in_order()
-    rows = [_row(entry) for entry in entries]
+    table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # what was not read has no answers
     event = st.dataframe(
-        pd.DataFrame(rows),
+        table,
         hide_index=True,
-        height=min(36 * (len(rows) + 1) + 2, 36 * 6 + 2),
+        height=36 * min(len(table) + 1, 5) + 2,
         on_select="rerun",
         selection_mode="single-row",
         column_config={

@@ -125,7 +125,7 @@ def need_login() -> None:
     if not login_required() or st.user.get("is_logged_in") is True:
         return
     st.header("Log in to read scans")
-    st.button("Log in", icon=":material/login:", on_click=st.login, type="primary")
+    st.button("Log in", icon=":material/login:", on_click=st.login)
     st.stop()
 
 

@@ -29,15 +29,17 @@ def scan_picker(choices: Sequence[Entry]) -> Entry:
     position = keys.index(current.key) if current and current.key in keys else 0
     if len(keys) == 1:
         return choices[0]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         back = st.button("Previous", icon=":material/chevron_left:", disabled=position == 0, shortcut="Left")
         chosen = st.selectbox(
-            f"Scan {position + 1} of {len(keys)}",
+            "Scan",
             keys,
             index=position,
             format_func=names.__getitem__,
+            label_visibility="collapsed",
             width=360,
         )
+        st.markdown(f"{position + 1} of {len(keys)}", width="content")
         onward = st.button(
             "Next", icon=":material/chevron_right:", disabled=position == len(keys) - 1, shortcut="Right"
         )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 VERDICT_TITLES = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
 _SHORTCUTS = {"agree": "a", "disagree": "d", "unsure": "u"}
+_CHOSEN = ":material/radio_button_checked:"
 _ICONS = {"agree": ":material/check:", "disagree": ":material/close:", "unsure": ":material/question_mark:"}
 
 
@@ -117,8 +118,7 @@ def review_panel(entry: Entry) -> None:
         for verdict in verdicts_for(said):
             st.button(
                 VERDICT_TITLES[verdict],
-                icon=_ICONS[verdict],
-                type="primary" if chosen == verdict else "secondary",
+                icon=_CHOSEN if chosen == verdict else _ICONS[verdict],
                 shortcut=_SHORTCUTS[verdict],
                 key=f"{verdict}-{entry.key}",
                 on_click=_choose,

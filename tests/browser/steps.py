@@ -30,10 +30,19 @@ def upload(page: Page, files: dict[str, bytes]) -> None:
 
 def go(page: Page, title: str) -> None:
     """To another page of the same session; on a narrow screen the way there is in the menu."""
-    link = page.get_by_role("link", name=title, exact=True)
-    if not link.first.is_visible():
+    link = page.get_by_role("link", name=title, exact=True).first
+    link.wait_for(state="attached")
+    place = link.bounding_box()
+    if place is None or place["x"] < 0:
         page.locator('[data-testid="stExpandSidebarButton"]').click()
-    link.first.click()
+        page.wait_for_function("link => link.getBoundingClientRect().x >= 0", arg=link.element_handle())
+        link.click()
+        close = page.locator('[data-testid="stSidebarCollapseButton"] button')
+        if close.is_visible():  # it stays open where the page is the one that was open
+            close.click()
+        page.wait_for_function("link => link.getBoundingClientRect().x < 0", arg=link.element_handle())
+        return
+    link.click()
 
 
 def settled(page: Page) -> None:

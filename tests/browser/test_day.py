@@ -50,7 +50,7 @@ def test_scan_is_dropped_compared_reviewed_and_reported(
     settled(page)
     assert any((old != new).any() for old, new in zip(before, overlays(page), strict=True))
 
-    page.get_by_role("button", name="Unsure", exact=True).click()
+    page.get_by_role("button", name="Unsure").click()
     kept_review(page).wait_for()
     page.get_by_label("Note").fill("Seen twice")
     page.keyboard.press("Enter")
@@ -80,7 +80,7 @@ def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(
         page.goto(address)
         upload(page, {"scan.png": png_bytes(0)})
         page.locator(SCAN).wait_for()
-        page.get_by_role("button", name="Unsure", exact=True).click()
+        page.get_by_role("button", name="Unsure").click()
         kept_review(page).wait_for()
         assert not store.exists()
         page.get_by_role("link", name="Cases").click()
