@@ -37,7 +37,8 @@ def _limits() -> None:
         """
 - **Sequence is a shortcut.** Nearly all tumours it learned from are T1 with contrast, nearly all healthy brains T2 or
   FLAIR. On other sequences its answers, above all "no tumour", mean little.
-- **It does not notice what is no brain.** A knee or a chest X-ray gets an answer too.
+- **Not all that is no brain MRI is noticed.** Answers on pictures unlike the scans it knows are hidden or marked; of
+  1,304 pictures that are none 98 % were, but of head CT only 70 %.
 - **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
 - **Evidence maps** (Grad-CAM) tell what the network used, in steps of 1/14 of the picture; they outline no tumour.
 - **Probabilities** are calibrated on the same collection; scans from elsewhere can make them overconfident.

@@ -33,7 +33,7 @@ class Recipe:
     batch_size: int = 32
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
-    patience: int = 10  # epochs without a lower validation loss
+    patience: int = 10  # epochs of the last phase without a lower validation loss
     frozen_until: str | None = None
     pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
     teaching: float = 0.5  # share of a teacher's answers in the loss, where there is a teacher

@@ -46,7 +46,7 @@ def train(
     size: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Trained:
-    """Train one network on the rows of `samples` whose `part` is train; validation rows choose the best epoch.
+    """Train one network on the rows of `samples` whose `part` is train; validation rows choose the last phase's epoch.
 
     `run_folder` keeps checkpoints: calling again with the same arguments goes on after the last whole epoch.
     `teacher` is a network with the same classes: its answers to the changed pictures are learned beside the labels.
@@ -198,8 +198,13 @@ def _run_phase(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Leaves the best weights of the phase in the network."""
-    best_file = run_folder / f"best-{number}.weights.h5"
+    """Leaves the weights of the phase in the network: of the last phase the best, of the others the last.
+
+    An epoch in the middle of a cosine cycle, at a high rate, can be the best on a few validation patients and yet a
+    worse start for what follows than the end of the cycle.
+    """
+    weights_file = run_folder / f"phase-{number}.weights.h5"
+    last = number == len(learner.recipe.phases) - 1
     if state.phase == number:
         training = training_set(train_rows, phase.size, phase.augmented, learner.classes)
         validation = load_pictures(list(validation_rows["path"]), phase.size)
@@ -212,20 +217,22 @@ def _run_phase(
         else:
             state.best_loss, state.best_epoch = float("inf"), -1
         targets = right_answers(validation_rows["target"], learner.classes)
-        for _ in _epochs(learner, number, phase, training, validation, targets, state, seed):
-            if state.best_epoch == state.epoch:
-                learner.network.save_weights(best_file)
+        patience = learner.recipe.patience if last else phase.epochs
+        for _ in _epochs(learner, number, phase, patience, training, validation, targets, state, seed):
+            if not last or state.best_epoch == state.epoch:
+                learner.network.save_weights(weights_file)
             model.save_weights(run_folder / "last.weights.h5")
             state.save(run_folder)
         state.phase, state.epoch = number + 1, 0
         state.save(run_folder)
-    learner.network.load_weights(best_file)
+    learner.network.load_weights(weights_file)
 
 
 def _epochs(
     learner: _Learner,
     number: int,
     phase: Phase,
+    patience: int,
     training: TrainingSet,
     validation: np.ndarray,
     targets: np.ndarray,  # (N, C), 1 for each right answer
@@ -233,7 +240,7 @@ def _epochs(
     seed: int,
 ) -> Iterator[None]:
     """Train epoch by epoch and keep `state` up to date; yields after each, for the caller to save it."""
-    batch_size, patience = learner.recipe.batch_size, learner.recipe.patience
+    batch_size = learner.recipe.batch_size
     steps = -(-training.size // batch_size)
     known = targets.sum(axis=1) == 1
     with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
