@@ -80,6 +80,12 @@ RECIPES = {
     "mobilenetv2": Recipe(
         "mobilenetv2", phases=(Phase("low resolution", 128, 6, 3e-4), Phase("full resolution", 224, 8, 3e-4))
     ),
+    # draws outlines; the first phase costs a third of the second a picture
+    "unet": Recipe(
+        "unet",
+        phases=(Phase("low resolution", 128, 30, 2e-3), Phase("full resolution", 224, 18, 1e-3)),
+        batch_size=16,
+    ),
     # what others have built, each at the size that it can be trained at on two cores
     "resnet101v2-sartaj": Recipe(
         "resnet101v2",
