@@ -115,9 +115,9 @@ class OutlineLearner(Learner):
             losses.append(keras.ops.convert_to_numpy(outline_loss(masks, logits)))
             drawn, there = logits > 0, masks >= 0.5
             areas = drawn.sum(axis=(1, 2, 3)) + there.sum(axis=(1, 2, 3))
-            tumour = masks.any(axis=(1, 2, 3))
+            tumour = masks.max(axis=(1, 2, 3)) > 0
             overlaps.append((2 * (drawn & there).sum(axis=(1, 2, 3)) / np.maximum(areas, 1))[tumour])
-            outlined.append(drawn.any(axis=(1, 2, 3))[~tumour])
+            outlined.append(drawn.max(axis=(1, 2, 3))[~tumour])
         return {
             "validation_loss": float(np.concatenate(losses).mean()),
             "validation_dice": float(np.concatenate(overlaps).mean()),
