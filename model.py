@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command line: data, train, calibrate, evaluate, predict, explain, cases.
+"""The command line: data, train, calibrate, evaluate, predict, explain, segment, cases.
 
 `python model.py COMMAND --help` tells more.
 """
@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -19,6 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from utils.arguments import BASELINES, TEACHERS, parser, without_paths
 from utils.cards import (
+    OUTLINERS,
+    OUTLINES,
     NetworkUnavailable,
     evidence_scale,
     load_card,
@@ -31,8 +34,10 @@ from utils.classes import CLASSES, class_of
 from utils.datasets import SOURCES, DatasetError, load_samples
 from utils.gate import REFUSED, worst_grade
 from utils.inputs import Input, batches, files_in, output_stems, read_files
+from utils.outline_figures import in_words
 from utils.protocols import LEAVE_OUT, classes_of, split_samples
-from utils.scans import UnreadableScan
+from utils.sampling import with_outlines
+from utils.scans import Scan, UnreadableScan
 
 RUNS = Path("runs")
 SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
@@ -94,11 +99,13 @@ def train(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise CommandError(str(error)) from None
     args.model, args.protocol = recipe.network, recipe.protocol or args.protocol
+    if args.teacher and args.model in OUTLINERS:
+        raise CommandError("A teacher answers with classes; outlines are learned from masks alone.")
     samples = _samples(args)
-    classes = classes_of(args.protocol, samples)
+    classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
     run_folder = RUNS / args.protocol / name
     _check_run(run_folder, args)
-    base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
+    base_weights = args.base_weights or (None if args.model in ("cnn", "unet") else "imagenet")
     teacher = Reader.load(args.teacher) if args.teacher else None
     if teacher:
         _check_teacher(teacher.card.facts, args.protocol)
@@ -127,7 +134,7 @@ def train(args: argparse.Namespace) -> int:
         classes,
     )
     shutil.rmtree(run_folder)
-    print(f"{card.weights}: validation {json.dumps(card.facts['validation'])}")
+    print(f"{card.weights}: {_fitted(card.facts)}")
     return 0
 
 
@@ -140,12 +147,22 @@ def calibrate(args: argparse.Namespace) -> int:
     if not args.protocol.startswith(LEAVE_OUT):
         args.sets = args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
-    print(f"temperature {card.facts['temperature']}, referral threshold {card.facts['referral_threshold']}")
-    gate = card.facts["novelty"]
-    print(
+    print(f"{card.weights}: {_fitted(card.facts)}")
+    return 0
+
+
+def _fitted(facts: dict) -> str:
+    """What was fitted on the validation part, and the figures there."""
+    validation = facts["validation"]
+    if facts["task"] == OUTLINES:
+        drawn = f"drawn from probability {facts['threshold']} and {facts['minimum_area']} of the square on"
+        return f"{drawn}; validation: {in_words(validation)}"
+    gate = facts["novelty"]
+    return (
+        f"temperature {facts['temperature']}, referral threshold {facts['referral_threshold']}; "
+        f"validation {json.dumps(validation)}\n"
         f"gate: unusual above {gate['unusual']:.3f}, refused above {gate['refused']:.3f}: {gate['validation']}"
     )
-    return 0
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -155,6 +172,8 @@ def evaluate(args: argparse.Namespace) -> int:
         return _evaluate_robustness(args)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
+    if args.model in OUTLINERS:
+        return _evaluate_outlines(args)
     results = []
     if args.model in BASELINES:
         results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
@@ -175,11 +194,23 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate_outlines(args: argparse.Namespace) -> int:
+    from utils.measurement import measure_outlines, store
+
+    segmenter, _, test = _network_and_samples(args)
+    result, table = measure_outlines(segmenter, args.protocol, test, args.command_line)
+    file = store(result, table, args.output)
+    if args.json:
+        args.json.write_text(file.read_text())
+    print(f"{args.model} {args.protocol}: {in_words(result)}; written to {file}")
+    return 0
+
+
 def _evaluate_robustness(args: argparse.Namespace) -> int:
     from utils.robustness import measure_robustness
 
-    if args.model in BASELINES:
-        raise CommandError("--robustness is measured for networks.")
+    if args.model in (*BASELINES, *OUTLINERS):
+        raise CommandError("--robustness is measured for networks that name a class.")
     reader, _, test = _network_and_samples(args)
     result = measure_robustness(reader, args.protocol, test, args.command_line)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -201,13 +232,16 @@ def _network_and_samples(args: argparse.Namespace):
     """The network asked for, the samples that the protocol split, and the test rows among them, which it never saw."""
     from utils.measurement import check_unseen
     from utils.readers import Reader
+    from utils.segmentation import Segmenter
 
-    reader = Reader.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
+    kind = Segmenter if args.model in OUTLINERS else Reader
+    reader = kind.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
     facts = reader.card.facts
     args.seed = facts["seed"]
     if args.protocol == "folder" and facts["protocol"] != "folder":
         samples = load_samples(args.data, args.sets).assign(part="test")  # all of it is new to these weights
         samples["target"] = samples["true_label"]
+        samples = with_outlines(samples) if args.model in OUTLINERS else samples
     else:
         if not args.protocol.startswith(LEAVE_OUT):
             args.sets = args.sets or tuple(facts["sources"])
@@ -247,24 +281,17 @@ def explain(args: argparse.Namespace) -> int:
         raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
     reader = Reader.load(_weights_named(args.model)[0])
     scale = evidence_scale()
-    files = list(dict.fromkeys(files_in(args.paths)))
-    stems = dict(zip(files, output_stems(files), strict=True))
     done = 0
-    for one in read_files(files):
-        if one.scan is None:
-            print(f"{one.file}: {one.reason}", file=sys.stderr)
-            continue
-        reading = reader.read(one.scan)
+    for one, scan, target in _scans_and_targets(args):
+        reading = reader.read(scan)
         if reading.grade == "refused":
             print(
                 f"{one.file}: this does not look like a brain MRI slice that the network knows.",
                 file=sys.stderr,
             )
         shown = label or reading.label
-        target = args.output / one.stem(stems[one.path])
-        target.parent.mkdir(parents=True, exist_ok=True)
         np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(shown))
-        picture = overlay(one.scan.pixels, reading.strength(shown, scale))
+        picture = overlay(scan.pixels, reading.strength(shown, scale))
         target.with_name(target.name + ".overlay.png").write_bytes(png(picture))
         done += 1
     return 0 if done else 1
@@ -294,13 +321,44 @@ def cases(args: argparse.Namespace) -> int:
     return 0 if any(written.counts.values()) else 1
 
 
+def segment(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from utils.outlines import drawn
+    from utils.overlays import png
+    from utils.segmentation import Segmenter
+
+    segmenter = Segmenter.load(models_folder() / f"{OUTLINERS[0]}.keras")
+    done = 0
+    for one, scan, target in _scans_and_targets(args):
+        found = segmenter.outline(scan)
+        target.with_name(target.name + ".mask.png").write_bytes(png(np.uint8(255) * found.mask))
+        target.with_name(target.name + ".outline.png").write_bytes(png(drawn(scan.pixels, found.contours)))
+        print(json.dumps({"file": one.file, "slice": scan.slice, **found.sizes}))
+        done += 1
+    return 0 if done else 1
+
+
+def _scans_and_targets(args: argparse.Namespace) -> Iterator[tuple[Input, Scan, Path]]:
+    """What can be read of `args.paths`, each with the stem of its results below `args.output`; the rest is told."""
+    files = list(dict.fromkeys(files_in(args.paths)))
+    stems = dict(zip(files, output_stems(files), strict=True))
+    for one in read_files(files):
+        if one.scan is None:
+            print(f"{one.file}: {one.reason}", file=sys.stderr)
+            continue
+        target = args.output / one.stem(stems[one.path])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield one, one.scan, target
+
+
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
     sets = args.sets or SETS_OF.get(args.protocol, SOURCES)
     samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)
-    return samples
+    return with_outlines(samples) if args.model in OUTLINERS else samples
 
 
 def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
@@ -372,7 +430,7 @@ def _line(one: Input, readings: tuple) -> dict:
     }
 
 
-COMMANDS = {run.__name__: run for run in (data, train, calibrate, evaluate, predict, explain, cases)}
+COMMANDS = {run.__name__: run for run in (data, train, calibrate, evaluate, predict, explain, segment, cases)}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -27,11 +27,13 @@ from utils.calibration import fit_temperature
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets import SOURCES, load_samples
 from utils.detection import threshold_at
+from utils.learners import predict_logits
 from utils.metrics import softmax
+from utils.networks import logits_of
 from utils.protocols import split_samples
 from utils.recipes import RECIPES, Phase, Recipe
 from utils.sampling import load_pictures
-from utils.training import logits_of, predict_logits, train
+from utils.training import train
 
 SIZE = 128
 

@@ -10,6 +10,7 @@ import pytest
 
 from utils import arguments, cards
 from utils.cards import (
+    OUTLINES,
     REPOSITORY,
     Card,
     NetworkUnavailable,
@@ -82,6 +83,18 @@ def test_card_without_readable_text_is_damaged(weights: Path) -> None:
 def test_card_that_lacks_a_fact_is_damaged(weights: Path, fact: str) -> None:
     facts = {name: value for name, value in FACTS.items() if name != fact}
     weights.with_suffix(".json").write_text(json.dumps(facts))
+    with pytest.raises(NetworkUnavailable, match="damaged"):
+        load_card(weights)
+
+
+@pytest.mark.parametrize("fact", ["threshold", "minimum_area"])
+def test_card_of_a_network_that_draws_outlines_needs_other_facts(weights: Path, fact: str) -> None:
+    drawn = {name: value for name, value in FACTS.items() if name not in ("evidence_layer", "temperature")}
+    drawn |= {"task": OUTLINES, "threshold": 0.5, "minimum_area": 0.002}
+    Card(weights.with_suffix(".json"), drawn).save()
+    assert load_card(weights).facts == drawn
+    del drawn[fact]
+    Card(weights.with_suffix(".json"), drawn).save()
     with pytest.raises(NetworkUnavailable, match="damaged"):
         load_card(weights)
 

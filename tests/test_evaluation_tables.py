@@ -42,7 +42,7 @@ def test_sources_are_told_once_and_those_left_out_of_training_apart():
     rows = evaluation_tables.found_elsewhere(
         [
             measured(parts={"lgg": tumor, "feltrin44": tumor, "feltrin44 T2": tumor, "empty": {"tumor": {}}}),
-            measured(protocol="leave-one-source-out-feltrin44", **tumor),
+            measured(protocol="leave-one-source-out-feltrin44", tumor=tumor["tumor"]),
             measured(protocol="published", parts={"nickparvar": tumor}),
         ]
     )

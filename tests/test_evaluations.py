@@ -56,6 +56,14 @@ def test_sorted_and_complete(tmp_path):
     assert [one.model for one in evaluations.load_evaluations(tmp_path)] == [one.model for one in found]
 
 
+def test_figures_of_outlines_are_of_another_kind_and_no_problem(tmp_path):
+    write_evaluation(tmp_path)
+    (tmp_path / "unet--patient-disjoint.json").write_text('{"model": "unet", "dice": 0.8}')
+    (tmp_path / "unet--patient-disjoint.csv").write_text("file,tumor_pixels\n")
+    found, problems = evaluations.read_evaluations(tmp_path)
+    assert [one.model for one in found] == ["cnn"] and problems == []
+
+
 @pytest.mark.parametrize("folder", ["", "not/there"])
 def test_nothing_there_is_no_problem(tmp_path, folder):
     assert evaluations.read_evaluations(tmp_path / folder) == ([], [])

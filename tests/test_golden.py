@@ -11,17 +11,20 @@ import pandas as pd
 import pytest
 
 from utils.baselines import BASELINES
-from utils.cards import REPOSITORY, check_weights, file_sha256, load_card, networks_folder
+from utils.cards import OUTLINERS, REPOSITORY, check_weights, file_sha256, load_card, networks_folder
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.measurement import THRESHOLDS, figures_of
 from utils.metrics import OVERALL_FIGURES
+from utils.outline_figures import OUTLINE_FIGURES, outline_figures
 from utils.readers import Reader
 from utils.scans import read_scan_file
 
 MODELS = REPOSITORY / "models"
 SAMPLE = 100  # images predicted afresh
 NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network has been evaluated yet"))]
-RECORDS = sorted((MODELS / "evaluation").glob("*--*.json")) or NONE_YET
+STORED = sorted((MODELS / "evaluation").glob("*--*.json"))
+OUTLINES = [path for path in STORED if path.name.split("--")[0] in OUTLINERS] or NONE_YET
+RECORDS = [path for path in STORED if path.name.split("--")[0] not in OUTLINERS] or NONE_YET
 NETWORKS = [
     path for path in RECORDS if isinstance(path, Path) and path.name.split("--")[0] not in BASELINES
 ] or NONE_YET
@@ -88,3 +91,17 @@ def test_fixed_images_are_read_as_they_were(file: Path, data_root: Path) -> None
     assert sum(same) >= 0.99 * len(same)
     fresh = np.stack([[reading.probability(name) for name in CLASSES] for reading in readings])
     np.testing.assert_allclose(fresh, rows[list(CLASSES)].to_numpy(), atol=0.02)
+
+
+@pytest.mark.parametrize("file", OUTLINES, ids=lambda path: path.stem if path else "none")
+def test_stored_figures_of_outlines_are_those_of_the_stored_table_and_weights(file: Path) -> None:
+    record = json.loads(file.read_text())
+    fresh = outline_figures(pd.read_csv(file.with_suffix(".csv")))
+    wrong = [name for name in fresh if not close(record[name], fresh[name])]
+    assert not wrong, {name: (record[name], fresh[name]) for name in wrong}
+    card = load_card(weights_of(record))
+    check_weights(card)
+    assert record["weights_sha256"] == card.version
+    assert all(record[name] == card.facts[name] for name in ("threshold", "minimum_area", "protocol"))
+    shown = card.facts["figures"][record["protocol"]]
+    assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}

@@ -14,6 +14,7 @@ from utils.networks import (
     load_base_weights,
     save_small,
     split_at,
+    unet,
     vgg16,
 )
 
@@ -28,9 +29,9 @@ def scans(count: int = 2, size: int = 64) -> np.ndarray:
     return np.random.default_rng(0).uniform(0, 255, (count, size, size, 1)).astype(np.float32)
 
 
-def test_probabilities_are_the_softmax_of_the_logits(network: keras.Model) -> None:
+def test_probabilities_are_the_softmax_or_sigmoid_of_the_logits(network: keras.Model) -> None:
     logits = keras.Model(network.inputs, network.get_layer("logits").output)(scans())
-    expected = keras.ops.softmax(logits)
+    expected = keras.ops.sigmoid(logits) if network.name == "unet" else keras.ops.softmax(logits)
     np.testing.assert_allclose(network(scans()), expected, rtol=1e-5)
 
 
@@ -41,6 +42,7 @@ def test_graph_is_flat_and_free_of_custom_objects(network: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("layer", ["evidence", "early"])
+@pytest.mark.parametrize("network", sorted(EVIDENCE_LAYERS), indirect=True)
 def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: str) -> None:
     early = {
         "cnn": "stage1_block2",
@@ -56,13 +58,14 @@ def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: st
 
 
 def test_evidence_is_14_by_14_at_full_size() -> None:
-    for name, build in BUILDERS.items():
-        assert build(224).get_layer(EVIDENCE_LAYERS[name]).output.shape[1:3] == (14, 14)
+    for name, layer in EVIDENCE_LAYERS.items():
+        assert BUILDERS[name](224).get_layer(layer).output.shape[1:3] == (14, 14)
 
 
 def test_parameter_counts_are_what_the_cards_promise() -> None:
     assert 1_000_000 <= cnn().count_params() <= 3_000_000
     application = keras.applications.VGG16(weights=None, include_top=False)
+    assert unet().count_params() < 2_000_000
     assert vgg16().count_params() == application.count_params() + 512 * 4 + 4
 
 
@@ -119,3 +122,22 @@ def test_folded_network_computes_what_was_trained() -> None:
     fold_normalisation(trained, plain)
     np.testing.assert_allclose(plain(scans()), trained(scans()), rtol=1e-3, atol=1e-5)
     assert [layer.name for layer in plain.layers] == [layer.name for layer in vgg16(64).layers]
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_unet_says_something_of_every_pixel_and_shares_its_way_down_with_the_cnn(size: int) -> None:
+    network, trunk = unet(size), {layer.name for layer in cnn(size).layers}
+    assert network.output_shape == (None, size, size, 1)
+    said = np.asarray(network(scans(2, size)))
+    assert said.dtype == np.float32 and said.min() >= 0 and said.max() <= 1
+    shared = [layer.name for layer in network.layers if layer.name in trunk]
+    assert EVIDENCE_LAYERS["cnn"] in shared and "stem" in shared
+
+
+def test_unet_sees_where_things_are() -> None:
+    """What changes in one corner of the scan changes the answer there, at the scan's own resolution."""
+    network, scan = unet(64), np.zeros((2, 64, 64, 1), np.float32)
+    scan[1, 4:8, 50:54] = 255
+    change = np.abs(np.diff(np.asarray(network(scan)), axis=0))[0, ..., 0]
+    y, x = np.unravel_index(change.argmax(), change.shape)
+    assert y < 16 and x > 42

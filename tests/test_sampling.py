@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from utils.classes import CLASSES, OTHER_TUMOR, right_answers
+from utils.datasets import DatasetError
 from utils.preprocessing import preprocess
 from utils.sampling import (
     HEALTHY_SHARE,
@@ -15,6 +16,7 @@ from utils.sampling import (
     balancing_weights,
     load_pictures,
     load_pictures_and_masks,
+    with_outlines,
 )
 from utils.scans import UnreadableScan, read_scan_file
 
@@ -102,6 +104,23 @@ def test_a_mask_goes_the_way_of_its_picture(tmp_path, draw_brain) -> None:
     cv2.imwrite(str(tmp_path / "small.png"), mask[:50])
     with pytest.raises(UnreadableScan, match=r"small\.png is missing or not of the size"):
         load_pictures_and_masks(paths[:1], [str(tmp_path / "small.png")], 64)
+
+
+def test_tumours_that_nobody_outlined_do_not_pass_for_healthy() -> None:
+    rows = pd.DataFrame(
+        [
+            ("train", "glioma", "a.png"),
+            ("train", "glioma", ""),
+            ("train", "no_tumor", ""),
+            ("test", "no_tumor", ""),
+        ],
+        columns=["part", "target", "mask"],
+    )
+    told = with_outlines(rows)
+    assert told["target"].tolist() == ["glioma", "no_tumor", "no_tumor"] and told.index.tolist() == [0, 1, 2]
+    for lacking in (rows[:2], rows[1:]):
+        with pytest.raises(DatasetError, match="train lacks"):
+            with_outlines(lacking)
 
 
 def test_training_pictures_are_what_the_app_gives_the_network(tmp_path, draw_brain) -> None:

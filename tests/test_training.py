@@ -4,17 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from utils import training
-from utils.metrics import softmax
+from utils import learners, metrics
 from utils.networks import vgg16
 from utils.recipes import Phase, Recipe
-from utils.training import answer_loss, places, pointing_loss, train
+from utils.training import train
 
 
 @pytest.fixture
@@ -37,13 +35,13 @@ def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
 def epoch_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The last layer's weights after every epoch of the training that follows."""
     weights: list[np.ndarray] = []
-    original = training.predict_logits
+    original = learners.predict_logits
 
     def remember(model, *arguments):
         weights.append(model.get_layer("logits").get_weights()[0].copy())
         return original(model, *arguments)
 
-    monkeypatch.setattr(training, "predict_logits", remember)
+    monkeypatch.setattr(learners, "predict_logits", remember)
     return weights
 
 
@@ -61,7 +59,7 @@ def test_cnn_learns_and_reports_every_epoch(samples: pd.DataFrame, tmp_path: Pat
 def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monkeypatch) -> None:
     whole = train(samples, tmp_path / "whole", RECIPE, say=lambda text: None)
     calls = 0
-    measured = training.metrics.set_cross_entropy
+    measured = metrics.set_cross_entropy
 
     def stop_in_fourth(*arguments):
         nonlocal calls
@@ -70,7 +68,7 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
             raise KeyboardInterrupt
         return measured(*arguments)
 
-    monkeypatch.setattr(training.metrics, "set_cross_entropy", stop_in_fourth)
+    monkeypatch.setattr(metrics, "set_cross_entropy", stop_in_fourth)
     with pytest.raises(KeyboardInterrupt):
         train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
     resumed = train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
@@ -82,7 +80,7 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
 
 def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch, epoch_weights) -> None:
     losses = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
+    monkeypatch.setattr(metrics, "set_cross_entropy", lambda *arguments: next(losses))
     recipe = Recipe("cnn", phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
     trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
     np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], epoch_weights[1])
@@ -92,7 +90,7 @@ def test_earlier_phases_run_to_their_end_and_hand_on_their_last_weights(
     samples, tmp_path, monkeypatch, epoch_weights
 ) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 1.0])
-    monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
+    monkeypatch.setattr(metrics, "set_cross_entropy", lambda *arguments: next(losses))
     standing_still = Phase("last", 32, 1, 0.0)
     recipe = Recipe("cnn", phases=(Phase("first", 32, 4, 1e-3), standing_still), batch_size=8, patience=1)
     trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
@@ -103,7 +101,7 @@ def test_earlier_phases_run_to_their_end_and_hand_on_their_last_weights(
 
 def test_patience_ends_the_last_phase(samples, tmp_path, monkeypatch) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
-    monkeypatch.setattr(training.metrics, "set_cross_entropy", lambda *arguments: next(losses))
+    monkeypatch.setattr(metrics, "set_cross_entropy", lambda *arguments: next(losses))
     recipe = Recipe("cnn", phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
     assert len(train(samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
 
@@ -148,30 +146,47 @@ def test_a_network_learns_where_the_tumour_is_and_from_a_teacher(samples, tmp_pa
     assert min(losses[-3:]) < 0.8 * losses[0]
 
 
-def test_the_loss_of_one_right_answer_is_cross_entropy_and_of_all_nearly_nothing() -> None:
-    logits = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    one, tumours, teacher = (
-        np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]],
-        np.ones((5, 4), np.float32),
-        softmax(logits),
-    )
-    usual = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, reduction=None)
-    np.testing.assert_allclose(answer_loss(0.1)(one, logits), usual(one, logits), rtol=1e-5)
-    np.testing.assert_allclose(answer_loss()(tumours, logits), 0, atol=1e-6)
-    entropy = -(teacher * np.log(teacher)).sum(axis=1)
-    taught = answer_loss(0.0, teaching=1.0)(np.concatenate([one, teacher], axis=1), logits)
-    np.testing.assert_allclose(taught, entropy, rtol=1e-4)
+OUTLINES = Recipe(
+    "unet",
+    phases=(Phase("small", 32, 2, 3e-3, augmented=False), Phase("large", 64, 14, 3e-3, augmented=False)),
+    batch_size=8,
+)
 
 
-def test_pointing_costs_nothing_inside_the_mask_nor_without_one() -> None:
-    masks = np.zeros((3, 64, 64), np.uint8)
-    masks[:2, :16, :16] = 255
-    targets = np.eye(4, dtype=np.float32)[[1, 1, 1]]
-    wanted = places(masks, targets, 4)
-    maps = np.zeros((3, 4, 4, 4), np.float32)
-    maps[0, 0, 0, 1], maps[1, 3, 3, 1], maps[2, 3, 3, 1] = 20, 20, 20
-    inside, outside, unknown = np.asarray(pointing_loss(wanted, maps))
-    assert inside == pytest.approx(0, abs=1e-3) and outside > 5 and unknown == 0
+@pytest.fixture
+def outlined(samples: pd.DataFrame, tmp_path: Path) -> pd.DataFrame:
+    """The same pictures, the bright square of the gliomas outlined."""
+    mask = np.zeros((80, 80), np.uint8)
+    mask[30:50, 30:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return samples.assign(mask=np.where(samples["target"] == "glioma", str(tmp_path / "mask.png"), ""))
+
+
+def test_unet_learns_outlines_and_goes_on_where_it_stopped(outlined, tmp_path, monkeypatch) -> None:
+    whole = train(outlined, tmp_path / "whole", OUTLINES, classes=("tumor",), say=lambda text: None)
+    figures = {"loss", "validation_loss", "validation_dice", "validation_false_outlines"}
+    assert set(whole.history[0]) == {"phase", "epoch"} | figures
+    assert max(epoch["validation_dice"] for epoch in whole.history) > 0.5
+    assert whole.network.name == "unet" and whole.network.output_shape == (None, 64, 64, 1)
+    calls = 0
+    examine = learners.OutlineLearner.examine
+
+    def stop_in_fourth(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return examine(*arguments)
+
+    monkeypatch.setattr(learners.OutlineLearner, "examine", stop_in_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        train(outlined, tmp_path / "cut", OUTLINES, classes=("tumor",), say=lambda text: None)
+    said: list[str] = []
+    resumed = train(outlined, tmp_path / "cut", OUTLINES, classes=("tumor",), say=said.append)
+    assert "large: going on after epoch 1" in said
+    assert [epoch["epoch"] for epoch in resumed.history] == list(range(1, len(resumed.history) + 1))
+    assert len(resumed.history) > 4
+    assert resumed.history[:3] == whole.history[:3]
 
 
 def test_epochs_are_shared_among_the_phases_or_given_for_each() -> None:

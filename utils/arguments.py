@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from utils.cards import models_folder
+from utils.cards import OUTLINERS, models_folder
 from utils.protocols import PROTOCOLS
 
 Command = Callable[[argparse.Namespace], int]
@@ -51,7 +51,7 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("--download", choices=("nickparvar",), help="get the set from Kaggle first")
 
     child = command("train", "Train a network; goes on where an interrupted run stopped.")
-    protocol_options(child, (*NETWORKS, *TEACHERS), required=False)
+    protocol_options(child, (*NETWORKS, *TEACHERS, *OUTLINERS), required=False)
     child.add_argument("--recipe", help="a recipe of utils/recipes.py instead of a network's own")
     child.add_argument(
         "--epochs",
@@ -64,7 +64,7 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("--seed", type=int, default=0)
     child.add_argument(
         "--base-weights",
-        help='not for cnn: "imagenet" to download (the default), or a file that holds such weights',
+        help='not for cnn and unet: "imagenet" to download (the default), or a file that holds such weights',
     )
     child.add_argument("--teacher", type=Path, help="a .keras file of the same protocol to learn from")
     child.add_argument("--output", type=Path, help="folder for the network and its card")
@@ -72,12 +72,12 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
 
     child = command(
         "calibrate",
-        "Fit temperature, referral threshold, map scale and gate again (validation data).",
+        "Fit temperature, referral threshold, map scale and gate, or how outlines are drawn, again (validation data).",
     )
-    protocol_options(child)
+    protocol_options(child, (*NETWORKS, *OUTLINERS))
 
     child = command("evaluate", "Measure a network on the test part of a protocol.")
-    protocol_options(child, (*NETWORKS, *BASELINES))
+    protocol_options(child, (*NETWORKS, *OUTLINERS, *BASELINES))
     child.set_defaults(seed=0)
     child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
     child.add_argument(
@@ -112,6 +112,13 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("--export", type=Path, metavar="FILE", help="write the cases to a CSV table")
     child.add_argument("--originals", type=Path, metavar="DIR", help="where the files that were read are")
     child.add_argument("--output", type=Path, metavar="DIR", help="a new folder for copies, by class")
+
+    child = command(
+        "segment",
+        "Outline tumours: STEM.mask.png and STEM.outline.png; STEM-sliceNNN for a stack. JSON Lines, one an image.",
+    )
+    child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    child.add_argument("--output", type=Path, required=True, help="folder for the results")
     return whole
 
 

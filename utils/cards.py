@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 APP_NETWORKS = ("cnn", "vgg16")  # what the repository ships for reading
-NETWORK_TITLES = {"cnn": "CNN", "vgg16": "VGG16"}
+NETWORK_TITLES = {"cnn": "CNN", "vgg16": "VGG16", "unet": "U-Net"}
+OUTLINERS = ("unet",)  # networks that draw a tumour's outline and name no class
+OUTLINES = "segmentation"  # the task on their cards
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -70,8 +72,7 @@ def load_card(weights: Path) -> Card:
     remedy = f"restore it with `git checkout -- {_shown(file)}` or train the network again: `{train_command(weights)}`"
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
-        needed = {"name", "task", "classes", "input_size", "evidence_layer", "temperature", "weights_sha256"}
-        if not isinstance(facts, dict) or not needed <= set(facts):
+        if not isinstance(facts, dict) or not _needed_facts(facts) <= set(facts):
             raise ValueError
     except OSError:
         raise NetworkUnavailable(f"The card {_shown(file)} is missing; {remedy}.") from None
@@ -140,6 +141,14 @@ def train_command(weights: Path) -> str:
     if folder.startswith("leave-one-source-out-"):
         protocol = f"leave-one-source-out --left-out {folder.removeprefix('leave-one-source-out-')}"
     return f"python model.py train --model {weights.stem} --protocol {protocol} --data DIR"
+
+
+def _needed_facts(facts: dict[str, Any]) -> set[str]:
+    """What a card must tell for its network to be used."""
+    fitted = (
+        {"threshold", "minimum_area"} if facts.get("task") == OUTLINES else {"evidence_layer", "temperature"}
+    )
+    return {"name", "task", "classes", "input_size", "weights_sha256"} | fitted
 
 
 def _shown(file: Path) -> str:

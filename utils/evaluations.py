@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.cards import NETWORK_TITLES
+from utils.cards import NETWORK_TITLES, OUTLINERS
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
@@ -57,6 +57,10 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
     folder = Path(folder)
     evaluations, problems = [], []
     for path in sorted(folder.glob("*--*.json")):
+        if (
+            path.name.split("--")[0] in OUTLINERS
+        ):  # their figures are of another kind (utils/outline_figures.py)
+            continue
         try:
             record = _read_record(path)
         except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Sequence
@@ -20,9 +21,11 @@ from utils.datasets import DatasetError
 from utils.detection import detection_figures
 from utils.duplicates import hash_files, near_pairs
 from utils.metrics import figures, top_k_accuracy
+from utils.outline_figures import OUTLINE_FIGURES, compare_all, outline_figures
 from utils.readers import BATCH, Reader
 from utils.release import current_commit
 from utils.scans import read_scan_file
+from utils.segmentation import Segmenter
 
 FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
 THRESHOLDS = ("tumor_threshold", "conformal_threshold")  # of the card, fitted on validation
@@ -79,12 +82,7 @@ def measure(
     predictions = pd.concat([test[FACTS].reset_index(drop=True), said], axis=1)
     thresholds = {name: card.facts.get(name) for name in THRESHOLDS}
     result = {
-        "model": card.name,
-        "protocol": protocol,
-        "date": datetime.date.today().isoformat(),
-        "commit": current_commit(),
-        "command": command,
-        "weights_sha256": card.version,
+        **_head(card, protocol, command),
         "temperature": card.facts["temperature"],
         **thresholds,
         **figures_of(predictions, classes=reader.classes, **thresholds),
@@ -93,9 +91,6 @@ def measure(
         result["accuracy_corrected_labels"] = float(
             np.mean(said["label"].to_numpy() == test["true_label"].to_numpy())
         )
-    opening = {"protocol": protocol, "date": result["date"], "commit": result["commit"], "n": len(test),
-               "weights_sha256": card.version}  # fmt: skip
-    card.facts["openings"].append(opening)
     kept = (
         "accuracy",
         "loss",
@@ -107,11 +102,49 @@ def measure(
         "kappa",
         "ece",
     )
-    card.facts["figures"][protocol] = {"n": result["n"]} | {
+    _log_opening(card, result, len(test), kept)
+    return result, predictions
+
+
+def measure_outlines(
+    segmenter: Segmenter, protocol: str, test: pd.DataFrame, command: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Outline every test image; returns the figures (JSON-ready) and how each outline fits its mask, a row an image.
+
+    `test` holds tumours with masks and scans without tumour. The opening of the test part is logged in the card.
+    """
+    test = test.reset_index(drop=True)
+    table = pd.concat([test[FACTS], compare_all(segmenter.score(test), segmenter.point)], axis=1)
+    card = segmenter.card
+    result = {
+        **_head(card, protocol, command),
+        **dataclasses.asdict(segmenter.point),
+        **outline_figures(table),
+    }
+    _log_opening(card, result, len(test), OUTLINE_FIGURES)
+    return result, table
+
+
+def _head(card: Card, protocol: str, command: str) -> dict[str, Any]:
+    """What was measured, when and how."""
+    return {
+        "model": card.name,
+        "protocol": protocol,
+        "date": datetime.date.today().isoformat(),
+        "commit": current_commit(),
+        "command": command,
+        "weights_sha256": card.version,
+    }
+
+
+def _log_opening(card: Card, result: dict[str, Any], scans: int, kept: Sequence[str]) -> None:
+    """Into the card: that the test part was opened, and of its figures those that are `kept`, with their intervals."""
+    said = {name: result[name] for name in ("protocol", "date", "commit", "weights_sha256")}
+    card.facts["openings"].append(said | {"n": scans})
+    card.facts["figures"][result["protocol"]] = {"n": result["n"]} | {
         key: result[key] for name in kept for key in (name, f"{name}_interval")
     }
     card.save()
-    return result, predictions
 
 
 def measure_baseline(

@@ -1,7 +1,8 @@
-"""The networks: flat functional Keras models from (N, S, S, 1) gray values 0..255 to four-class probabilities.
+"""The networks: flat functional Keras models from (N, S, S, 1) gray values 0..255 to probabilities.
 
-Every network ends in the layers `logits` (linear) and `probabilities` (softmax), carries its normalisation
-inside the graph, and names its evidence layer, the last convolutional feature map, in EVIDENCE_LAYERS.
+Every network ends in the layers `logits` (linear) and `probabilities` (softmax, for the U-Net a sigmoid) and carries
+its normalisation inside the graph. Those that name a class have their evidence layer, the last convolutional feature
+map, in EVIDENCE_LAYERS.
 """
 
 from __future__ import annotations
@@ -34,13 +35,27 @@ def cnn(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016 (basic blocks).
     """
     scan = keras.Input((size, size, 1), name="scan")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(scan)
-    x = _convolution(x, 24, 3, 2, "stem")
-    x = layers.ReLU(name="stem")(x)
-    for stage, filters in enumerate((48, 96, 192), start=1):
-        x = _residual_block(x, filters, 2, f"stage{stage}_block1")
-        x = _residual_block(x, filters, 1, f"stage{stage}_block2")
-    return _with_head(scan, x, 0.3, classes, "cnn")
+    return _with_head(scan, _stages(scan)[-1], 0.3, classes, "cnn")
+
+
+def unet(size: int = INPUT_SIZE, classes: int = 1) -> keras.Model:
+    """The convolutions of `cnn` and a way back up: where in the picture the tumour is; 1.8 million parameters.
+
+    (N, size, size, 1) 0..255 -> (N, size, size, classes) probabilities, each of its own (sigmoid). `size` is a
+    multiple of 16. The last step up, from half the resolution, is learned.
+    Source: Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
+    """
+    scan = keras.Input((size, size, 1), name="scan")
+    *skipped, x = _stages(scan)
+    for step, skip in enumerate(reversed(skipped), start=1):
+        filters = skip.shape[-1]
+        x = layers.ReLU(name=f"up{step}_narrow")(_convolution(x, filters, 1, 1, f"up{step}_narrow"))
+        x = layers.UpSampling2D(name=f"up{step}_larger")(x)
+        x = layers.Concatenate(name=f"up{step}_both")([skip, x])
+        x = layers.ReLU(name=f"up{step}")(_convolution(x, filters, 3, 1, f"up{step}"))
+    logits = layers.Conv2DTranspose(classes, 4, 2, padding="same", dtype="float32", name="logits")(x)
+    probabilities = layers.Activation("sigmoid", dtype="float32", name="probabilities")(logits)
+    return keras.Model(scan, probabilities, name="unet")
 
 
 def vgg16(
@@ -121,7 +136,13 @@ def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
         layer.set_weights(weights)
 
 
-BUILDERS = {"cnn": cnn, "vgg16": vgg16, "mobilenetv2": mobilenetv2, "resnet101v2": resnet101v2}
+BUILDERS = {
+    "cnn": cnn,
+    "vgg16": vgg16,
+    "mobilenetv2": mobilenetv2,
+    "resnet101v2": resnet101v2,
+    "unet": unet,
+}
 
 
 def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[str], list[str]]:
@@ -246,6 +267,16 @@ def _convolution(
         name=f"{name}_conv",
     )(x)
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+
+
+def _stages(scan: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """The features of `cnn` at 1/2, 1/4, 1/8 and 1/16 of the scan's size."""
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(scan)
+    stages = [layers.ReLU(name="stem")(_convolution(x, 24, 3, 2, "stem"))]
+    for stage, filters in enumerate((48, 96, 192), start=1):
+        x = _residual_block(stages[-1], filters, 2, f"stage{stage}_block1")
+        stages.append(_residual_block(x, filters, 1, f"stage{stage}_block2"))
+    return stages
 
 
 def _residual_block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:

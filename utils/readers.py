@@ -91,16 +91,8 @@ class Reader:
 
     @classmethod
     def load(cls, weights: Path) -> Reader:
-        """Raises NetworkUnavailable where file or card is missing, they do not fit, or the file holds code."""
-        card = load_card(weights)
-        check_weights(card)
-        try:
-            network = keras.saving.load_model(weights, compile=False, safe_mode=True)
-        except ValueError:  # Keras's word for a file that would run code
-            raise NetworkUnavailable(
-                f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
-            ) from None
-        return cls(network, card)
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or the network names no class."""
+        return cls(*load_network(weights, ("four-class", "finer")))
 
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
@@ -151,6 +143,26 @@ class Reader:
             )
             for row in range(len(scans))
         ]
+
+
+def load_network(weights: Path, tasks: Sequence[str]) -> tuple[keras.Model, Card]:
+    """A network of one of these tasks, with its card.
+
+    Raises NetworkUnavailable where file or card is missing, they do not fit, the task is another, or the file holds
+    code.
+    """
+    card = load_card(weights)
+    if card.facts["task"] not in tasks:
+        raise NetworkUnavailable(
+            f"{weights} is for the task {card.facts['task']}; give one for {' or '.join(tasks)}."
+        )
+    check_weights(card)
+    try:
+        return keras.saving.load_model(weights, compile=False, safe_mode=True), card
+    except ValueError:  # Keras's word for a file that would run code
+        raise NetworkUnavailable(
+            f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
+        ) from None
 
 
 def _unsure(probabilities: np.ndarray, threshold: float | None) -> tuple[str, ...]:

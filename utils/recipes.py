@@ -82,6 +82,12 @@ RECIPES = {
         # 160 px: it answers in every step of its pupils, and must cost them little
         phases=(Phase("low resolution", 128, 6, 5e-4), Phase("middle resolution", 160, 10, 3e-4)),
     ),
+    # draws outlines; the first phase costs a third of the second a picture
+    "unet": Recipe(
+        "unet",
+        phases=(Phase("low resolution", 128, 30, 2e-3), Phase("full resolution", 224, 18, 1e-3)),
+        batch_size=16,
+    ),
     # what others have built, each at the size that it can be trained at on two cores
     "resnet101v2-sartaj": Recipe(
         "resnet101v2",

@@ -10,25 +10,34 @@ import platform
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
 from utils import calibration, metrics
-from utils.cards import REPOSITORY, Card, file_sha256
+from utils.cards import OUTLINERS, OUTLINES, REPOSITORY, Card, file_sha256, load_card
 from utils.classes import CLASSES
 from utils.detection import threshold_at
 from utils.duplicates import hash_files
 from utils.gate import Described, fit_gate, save_gate
 from utils.networks import EVIDENCE_LAYERS, save_small
 from utils.novelty import describe
+from utils.outline_figures import compare_all, fit_operating_point, outline_figures
 from utils.preprocessing import preprocess
 from utils.readers import BATCH, Reader
 from utils.recipes import Recipe
 from utils.scans import read_scan_file
+from utils.segmentation import Segmenter
 from utils.training import Trained
 
+UNFITTED: dict[str, Any] = {
+    "temperature": 1.0,
+    "referral_threshold": None,
+    "evidence_scale": {},
+}  # until `calibrate`
+UNFITTED_OUTLINES = {"threshold": 0.5, "minimum_area": 0.0}
 NO_TUMOR = CLASSES.index("no_tumor")
 GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
 LICENCES = {
@@ -67,10 +76,9 @@ def release(
         weights.with_suffix(".json"),
         {
             "name": name,
-            "task": "four-class" if tuple(classes) == CLASSES else "finer",
+            "task": OUTLINES if name in OUTLINERS else "four-class" if tuple(classes) == CLASSES else "finer",
             "classes": list(classes),
             "input_size": trained.network.input_shape[1],
-            "evidence_layer": EVIDENCE_LAYERS[name],
             "parameters": trained.network.count_params(),
             "licence": licence(seen["source"].unique(), bool(base_weights)),
             "protocol": protocol,
@@ -85,26 +93,27 @@ def release(
             "commit": current_commit(),
             "versions": {"python": platform.python_version(), "backend": keras.backend.backend()}
             | {package: importlib.metadata.version(package) for package in ("keras", "numpy")},
-            "temperature": 1.0,
-            "referral_threshold": None,
-            "evidence_scale": {},
             "weights_sha256": file_sha256(weights),
             "openings": _earlier_openings(weights.with_suffix(".json")),
             "figures": {},
             "history": trained.history,
-        },
+        }
+        | (UNFITTED_OUTLINES if name in OUTLINERS else UNFITTED | {"evidence_layer": EVIDENCE_LAYERS[name]}),
     )
     card.save()
     return calibrate(weights, samples)
 
 
 def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
-    """Fit temperature, referral threshold, the scale of the evidence maps and the gate on the validation rows.
+    """Fit what a network's answers are read with on the validation rows.
 
-    The scale is the 95th percentile, over the validation scans, of the peak of the strongest tumour class's
-    map, in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and
-    `model.py calibrate` sets it later. What the gate knows of training scans comes from GATE_PICTURES of them.
+    For outlines that is the operating point; for classes temperature, referral threshold, the gate and the scale of
+    the evidence maps: the 95th percentile, over the validation scans, of the peak of the strongest tumour class's map,
+    in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and `model.py
+    calibrate` sets it later. What the gate knows of training scans comes from GATE_PICTURES of them.
     """
+    if load_card(weights).facts["task"] == OUTLINES:
+        return _calibrate_outlines(weights, samples[samples["part"] == "validation"])
     reader = Reader.load(weights)
     classes = reader.classes
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(classes)]  # one known class
@@ -132,6 +141,17 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     }
     card = Card(reader.card.file, facts)
     save_gate(gate, gate_facts, card)
+    return card
+
+
+def _calibrate_outlines(weights: Path, rows: pd.DataFrame) -> Card:
+    segmenter = Segmenter.load(weights)
+    scored = list(segmenter.score(rows))
+    point = fit_operating_point(scored)
+    table = pd.concat([rows.reset_index(drop=True), compare_all(scored, point)], axis=1)
+    card = segmenter.card
+    card.facts.update(dataclasses.asdict(point), validation=outline_figures(table))
+    card.save()
     return card
 
 

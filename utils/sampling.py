@@ -12,6 +12,7 @@ import pandas as pd
 
 from utils.augmentation import augment, mirror
 from utils.classes import CLASSES, right_answers
+from utils.datasets import DatasetError
 from utils.preprocessing import preprocess
 from utils.scans import UnreadableScan, read_scan_file
 
@@ -56,6 +57,21 @@ class TrainingSet:
         rng.shuffle(chosen)
         for start in range(0, len(chosen), batch_size):
             yield chosen[start : start + batch_size]
+
+
+def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a split sample table that tell of outlines: tumours with a mask, and scans without tumour.
+
+    A tumour that nobody outlined is left out: it is not the empty mask that it would seem to have.
+    Raises DatasetError where one of the two kinds is missing in what is trained or validated on.
+    """
+    told = samples[(samples["mask"] != "") | (samples["target"] == "no_tumor")].reset_index(drop=True)
+    for part, rows in told.groupby("part"):
+        if part != "test" and (rows["mask"] == "").nunique() < 2:
+            raise DatasetError(
+                f"Outlines need tumours with masks and scans without tumour; {part} lacks one of them."
+            )
+    return told
 
 
 def training_set(
@@ -114,17 +130,23 @@ def load_pictures_and_masks(
 
     def load(path: str, mask: str) -> tuple[np.ndarray, np.ndarray]:
         picture, geometry = preprocess(read_scan_file(path).pixels, size)
-        if not mask:
-            return picture, np.zeros_like(picture)
-        outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
-        if outline is None or outline.shape != geometry.scan_shape:
-            raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
-        return picture, np.rint(geometry.to_network(outline)).astype(np.uint8)
+        outline = geometry.to_network(read_mask(mask, geometry.scan_shape))
+        return picture, np.rint(outline).astype(np.uint8)
 
     with ThreadPoolExecutor() as pool:
         loaded = list(pool.map(load, paths, masks))
     pictures, outlines = (np.stack(part) for part in zip(*loaded, strict=True))
     return pictures, outlines
+
+
+def read_mask(mask: str, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 of a scan of that shape, 255 inside the tumour; "" gives an empty one. Raises UnreadableScan."""
+    if not mask:
+        return np.zeros(shape, np.uint8)
+    outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
+    if outline is None or outline.shape != shape:
+        raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
+    return outline
 
 
 def as_input(batch: np.ndarray) -> np.ndarray:

@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from utils import metrics
-from utils.calibration import fit_temperature
-from utils.classes import CLASSES, right_answers
-from utils.networks import BUILDERS, fold_normalisation, load_base_weights, logits_of, vgg16
+from utils.classes import CLASSES
+from utils.learners import Learner, learner_of
+from utils.networks import BUILDERS, fold_normalisation, load_base_weights, vgg16
 from utils.recipes import Phase, Recipe
-from utils.sampling import TrainingSet, as_input, load_pictures, training_set
+from utils.sampling import TrainingSet, training_set
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,21 @@ def train(
                 say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh)}")
             if previous is not None:
                 network.set_weights(previous.get_weights())
-            learner = _Learner(network, recipe, teacher, classes)
-            _run_phase(learner, number, phase, train_rows, validation_rows, run_folder, state, seed, say)
+            learner = learner_of(network, recipe, teacher)
+            if state.phase == number:
+                if state.epoch:
+                    say(f"{phase.name}: going on after epoch {state.epoch}")
+                _run_phase(
+                    learner,
+                    number,
+                    phase,
+                    training_set(train_rows, phase.size, phase.augmented, classes),
+                    training_set(validation_rows, phase.size, False, classes),
+                    run_folder,
+                    state,
+                    seed,
+                )
+            network.load_weights(_phase_file(run_folder, number))
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert network is not None
@@ -140,202 +151,68 @@ class _State:
         temporary.replace(folder / "state.json")
 
 
-class _Learner:
-    """A network on the school bench: what it is asked in a step, and what the step costs it."""
-
-    def __init__(
-        self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None, classes: Sequence[str]
-    ) -> None:
-        self.network, self.recipe, self.teacher, self.classes = network, recipe, teacher, classes
-        self.answers = logits_of(network)
-        features = network.get_layer("pooled").input
-        maps = network.get_layer("logits")(
-            features
-        )  # place by place; their mean is the logits, dropout apart
-        self.grid = features.shape[1]
-        self.model = keras.Model(network.inputs, [self.answers.output, maps])
-        if recipe.frozen_until:
-            names = [layer.name for layer in network.layers]
-            for layer in network.layers[: names.index(recipe.frozen_until) + 1]:
-                layer.trainable = False
-
-    def compile(self, phase: Phase, steps: int) -> None:
-        warm_up = min(2 * steps, steps * phase.epochs // 5)
-        rate = keras.optimizers.schedules.CosineDecay(
-            phase.learning_rate / 20,
-            max(steps * phase.epochs - warm_up, 1),
-            alpha=0.1 if warm_up == 0 else 0.0,
-            warmup_target=phase.learning_rate,
-            warmup_steps=warm_up,
-        )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=self.recipe.weight_decay, global_clipnorm=1.0)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self.model.compile(
-            optimizer=optimizer,
-            loss=[answer_loss(self.recipe.label_smoothing, self.recipe.teaching), pointing_loss],
-            loss_weights=[1.0, self.recipe.pointing],
-        )
-
-    def step(self, inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> float:
-        """Learn from one batch; returns its loss."""
-        wanted = targets
-        if self.teacher is not None:
-            wanted = np.concatenate([targets, probabilities_of(self.teacher, inputs)], axis=1)
-        losses = self.model.train_on_batch(
-            inputs, [wanted, places(masks, targets, self.grid)], [weights, weights], return_dict=True
-        )
-        return float(losses["loss"])
-
-
 def _run_phase(
-    learner: _Learner,
+    learner: Learner,
     number: int,
     phase: Phase,
-    train_rows: pd.DataFrame,
-    validation_rows: pd.DataFrame,
+    training: TrainingSet,
+    validation: TrainingSet,
     run_folder: Path,
     state: _State,
     seed: int,
-    say: Callable[[str], None],
 ) -> None:
-    """Leaves the weights of the phase in the network: of the last phase the best, of the others the last.
+    """Goes on where `state` stands; leaves in `phase-NUMBER.weights.h5` the last phase's best weights, others' last.
 
     An epoch in the middle of a cosine cycle, at a high rate, can be the best on a few validation patients and yet a
     worse start for what follows than the end of the cycle.
     """
-    weights_file = run_folder / f"phase-{number}.weights.h5"
     last = number == len(learner.recipe.phases) - 1
-    if state.phase == number:
-        training = training_set(train_rows, phase.size, phase.augmented, learner.classes)
-        validation = load_pictures(list(validation_rows["path"]), phase.size)
-        learner.compile(phase, -(-training.size // learner.recipe.batch_size))
-        model = learner.model
-        if state.epoch:
-            model.optimizer.build(model.trainable_variables)
-            model.load_weights(run_folder / "last.weights.h5")
-            say(f"{phase.name}: going on after epoch {state.epoch}")
-        else:
-            state.best_loss, state.best_epoch = float("inf"), -1
-        targets = right_answers(validation_rows["target"], learner.classes)
-        patience = learner.recipe.patience if last else phase.epochs
-        for _ in _epochs(learner, number, phase, patience, training, validation, targets, state, seed):
-            if not last or state.best_epoch == state.epoch:
-                learner.network.save_weights(weights_file)
-            model.save_weights(run_folder / "last.weights.h5")
-            state.save(run_folder)
-        state.phase, state.epoch = number + 1, 0
+    patience = learner.recipe.patience if last else phase.epochs
+    model = learner.model
+    learner.compile(phase, -(-training.size // learner.recipe.batch_size))
+    if state.epoch:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(run_folder / "last.weights.h5")
+    else:
+        state.best_loss, state.best_epoch = float("inf"), -1
+    for _ in _epochs(learner, number, phase, patience, training, validation, state, seed):
+        if not last or state.best_epoch == state.epoch:
+            learner.network.save_weights(_phase_file(run_folder, number))
+        model.save_weights(run_folder / "last.weights.h5")
         state.save(run_folder)
-    learner.network.load_weights(weights_file)
+    state.phase, state.epoch = number + 1, 0
+    state.save(run_folder)
+
+
+def _phase_file(run_folder: Path, number: int) -> Path:
+    return run_folder / f"phase-{number}.weights.h5"
 
 
 def _epochs(
-    learner: _Learner,
+    learner: Learner,
     number: int,
     phase: Phase,
     patience: int,
     training: TrainingSet,
-    validation: np.ndarray,
-    targets: np.ndarray,  # (N, C), 1 for each right answer
+    validation: TrainingSet,
     state: _State,
     seed: int,
 ) -> Iterator[None]:
     """Train epoch by epoch and keep `state` up to date; yields after each, for the caller to save it."""
     batch_size = learner.recipe.batch_size
     steps = -(-training.size // batch_size)
-    known = targets.sum(axis=1) == 1
     with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
         while state.epoch < phase.epochs and state.epoch - state.best_epoch <= patience:
             losses = []
             for batch in training.batches(batch_size, np.random.default_rng((seed, number, state.epoch))):
                 losses.append(learner.step(*batch))
                 bar.update()
-            logits = predict_logits(learner.answers, validation)
-            # after temperature, which is fitted anyway: a network that only grows too sure must not look worse
-            temperature = fit_temperature(logits[known], targets[known].argmax(axis=1))
-            loss = metrics.set_cross_entropy(logits / temperature, targets)
-            accuracy = float(np.mean(targets[np.arange(len(logits)), logits.argmax(axis=1)]))
+            found = {"loss": float(np.mean(losses)), **learner.examine(validation)}
             state.epoch += 1
-            if loss < state.best_loss:
-                state.best_loss, state.best_epoch = loss, state.epoch
-            state.history.append(
-                {
-                    "phase": phase.name,
-                    "epoch": len(state.history) + 1,
-                    "loss": round(float(np.mean(losses)), 5),
-                    "validation_loss": round(loss, 5),
-                    "validation_accuracy": round(accuracy, 5),
-                }
-            )
-            bar.write(
-                f"{phase.name}, epoch {state.epoch}/{phase.epochs}: training loss {np.mean(losses):.4f}, "
-                f"validation loss {loss:.4f}, accuracy {accuracy:.4f}"
-            )
+            if found["validation_loss"] < state.best_loss:
+                state.best_loss, state.best_epoch = found["validation_loss"], state.epoch
+            rounded = {name: round(value, 5) for name, value in found.items()}
+            state.history.append({"phase": phase.name, "epoch": len(state.history) + 1, **rounded})
+            told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items())
+            bar.write(f"{phase.name}, epoch {state.epoch}/{phase.epochs}: {told}")
             yield
-
-
-def predict_logits(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
-    """(N, classes) float32 from (N, S, S) uint8 pictures."""
-    parts = [
-        keras.ops.convert_to_numpy(model.predict_on_batch(as_input(inputs[start : start + batch_size])))
-        for start in range(0, len(inputs), batch_size)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def probabilities_of(teacher: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """(N, C) float32: what a teacher answers to (N, S, S, 1) pictures, at its own input size."""
-    size = teacher.input_shape[1]
-    if inputs.shape[1] != size:
-        inputs = np.stack([cv2.resize(one, (size, size)) for one in inputs[..., 0]])[..., None]
-    return keras.ops.convert_to_numpy(teacher.predict_on_batch(inputs)).astype(np.float32)
-
-
-def places(masks: np.ndarray, targets: np.ndarray, grid: int) -> np.ndarray:
-    """(N, grid, grid, C) float32: where the evidence for the one right answer should lie, 0..1.
-
-    All 0 where no outline is known. masks: (N, S, S) uint8; targets: (N, C), 1 for each right answer.
-    """
-    shares = np.stack([cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) for mask in masks])
-    peaks = shares.max(axis=(1, 2), keepdims=True).astype(np.float32)
-    shares = shares / np.maximum(peaks, 1)
-    return (shares[..., None] * targets[:, None, None, :]).astype(np.float32)
-
-
-def answer_loss(label_smoothing: float = 0.0, teaching: float = 0.0) -> Callable:
-    """Cross-entropy for targets with one or more right answers: minus the logarithm of their common probability.
-
-    The loss takes (N, C) targets (1 for each right answer) and (N, C) logits and returns (N,); with one right answer
-    it is the usual cross-entropy, smoothing included (Szegedy et al., CVPR 2016). Targets of (N, 2 C) end with a
-    teacher's probabilities: the cross-entropy with them then counts `teaching` of the whole (Hinton et al. 2015;
-    Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", CVPR 2022).
-    """
-
-    def loss(targets, logits):
-        logits = keras.ops.cast(logits, "float32")
-        targets = keras.ops.cast(targets, "float32")
-        classes = logits.shape[-1]
-        log_all = keras.ops.logsumexp(logits, axis=-1)
-        right = log_all - keras.ops.logsumexp(logits - 1e9 * (1.0 - targets[:, :classes]), axis=-1)
-        even = log_all - keras.ops.mean(logits, axis=-1)
-        labelled = (1.0 - label_smoothing) * right + label_smoothing * even
-        if targets.shape[-1] == classes:
-            return labelled
-        taught = log_all - keras.ops.sum(targets[:, classes:] * logits, axis=-1)
-        return (1.0 - teaching) * labelled + teaching * taught
-
-    return loss
-
-
-def pointing_loss(places, maps):
-    """(N,) minus the logarithm of the share of a class's evidence, as a softmax over places, that lies in the mask.
-
-    places: (N, h, w, C) 0..1, 0 but for the right class, all 0 where no outline is known: there the loss is 0.
-    maps: (N, h, w, C), each place's contribution to the logits. After Ross et al., "Right for the right reasons",
-    IJCAI 2017.
-    """
-    maps = keras.ops.cast(maps, "float32")
-    of_class = keras.ops.max(places, axis=(1, 2), keepdims=True)
-    evidence = keras.ops.sum(maps * of_class, axis=-1)
-    inside = keras.ops.log(keras.ops.sum(places, axis=-1) + 1e-6)
-    missed = keras.ops.logsumexp(evidence, axis=(1, 2)) - keras.ops.logsumexp(evidence + inside, axis=(1, 2))
-    return missed * keras.ops.max(of_class, axis=(1, 2, 3))

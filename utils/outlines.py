@@ -1,0 +1,126 @@
+"""An outline: where in a scan a tumour lies, how large it is, and its contour. NumPy and OpenCV only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from utils.preprocessing import Geometry
+
+COLOUR = (230, 159, 0)  # RGB, orange; told from gray by every reader (Okabe and Ito 2008)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """From which probability on a pixel is drawn, and the least area of a connected part of the outline.
+
+    The area is a share of the square that the network sees (`Geometry.side` squared), so that it holds for scans of
+    every resolution.
+    """
+
+    threshold: float
+    minimum_area: float
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a network drew on one scan; empty where it sees no tumour.
+
+    `mask` (H, W) bool on the scan's own pixels. `contours` are the borders of its parts and of holes in them, each
+    (K, 2) int32 (x, y) of border pixels, closed. `area` in pixels; `diameter` is the longest one of the largest part,
+    from outer edge to outer edge of its pixels, in pixels. `area_mm2` and `diameter_mm` are None where the scan does
+    not know its spacing. `probabilities` (S, S) float16 are the network's, in its own frame; `geometry` lays them on
+    the scan.
+    """
+
+    mask: np.ndarray
+    contours: tuple[np.ndarray, ...]
+    area: int
+    diameter: float
+    area_mm2: float | None
+    diameter_mm: float | None
+    probabilities: np.ndarray
+    geometry: Geometry
+    point: OperatingPoint
+
+    @property
+    def empty(self) -> bool:
+        return self.area == 0
+
+    @property
+    def sizes(self) -> dict[str, float | None]:
+        """Area and longest diameter in pixels and millimetres, as the command line and exports tell them."""
+        in_mm = {"area_mm2": self.area_mm2, "diameter_mm": self.diameter_mm}
+        told = {"area": self.area, "diameter": round(self.diameter, 1)}
+        return told | {name: None if value is None else round(value, 1) for name, value in in_mm.items()}
+
+
+def outline(
+    probabilities: np.ndarray,
+    geometry: Geometry,
+    point: OperatingPoint,
+    spacing: tuple[float, float] | None = None,
+) -> Outline:
+    """The Outline of a network's probabilities (S, S) float; `spacing` is (row, column) in mm."""
+    mask = large_parts(
+        geometry.to_scan(probabilities) >= point.threshold, point.minimum_area * geometry.side**2
+    )
+    area, largest = int(mask.sum()), largest_part(mask)
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    return Outline(
+        mask=mask,
+        contours=tuple(contour[:, 0].astype(np.int32) for contour in found),
+        area=area,
+        diameter=longest_diameter(largest),
+        area_mm2=area * spacing[0] * spacing[1] if spacing else None,
+        diameter_mm=longest_diameter(largest, spacing) if spacing else None,
+        probabilities=np.asarray(probabilities, np.float16),
+        geometry=geometry,
+        point=point,
+    )
+
+
+def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connected parts of a mask (H, W): their numbers (H, W) int, 0 outside, and (1 + parts,) areas in pixels.
+
+    Pixels that touch at a corner are connected. The first area is that of what lies outside.
+    """
+    _, numbers, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return numbers, facts[:, cv2.CC_STAT_AREA]
+
+
+def large_parts(mask: np.ndarray, least: float) -> np.ndarray:
+    """(H, W) bool: the mask without its connected parts of less than `least` pixels."""
+    numbers, areas = parts(mask)
+    kept = areas >= least
+    kept[0] = False
+    return kept[numbers]
+
+
+def largest_part(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the largest connected part alone; empty where the mask is."""
+    numbers, areas = parts(mask)
+    return numbers == 1 + areas[1:].argmax() if len(areas) > 1 else np.zeros_like(mask, bool)
+
+
+def longest_diameter(mask: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
+    """The longest distance between two corners of pixels of a mask (H, W), 0 where it is empty.
+
+    In the units of `spacing`, (row, column). One pixel has its diagonal: the mask is taken as an area, not as points.
+    """
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    if points is None:
+        return 0.0
+    hull = cv2.convexHull(points)[:, 0].astype(float)
+    corners = (hull[:, None] + [(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)]).reshape(-1, 2)
+    corners *= spacing[::-1]
+    return float(np.sqrt(((corners[:, None] - corners[None]) ** 2).sum(axis=2).max()))
+
+
+def drawn(pixels: np.ndarray, contours: tuple[np.ndarray, ...]) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: the scan's pixels, (H, W) float in 0..1, with contours on it."""
+    picture = np.repeat(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    width = max(1, round(max(pixels.shape) / 400))
+    return cv2.polylines(picture, [np.ascontiguousarray(one) for one in contours], True, COLOUR, width)

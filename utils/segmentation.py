@@ -1,0 +1,66 @@
+"""Segmenter: the network that draws a tumour's outline, with its operating point. Scan -> Outline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from utils.cards import OUTLINES, Card
+from utils.outline_figures import Scored
+from utils.outlines import OperatingPoint, Outline, outline
+from utils.preprocessing import Geometry, preprocess
+from utils.readers import BATCH, load_network
+from utils.sampling import as_input, read_mask
+from utils.scans import Scan, read_scan_file
+
+
+class Segmenter:
+    """A loaded network. Safe to share between threads."""
+
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        self.card = card
+        self.network = network
+        self.size = int(card.facts["input_size"])
+        self.point = OperatingPoint(float(card.facts["threshold"]), float(card.facts["minimum_area"]))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, weights: Path) -> Segmenter:
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it draws no outlines."""
+        return cls(*load_network(weights, (OUTLINES,)))
+
+    def outline(self, scan: Scan) -> Outline:
+        return self.outline_many([scan])[0]
+
+    def outline_many(self, scans: Sequence[Scan]) -> list[Outline]:
+        """One Outline a scan, in order."""
+        return [
+            outline(probabilities, geometry, self.point, scan.spacing)
+            for scan, (probabilities, geometry) in zip(scans, self.probabilities(scans), strict=True)
+        ]
+
+    def probabilities(self, scans: Sequence[Scan]) -> list[tuple[np.ndarray, Geometry]]:
+        """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back."""
+        found: list[tuple[np.ndarray, Geometry]] = []
+        for start in range(0, len(scans), BATCH):
+            images, geometries = zip(
+                *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
+            )
+            with self._lock:
+                maps = self.network.predict_on_batch(as_input(np.stack(images)))
+            found += zip(keras.ops.convert_to_numpy(maps)[..., 0], geometries, strict=True)
+        return found
+
+    def score(self, rows: pd.DataFrame) -> Iterator[Scored]:
+        """What it says of each row of a sample table (`path`, `mask`), beside the truth. Raises UnreadableScan."""
+        for start in tqdm(range(0, len(rows), BATCH), desc=self.card.name, unit="batch"):
+            batch = rows.iloc[start : start + BATCH]
+            scans = [read_scan_file(path) for path in batch["path"]]
+            for scan, mask, said in zip(scans, batch["mask"], self.probabilities(scans), strict=True):
+                yield Scored(*said, read_mask(mask, scan.shape) > 127)
