@@ -17,8 +17,9 @@ from benchmarks.corpus import dicom, dicom_bytes, zipped
 from utils.cards import file_sha256
 from utils.cases import Answer, Case, CaseStore
 from utils.classes import CLASSES
-from utils.datasets import DatasetError, load_samples, split_samples
+from utils.datasets import DatasetError, load_samples
 from utils.labelled import file_stems, write_class_folders
+from utils.protocols import split_samples
 from utils.reviews import LONGEST_NAME, Review
 from utils.scans import read_scan, read_scan_file
 
