@@ -31,6 +31,20 @@ def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@pytest.fixture
+def epoch_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The last layer's weights after every epoch of the training that follows."""
+    weights: list[np.ndarray] = []
+    original = training.predict_logits
+
+    def remember(model, *arguments):
+        weights.append(model.get_layer("logits").get_weights()[0].copy())
+        return original(model, *arguments)
+
+    monkeypatch.setattr(training, "predict_logits", remember)
+    return weights
+
+
 RECIPE = Recipe(phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
 
 
@@ -64,41 +78,25 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
     assert resumed.network.input_shape == (None, 48, 48, 1)
 
 
-def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch) -> None:
+def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch, epoch_weights) -> None:
     losses = iter([3.0, 1.0, 2.0])
-    weights = []
     monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
-    original = training.predict_logits
-
-    def remember(model, *arguments):
-        weights.append(model.get_layer("logits").get_weights()[0].copy())
-        return original(model, *arguments)
-
-    monkeypatch.setattr(training, "predict_logits", remember)
     recipe = Recipe(phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
     trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
-    np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], weights[1])
+    np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], epoch_weights[1])
 
 
 def test_earlier_phases_run_to_their_end_and_hand_on_their_last_weights(
-    samples, tmp_path, monkeypatch
+    samples, tmp_path, monkeypatch, epoch_weights
 ) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 1.0])
-    weights = []
     monkeypatch.setattr(training.metrics, "cross_entropy", lambda *arguments: next(losses))
-    original = training.predict_logits
-
-    def remember(model, *arguments):
-        weights.append(model.get_layer("logits").get_weights()[0].copy())
-        return original(model, *arguments)
-
-    monkeypatch.setattr(training, "predict_logits", remember)
     standing_still = Phase("last", 32, 1, 0.0)
     recipe = Recipe(phases=(Phase("first", 32, 4, 1e-3), standing_still), batch_size=8, patience=1)
     trained = train("cnn", samples, tmp_path / "run", recipe, say=lambda text: None)
     assert len(trained.history) == 5
-    np.testing.assert_array_equal(weights[4], weights[3])
-    assert (weights[3] != weights[0]).any()
+    np.testing.assert_array_equal(epoch_weights[4], epoch_weights[3])
+    assert (epoch_weights[3] != epoch_weights[0]).any()
 
 
 def test_patience_ends_the_last_phase(samples, tmp_path, monkeypatch) -> None:

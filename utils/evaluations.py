@@ -102,6 +102,21 @@ def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
         return []
 
 
+def load_gate_figures(models: Path) -> dict | None:
+    """What `benchmarks.gate` measured; None where it did not, or measured other weights than those in `models`."""
+    try:
+        record = json.loads((models / "evaluation" / "gate.json").read_text(encoding="utf-8"))
+        for name, measured in record["weights_sha256"].items():
+            if (
+                json.loads((models / f"{name}.json").read_text(encoding="utf-8"))["weights_sha256"]
+                != measured
+            ):
+                return None
+        return record
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     """One row a network and protocol; each figure in words, "91.0 % (89.1-92.7)", or a dash where it has none."""
     rows = []
