@@ -8,7 +8,7 @@ import streamlit as st
 from utils import ui
 from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
 from utils.classes import CLASS_TITLES
-from utils.evaluations import load_evaluations
+from utils.evaluations import load_evaluations, load_gate_figures
 
 
 def main() -> None:
@@ -34,16 +34,28 @@ and field strength of the patients are not known.
 def _limits() -> None:
     st.subheader("Limits to know before trusting an answer")
     st.markdown(
-        """
+        f"""
 - **Sequence is a shortcut.** Nearly all tumours it learned from are T1 with contrast, nearly all healthy brains T2 or
   FLAIR. On other sequences its answers, above all "no tumour", mean little.
-- **Not all that is no brain MRI is noticed.** Answers on pictures unlike the scans it knows are hidden or marked; of
-  1,304 pictures that are none 98 % were, but of head CT only 70 %.
+- **Not all that is no brain MRI is noticed.** Answers on pictures unlike the scans it knows are hidden or marked;
+  {_how_often_noticed()}.
 - **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
 - **Evidence maps** (Grad-CAM) tell what the network used, in steps of 1/14 of the picture; they outline no tumour.
 - **Probabilities** are calibrated on the same collection; scans from elsewhere can make them overconfident.
 - **Left and right** are not told: the training pictures stand mirrored at random.
 """
+    )
+
+
+def _how_often_noticed() -> str:
+    """What `benchmarks.gate` measured of these networks, in words."""
+    record = load_gate_figures(models_folder())
+    if record is None:
+        return "how often was not measured for these networks"
+    every, head = record["not brain MRI, all"], record["groups"]["not_brain_mri/HeadCT"]
+    return (
+        f"of {every['n']:,} pictures that are none {100 * every['marked']:.0f} % were, "
+        f"but of head CT only {100 * head['marked']:.0f} %"
     )
 
 

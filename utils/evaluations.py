@@ -107,6 +107,21 @@ def load_robustness(folder: Path | str, model: str) -> dict | None:
         return None
 
 
+def load_gate_figures(models: Path) -> dict | None:
+    """What `benchmarks.gate` measured; None where it did not, or measured other weights than those in `models`."""
+    try:
+        record = json.loads((models / "evaluation" / "gate.json").read_text(encoding="utf-8"))
+        for name, measured in record["weights_sha256"].items():
+            if (
+                json.loads((models / f"{name}.json").read_text(encoding="utf-8"))["weights_sha256"]
+                != measured
+            ):
+                return None
+        return record
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _rank(evaluation: Evaluation) -> tuple:
     protocols, models = list(PROTOCOL_TITLES), list(MODEL_TITLES)
     return (

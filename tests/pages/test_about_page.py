@@ -69,6 +69,21 @@ def test_honest_accuracy_comes_from_the_evaluation(models_copy: Path) -> None:
     assert words.count("not measured yet") == 1  # VGG16
 
 
+def test_the_gate_s_figures_are_told_of_the_weights_that_were_measured_alone(models_copy: Path) -> None:
+    assert "how often was not measured for these networks" in words_of(run())
+    versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
+    record = {
+        "not brain MRI, all": {"n": 1200, "marked": 0.97},
+        "groups": {"not_brain_mri/HeadCT": {"marked": 0.6}},
+    }
+    file = models_copy / "evaluation" / "gate.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(record | {"weights_sha256": versions}))
+    assert "of 1,200 pictures that are none 97 % were, but of head CT only 60 %" in words_of(run())
+    file.write_text(json.dumps(record | {"weights_sha256": versions | {"cnn": "others"}}))
+    assert "not measured for these networks" in words_of(run())
+
+
 @pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])
 def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, missing: str) -> None:
     (models_copy / missing).unlink()
