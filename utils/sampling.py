@@ -116,15 +116,21 @@ def load_pictures_and_masks(
         picture, geometry = preprocess(read_scan_file(path).pixels, size)
         if not mask:
             return picture, np.zeros_like(picture)
-        outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
-        if outline is None or outline.shape != geometry.scan_shape:
-            raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
+        outline = read_mask(mask, geometry.scan_shape)
         return picture, np.rint(geometry.to_network(outline)).astype(np.uint8)
 
     with ThreadPoolExecutor() as pool:
         loaded = list(pool.map(load, paths, masks))
     pictures, outlines = (np.stack(part) for part in zip(*loaded, strict=True))
     return pictures, outlines
+
+
+def read_mask(file: str, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8, 255 inside the tumour. Raises UnreadableScan where it is not there or not of the scan's shape."""
+    mask = cv2.imread(file, cv2.IMREAD_GRAYSCALE)
+    if mask is None or mask.shape != shape:
+        raise UnreadableScan(f"The mask {file} is missing or not of the size of its picture.")
+    return mask
 
 
 def as_input(batch: np.ndarray) -> np.ndarray:
