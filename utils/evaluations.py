@@ -1,6 +1,7 @@
 """What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
 
-NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan. The nearest-neighbour baseline
+NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; NAME--PROTOCOL--explanations.json and
+.csv what was measured of the evidence maps. The nearest-neighbour baseline
 stands beside the networks as "1-nn" and has no probabilities.
 """
 
@@ -78,7 +79,7 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
     """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
     folder = Path(folder)
     evaluations, problems = [], []
-    for path in sorted(folder.glob("*--*.json")):
+    for path in _of_answers(folder.glob("*--*.json")):
         try:
             record = _read_record(path)
         except (OSError, ValueError) as error:
@@ -94,7 +95,7 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
         except (OSError, ValueError) as error:
             problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
         evaluations.append(Evaluation(record["model"], record["protocol"], record, predictions))
-    for path in sorted(folder.glob("*--*.csv")):
+    for path in _of_answers(folder.glob("*--*.csv")):
         if not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
     return sorted(evaluations, key=_rank), problems
@@ -162,6 +163,20 @@ def load_robustness(folder: Path | str, model: str) -> dict | None:
         return None
 
 
+def load_explanations(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
+    """What `model.py evaluate --explanations` wrote about a network's maps; None where there is nothing to be used.
+
+    `methods` holds what `evidence_measurement.figures_of_evidence` tells of each method.
+    """
+    try:
+        file = Path(folder) / f"{model}--{protocol}--explanations.json"
+        record = json.loads(file.read_text(encoding="utf-8"))
+        fits = all({"tumors", "classes", "no_tumor"} <= set(one) for one in record["methods"].values())
+        return record if fits and record["part"] == "test" else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
     """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
 
@@ -182,6 +197,11 @@ def trust_bin(probability: float) -> tuple[float, float]:
     """The ends of the one of TRUST_BINS that a probability lies in."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))
     return TRUST_BINS[number], TRUST_BINS[number + 1]
+
+
+def _of_answers(files: Iterable[Path]) -> list[Path]:
+    """The files about answers, in order; what is told of maps has a third part in its name."""
+    return sorted(file for file in files if file.stem.count("--") == 1)
 
 
 def _rank(evaluation: Evaluation) -> tuple:
