@@ -184,16 +184,15 @@ def masked_set(tmp_path: Path) -> Path:
         mask = np.zeros(pixels.shape, bool)
         if label != "no_tumor":
             mask[30 + number : 48 + number, 35:50] = True
-        row = {"file": f"{label}/{number}.png", "label": label, "duplicate_group": number, "group": number // 2,
-               "fold": number // 8, "mask": ""}  # fmt: skip
-        pictures = {row["file"]: np.where(mask, 1, pixels)}
-        if mask.any():
-            row["mask"] = f"masks/{number}.png"
-            pictures[row["mask"]] = mask.astype(float)
-        for file, picture in pictures.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.rint(255 * picture).astype(np.uint8)).save(folder / file)
-        rows.append(row)
+        file, outline = f"{label}/{number}.png", f"masks/{number}.png" if mask.any() else ""
+        pictures = {file: np.where(mask, 1, pixels)} | ({outline: mask.astype(float)} if outline else {})
+        for name, picture in pictures.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(255 * picture).astype(np.uint8)).save(folder / name)
+        rows.append(
+            {"file": file, "label": label, "duplicate_group": number, "group": number // 2, "fold": number // 8,
+             "mask": outline}
+        )  # fmt: skip
     pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
     return folder
 

@@ -241,7 +241,8 @@ def test_every_layer_of_a_network_has_maps(tiny_readers: list[Reader], brain) ->
 
 
 def test_score_cam_of_a_reader_tells_its_progress(tiny_readers: list[Reader], brain) -> None:
-    reader, scan, told = tiny_readers[0], Scan("brain", brain, "PNG"), []
+    told: list[float] = []
+    reader, scan = tiny_readers[0], Scan("brain", brain, "PNG")
     reading = reader.explain(scan, reader.read(scan), "scorecam", progress=told.append)
     assert reading.maps.shape == (4, 4, 4) and told[-1] == 1
     np.testing.assert_array_equal(

@@ -164,7 +164,9 @@ def _records(
     """One line of the table for each method."""
     known = {name: getattr(row, name) for name in ("file", "source", "group", "target")}
     empty = dict.fromkeys((*LOCALISATION, *FAITHFULNESS))
-    measured = {method: _strengths(reading) for method, reading in readings.items()}
+    measured: dict[str, dict[str, float | None]] = {
+        method: {**_strengths(reading)} for method, reading in readings.items()
+    }
     if row.target != "no_tumor":
         mask = read_mask(row.mask, scan.shape) > 127
         uniform = uniform_energy_inside(foreground(scan.pixels), mask)

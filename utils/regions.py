@@ -60,7 +60,11 @@ def describe(mask: np.ndarray, scan: Scan) -> Region:
 
 
 def strongest_part(strength: np.ndarray, threshold: float) -> np.ndarray:
-    """(H, W) bool: the connected part of a map above a threshold with the most evidence; all False if there is none."""
+    """(H, W) bool: the connected part of a map above a threshold with the most evidence; all False if there is none.
+
+    One part, because box, centre and place of several would tell of none; all of them together overlapped no better
+    with the tumours of 60 validation scans.
+    """
     above = (strength > threshold).astype(np.uint8)
     count, labels = cv2.connectedComponents(above)
     if count <= 2:
