@@ -28,6 +28,7 @@ from utils.cards import (
     models_folder,
     networks_folder,
     reading_networks,
+    scaled_methods,
 )
 from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
 from utils.classes import CLASSES, class_of
@@ -168,10 +169,14 @@ def _fitted(facts: dict) -> str:
 def evaluate(args: argparse.Namespace) -> int:
     from utils.measurement import measure, measure_baseline, store
 
-    if args.robustness:
-        return _evaluate_robustness(args)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
+    if args.explanations:
+        return _evaluate_explanations(args)
+    if args.part != "test" or args.layer:
+        raise CommandError("--part and --layer are for evaluate --explanations.")
+    if args.robustness:
+        return _evaluate_robustness(args)
     if args.model in OUTLINERS:
         return _evaluate_outlines(args)
     results = []
@@ -228,6 +233,36 @@ def _evaluate_robustness(args: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate_explanations(args: argparse.Namespace) -> int:
+    from utils.evidence_measurement import measure_evidence, summary
+    from utils.measurement import store
+
+    if args.model in BASELINES:
+        raise CommandError("--explanations are measured for networks.")
+    reader, samples, _ = _network_and_samples(args)
+    _check_layer(reader, args.layer)
+    rows = samples[samples["part"] == args.part].reset_index(drop=True)
+    result, table = measure_evidence(reader, args.protocol, args.part, rows, args.command_line, args.layer)
+    what = "--".join(
+        filter(None, ("explanations", args.part if args.part != "test" else "", args.layer or ""))
+    )
+    file = store(result, table, args.output, what)
+    if args.json:
+        args.json.write_text(file.read_text())
+    print(
+        f"{args.model} {args.protocol}, {args.part}: maps at {result['layer']} against the masks of {result['n']} "
+        f"tumour scans, and on {result['healthy']} without tumour; written to {file}\n{summary(result)}"
+    )
+    return 0
+
+
+def _check_layer(reader, layer: str | None) -> None:
+    if layer and layer not in reader.layers:
+        raise CommandError(
+            f"{reader.card.name} has no layer {layer} with maps; choose one of {', '.join(reader.layers)}."
+        )
+
+
 def _network_and_samples(args: argparse.Namespace):
     """The network asked for, the samples that the protocol split, and the test rows among them, which it never saw."""
     from utils.measurement import check_unseen
@@ -280,7 +315,13 @@ def explain(args: argparse.Namespace) -> int:
     if args.label and label is None:
         raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
     reader = Reader.load(_weights_named(args.model)[0])
-    scale = evidence_scale()
+    _check_layer(reader, args.layer)
+    if args.method != "gradcam" and args.method not in scaled_methods():
+        raise CommandError(
+            f"There is no scale to draw {args.method} on: make it with `python model.py calibrate --model NAME --data "
+            f"DIR` for {' and '.join(weights.stem for weights in reading_networks())}."
+        )
+    scale = evidence_scale(args.method)
     done = 0
     for one, scan, target in _scans_and_targets(args):
         reading = reader.read(scan)
@@ -289,6 +330,8 @@ def explain(args: argparse.Namespace) -> int:
                 f"{one.file}: this does not look like a brain MRI slice that the network knows.",
                 file=sys.stderr,
             )
+        if args.method != "gradcam" or args.layer:
+            reading = reader.explain(scan, reading, args.method, args.layer)
         shown = label or reading.label
         np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(shown))
         picture = overlay(scan.pixels, reading.strength(shown, scale))

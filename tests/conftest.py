@@ -148,6 +148,58 @@ def tiny_readers(tiny_models: Path) -> list[Reader]:
 
 
 @pytest.fixture
+def bright_reader(tmp_path: Path) -> Reader:
+    """A network that calls bright spots glioma, finer and coarser layers alike: where its evidence lies is known."""
+    import keras
+
+    from utils.cards import Card
+    from utils.classes import CLASSES
+    from utils.readers import Reader
+
+    scan = keras.Input((96, 96, 1), name="scan")
+    x = keras.layers.Rescaling(1 / 255)(scan)
+    x = keras.layers.Conv2D(2, 1, activation="relu", name="spots")(x)
+    x = keras.layers.AveragePooling2D(4, name="coarse")(x)
+    x = keras.layers.Activation("linear", name="cells")(x)
+    logits = keras.layers.Dense(4, name="logits")(keras.layers.GlobalAveragePooling2D(name="pooled")(x))
+    network = keras.Model(scan, keras.layers.Activation("softmax", name="probabilities")(logits), name="cnn")
+    network.get_layer("spots").set_weights(
+        [np.asarray([[[[1.0, -1.0]]]], np.float32), np.asarray([-0.9, 0.05], np.float32)]
+    )
+    kernel = np.asarray([[2000.0, 0, 0, 0], [0, 0, 4.0, 0]], np.float32)  # bright: glioma, dark: no_tumor
+    network.get_layer("logits").set_weights([kernel, np.asarray([-3, -5, 1, -5], np.float32)])
+    facts = {"name": "cnn", "classes": list(CLASSES), "input_size": 96, "evidence_layer": "cells",
+             "temperature": 2.0, "weights_sha256": "", "openings": []}  # fmt: skip
+    return Reader(network, Card(tmp_path / "bright.json", facts))
+
+
+@pytest.fixture
+def masked_set(tmp_path: Path) -> Path:
+    """A set with a manifest: brains with a bright spot whose outline is known, and brains without."""
+    import pandas as pd
+
+    folder = tmp_path / "data" / "nickparvar"
+    rows = []
+    for number in range(24):
+        label = ("glioma", "glioma", "meningioma", "no_tumor")[number % 4]
+        pixels = 0.8 * _draw_brain(120 + number, 110, seed=number)
+        mask = np.zeros(pixels.shape, bool)
+        if label != "no_tumor":
+            mask[30 + number : 48 + number, 35:50] = True
+        file, outline = f"{label}/{number}.png", f"masks/{number}.png" if mask.any() else ""
+        pictures = {file: np.where(mask, 1, pixels)} | ({outline: mask.astype(float)} if outline else {})
+        for name, picture in pictures.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(255 * picture).astype(np.uint8)).save(folder / name)
+        rows.append(
+            {"file": file, "label": label, "duplicate_group": number, "group": number // 2, "fold": number // 8,
+             "mask": outline}
+        )  # fmt: skip
+    pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+@pytest.fixture
 def gated_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
     """`models_copy`, its networks with gates that know the brain-like pictures of `draw_brain`."""
     from utils.cards import load_card

@@ -20,6 +20,7 @@ from utils.cards import (
     models_folder,
     networks_folder,
     reading_networks,
+    scaled_methods,
     train_command,
 )
 
@@ -149,3 +150,21 @@ def test_evidence_scale_is_the_largest_that_was_measured(tmp_path: Path) -> None
     assert evidence_scale("another", models=tmp_path) == 1
     Card(tmp_path / "vgg16.json", FACTS | {"evidence_scale": {}}).save()  # trained without TensorFlow
     assert evidence_scale(models=tmp_path) == 0.4
+
+
+def test_a_method_is_scaled_where_every_card_knows_it(tmp_path: Path) -> None:
+    assert scaled_methods(tmp_path) == ()
+    Card(tmp_path / "cnn.json", FACTS | {"evidence_scale": {"gradcam": 0.4, "layercam": 0.5}}).save()
+    assert scaled_methods(tmp_path) == ("gradcam", "layercam")
+    Card(tmp_path / "vgg16.json", FACTS | {"evidence_scale": {"gradcam": 0.7}}).save()
+    assert scaled_methods(tmp_path) == ("gradcam",)
+    Card(tmp_path / "vgg16.json", FACTS).save()  # trained without TensorFlow
+    assert scaled_methods(tmp_path) == ()
+
+
+def test_region_threshold_is_a_fraction_of_the_networks_own_scale(tmp_path: Path) -> None:
+    facts = FACTS | {"evidence_scale": {"gradcam": 0.4}, "evidence_threshold": {"gradcam": 0.25}}
+    card = Card(tmp_path / "cnn.json", facts)
+    assert card.region_threshold("gradcam") == pytest.approx(0.1)
+    assert card.region_threshold("layercam") is None
+    assert Card(tmp_path / "cnn.json", dict(FACTS)).region_threshold("gradcam") is None  # an older card

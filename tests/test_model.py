@@ -191,6 +191,25 @@ def test_explain_takes_any_spelling_of_a_class(run: Run, scans, models_copy, tmp
     np.testing.assert_allclose(evidence, reading.evidence("pituitary"), rtol=1e-3, atol=1e-6)
 
 
+def test_explain_by_another_method_and_layer(run: Run, scans, models_copy, tmp_path) -> None:
+    arguments = ("--model", "cnn", "--class", "glioma", "--output", tmp_path / "out", "--method", "layercam")
+    said = one_sentence(*run("explain", scans / "a.png", *arguments))
+    assert "no scale" in said and "model.py calibrate" in said and "cnn and vgg16" in said
+    assert not (tmp_path / "out").exists()
+    for name in ("cnn", "vgg16"):
+        card = load_card(models_copy / f"{name}.keras")
+        card.facts["evidence_scale"]["layercam"] = 0.1
+        card.save()
+    assert run("explain", scans / "a.png", *arguments, "--layer", "stage2_block2")[0] == 0
+    reader, scan = Reader.load(models_copy / "cnn.keras"), read_scan_file(scans / "a.png")
+    expected = reader.explain(scan, reader.read(scan), "layercam", "stage2_block2")
+    assert expected.maps.shape == (4, 8, 8)
+    evidence = np.load(tmp_path / "out" / "a.cam.npy")
+    np.testing.assert_allclose(evidence, expected.evidence("glioma"), rtol=1e-3, atol=1e-6)
+    said = one_sentence(*run("explain", scans / "a.png", *arguments, "--layer", "logits"))
+    assert "logits" in said and "stage2_block2" in said
+
+
 def test_explain_refuses_an_unknown_class(run: Run, scans: Path, tmp_path: Path) -> None:
     arguments = ("--model", "cnn", "--class", "metastasis", "--output", tmp_path / "out")
     said = one_sentence(*run("explain", scans / "a.png", *arguments))
@@ -386,6 +405,31 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     facts = load_card(weights).facts
     assert [opening["weights_sha256"] for opening in facts["openings"]] == 2 * [result["weights_sha256"]]
     assert facts["weights_sha256"] != result["weights_sha256"] and facts["figures"] == {}
+
+
+def test_explanations_are_measured_against_masks(run: Run, masked_set, models_copy, tmp_path) -> None:
+    arguments = ("evaluate", "--model", "cnn", "--data", masked_set)
+    weights, folder = models_copy / "cnn.keras", models_copy / "evaluation"
+    code, output, _ = run(*arguments, "--explanations", "--part", "validation")
+    assert code == 0 and "Score-CAM" in output and "6 tumour scans, and on 2 without tumour" in output
+    assert load_card(weights).facts["openings"] == []
+    assert (folder / "cnn--patient-disjoint--explanations--validation.json").is_file()
+    assert run(*arguments, "--explanations", "--json", tmp_path / "new" / "copy.json")[0] == 0
+    result = json.loads((folder / "cnn--patient-disjoint--explanations.json").read_text())
+    assert json.loads((tmp_path / "new" / "copy.json").read_text()) == result
+    assert result["part"] == "test" and result["weights_sha256"] == load_card(weights).version
+    (opening,) = load_card(weights).facts["openings"]
+    assert (opening["protocol"], opening["n"]) == ("patient-disjoint, explanations", 8)
+
+    assert "--explanations" in one_sentence(*run(*arguments, "--part", "validation"))
+    assert "networks" in one_sentence(
+        *run("evaluate", "--model", "1-nn", "--data", masked_set, "--explanations")
+    )
+    assert "no layer logits" in one_sentence(*run(*arguments, "--explanations", "--layer", "logits"))
+    table = pd.read_csv(masked_set / "manifest.csv")
+    table.assign(mask="").to_csv(masked_set / "manifest.csv", index=False)
+    assert "mask" in one_sentence(*run(*arguments, "--explanations"))
+    assert len(load_card(weights).facts["openings"]) == 1
 
 
 def test_unfinished_run_with_other_arguments_is_not_gone_on_with(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from utils.cards import OUTLINERS, models_folder
+from utils.explanations import METHODS
 from utils.protocols import PROTOCOLS
 
 Command = Callable[[argparse.Namespace], int]
@@ -89,6 +90,18 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
         action="store_true",
         help="how accuracy falls under noise, blur, rotation, ... instead",
     )
+    child.add_argument(
+        "--explanations",
+        action="store_true",
+        help="how far the evidence maps can be trusted, against the tumours' masks, instead",
+    )
+    child.add_argument(
+        "--part",
+        choices=("test", "validation"),
+        default="test",
+        help="for --explanations: validation scans, to choose a method without opening the test part",
+    )
+    child.add_argument("--layer", help="for --explanations: another layer than the evidence layer")
 
     child = command("predict", "Read scans: JSON Lines, one line an image or slice.")
     child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
@@ -102,7 +115,8 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     child.add_argument("--model", required=True)
     child.add_argument("--class", dest="label", help="the class to explain (default: the predicted one)")
-    child.add_argument("--method", choices=("gradcam",), default="gradcam")
+    child.add_argument("--method", choices=METHODS, default="gradcam")
+    child.add_argument("--layer", help="another convolution than the network's evidence layer")
     child.add_argument("--output", type=Path, required=True, help="folder for the results")
 
     child = command(

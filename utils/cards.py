@@ -49,6 +49,13 @@ class Card:
         """SHA-256 of the weights file, hexadecimal."""
         return self.facts["weights_sha256"]
 
+    def region_threshold(self, method: str) -> float | None:
+        """The strength (calibrated, `readers.Reading.strength` at scale 1) above which a map's region lies, fitted on
+        validation masks; None where the card does not tell it."""
+        scale = self.facts.get("evidence_scale", {}).get(method)
+        fraction = self.facts.get("evidence_threshold", {}).get(method)
+        return scale * fraction if scale and fraction else None
+
     def save(self) -> None:
         temporary = self.file.with_suffix(".json.new")
         temporary.write_text(json.dumps(self.facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -116,9 +123,10 @@ def reading_networks(models: Path | None = None) -> list[Path]:
 
 
 def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float:
-    """The strength (calibrated logits) at which a map is drawn in full colour: one for all classes and networks.
+    """The strength at which a map is drawn in full colour: one for all classes and networks.
 
-    It is the largest of what the cards of the app's networks measured on validation scans; 1 where none did.
+    In calibrated logits, for Score-CAM a probability (`readers.Reading.strength`). It is the largest of what the cards
+    of the app's networks measured on validation scans; 1 where none did.
     """
     scales = []
     for weights in reading_networks(models):
@@ -127,6 +135,17 @@ def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float
         except NetworkUnavailable:
             continue
     return max(scales, default=0) or 1.0
+
+
+def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
+    """The methods that the cards of all the app's networks have a scale for: older cards know Grad-CAM alone."""
+    known = []
+    for weights in reading_networks(models):
+        try:
+            known.append(load_card(weights).facts.get("evidence_scale", {}))
+        except NetworkUnavailable:
+            continue
+    return tuple(method for method in (known[0] if known else {}) if all(method in one for one in known))
 
 
 def file_sha256(file: Path) -> str:

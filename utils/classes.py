@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
+TUMORS = ("glioma", "meningioma", "pituitary")
 CLASS_TITLES = {
     "glioma": "glioma",
     "meningioma": "meningioma",

@@ -1,6 +1,7 @@
 """What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
 
-NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan. The nearest-neighbour baseline
+NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; NAME--PROTOCOL--explanations.json and
+.csv what was measured of the evidence maps. The nearest-neighbour baseline
 stands beside the networks as "1-nn" and has no probabilities.
 """
 
@@ -56,11 +57,7 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
     """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
     folder = Path(folder)
     evaluations, problems = [], []
-    for path in sorted(folder.glob("*--*.json")):
-        if (
-            path.name.split("--")[0] in OUTLINERS
-        ):  # their figures are of another kind (utils/outline_figures.py)
-            continue
+    for path in _of_answers(folder.glob("*--*.json")):
         try:
             record = _read_record(path)
         except (OSError, ValueError) as error:
@@ -76,7 +73,7 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
         except (OSError, ValueError) as error:
             problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
         evaluations.append(Evaluation(record["model"], record["protocol"], record, predictions))
-    for path in sorted(folder.glob("*--*.csv")):
+    for path in _of_answers(folder.glob("*--*.csv")):
         if not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
     return sorted(evaluations, key=_rank), problems
@@ -120,6 +117,28 @@ def load_gate_figures(models: Path) -> dict | None:
         return record
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def load_explanations(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
+    """What `model.py evaluate --explanations` wrote about a network's maps; None where there is nothing to be used.
+
+    `methods` holds what `evidence_measurement.figures_of_evidence` tells of each method.
+    """
+    try:
+        file = Path(folder) / f"{model}--{protocol}--explanations.json"
+        record = json.loads(file.read_text(encoding="utf-8"))
+        fits = all({"tumors", "classes", "no_tumor"} <= set(one) for one in record["methods"].values())
+        return record if fits and record["part"] == "test" else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _of_answers(files: Iterable[Path]) -> list[Path]:
+    """The files about answers, in order. What is told of maps has a third part in its name; what is told of outlines
+    (utils/outline_figures.py) is of another kind."""
+    return sorted(
+        file for file in files if file.stem.count("--") == 1 and file.name.split("--")[0] not in OUTLINERS
+    )
 
 
 def _rank(evaluation: Evaluation) -> tuple:

@@ -230,10 +230,11 @@ def _detection(predictions: pd.DataFrame, threshold: float | None) -> dict[str, 
     return detection_figures(scores, tumor, predictions["group"].to_numpy(), threshold)
 
 
-def store(result: dict[str, Any], predictions: pd.DataFrame, folder: Path) -> Path:
-    """Write MODEL--PROTOCOL.json and .csv; returns the path of the .json."""
+def store(result: dict[str, Any], predictions: pd.DataFrame, folder: Path, what: str = "") -> Path:
+    """Write MODEL--PROTOCOL[--WHAT].json and .csv; returns the path of the .json."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{result['model']}--{result['protocol']}.json"
+    name = "--".join(filter(None, (result["model"], result["protocol"], what)))
+    file = folder / f"{name}.json"
     predictions.to_csv(file.with_suffix(".csv"), index=False)
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return file

@@ -189,24 +189,49 @@ def split_at(network: keras.Model, layer: str, name: str = "head") -> tuple[kera
     """Cut a flat network behind `layer`: the trunk (scan -> features) and the head (features -> logits).
 
     Both share the network's layers and weights. The head begins with the linear activation `evidence`,
-    a handle on its input that gradient methods can watch. It must be a chain or a directed graph that
-    depends on `layer` alone.
+    a handle on its input that gradient methods can watch. Where shortcuts pass the layer by (it lies inside a residual
+    block), the trunk gives and the head takes a list: the features, then the shortcuts.
     """
     cut = network.get_layer(layer).output
-    trunk = keras.Model(network.inputs, cut, name=f"{network.name}_trunk")
     features = keras.Input(cut.shape[1:], name="features")
     values = {id(cut): layers.Activation("linear", name="evidence")(features)}
+    shortcuts: dict[int, tuple[keras.KerasTensor, keras.KerasTensor]] = {}
+
+    def value(tensor: keras.KerasTensor) -> keras.KerasTensor:
+        if id(tensor) in values:
+            return values[id(tensor)]
+        if id(tensor) not in shortcuts:
+            entry = keras.Input(tensor.shape[1:], name=f"shortcut{len(shortcuts) + 1}")
+            shortcuts[id(tensor)] = (tensor, entry)
+        return shortcuts[id(tensor)][1]
+
     for node_layer in _layers_behind(network, layer):
-        inputs = node_layer.input
-        if isinstance(inputs, list):
-            result = node_layer([values[id(tensor)] for tensor in inputs])
-        else:
-            result = node_layer(values[id(inputs)])
-        values[id(node_layer.output)] = result
+        inputs = node_layer.input if isinstance(node_layer.input, list) else [node_layer.input]
+        if any(id(tensor) in values for tensor in inputs):
+            known = [value(tensor) for tensor in inputs]
+            values[id(node_layer.output)] = node_layer(known if len(known) > 1 else known[0])
+    passed = list(shortcuts.values())
+    trunk = keras.Model(
+        network.inputs,
+        [cut, *(tensor for tensor, _ in passed)] if passed else cut,
+        name=f"{network.name}_trunk",
+    )
     head = keras.Model(
-        features, values[id(network.get_layer("logits").output)], name=f"{network.name}_{name}"
+        [features, *(entry for _, entry in passed)] if passed else features,
+        values[id(network.get_layer("logits").output)],
+        name=f"{network.name}_{name}",
     )
     return trunk, head
+
+
+def map_layers(network: keras.Model) -> tuple[str, ...]:
+    """The layers that evidence maps can be taken at, from the scan on: convolutions and what rectifies them."""
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D, layers.ReLU, layers.Activation)
+    return tuple(
+        layer.name
+        for layer in network.layers
+        if isinstance(layer, kinds) and len(layer.output.shape) == 4 and layer.output.shape[1] > 1
+    )
 
 
 def logits_of(network: keras.Model) -> keras.Model:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 FOREGROUND_LEVEL = 0.08  # of the range between the 0.5th and 99.5th percentile
+LEAST_FOREGROUND = 0.05  # of the picture; less is no head
 MARGIN = 0.02  # of the foreground's longer side, added on every side
 
 
@@ -69,24 +70,45 @@ def foreground_box(pixels: np.ndarray) -> tuple[int, int, int, int]:
     twentieth of the largest one.
     """
     height, width = pixels.shape
-    low, high = np.percentile(pixels, (0.5, 99.5))
-    mask = (pixels > low + FOREGROUND_LEVEL * (high - low)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, _, areas, _ = cv2.connectedComponentsWithStats(mask)
-    areas = areas[1:]  # the first row is the background
     whole = (0, 0, height, width)
-    if len(areas) == 0:
+    _, large, _ = _large_areas(pixels)
+    if len(large) == 0:
         return whole
-    large = areas[areas[:, cv2.CC_STAT_AREA] >= areas[:, cv2.CC_STAT_AREA].max() / 20]
     left, top = large[:, cv2.CC_STAT_LEFT].min(), large[:, cv2.CC_STAT_TOP].min()
     right = (large[:, cv2.CC_STAT_LEFT] + large[:, cv2.CC_STAT_WIDTH]).max()
     bottom = (large[:, cv2.CC_STAT_TOP] + large[:, cv2.CC_STAT_HEIGHT]).max()
     margin = int(round(MARGIN * max(right - left, bottom - top)))
     top, left = max(top - margin, 0), max(left - margin, 0)
     bottom, right = min(bottom + margin, height), min(right + margin, width)
-    if (bottom - top) * (right - left) < 0.05 * height * width:
+    if (bottom - top) * (right - left) < LEAST_FOREGROUND * height * width:
         return whole
     return int(top), int(left), int(bottom - top), int(right - left)
+
+
+def foreground(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the head, which is what is brighter than the dark surround, with all that it encloses.
+
+    pixels: (H, W) float. The whole picture if unclear, as in `foreground_box`.
+    """
+    labels, _, numbers = _large_areas(pixels)
+    outlines, _ = cv2.findContours(
+        np.isin(labels, numbers).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    filled = cv2.drawContours(np.zeros(pixels.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
+    return filled if filled.mean() >= LEAST_FOREGROUND else np.ones(pixels.shape, bool)
+
+
+def _large_areas(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(H, W) int labels of the connected bright areas; of those large enough, their statistics and their labels."""
+    low, high = np.percentile(pixels, (0.5, 99.5))
+    mask = (pixels > low + FOREGROUND_LEVEL * (high - low)).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, areas, _ = cv2.connectedComponentsWithStats(mask)
+    numbers = np.arange(1, len(areas))  # the first row is the background
+    if len(numbers):
+        sizes = areas[1:, cv2.CC_STAT_AREA]
+        numbers = numbers[sizes >= sizes.max() / 20]
+    return labels, areas[numbers], numbers
 
 
 def preprocess(pixels: np.ndarray, size: int) -> tuple[np.ndarray, Geometry]:

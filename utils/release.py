@@ -21,6 +21,7 @@ from utils.cards import OUTLINERS, OUTLINES, REPOSITORY, Card, file_sha256, load
 from utils.classes import CLASSES
 from utils.detection import threshold_at
 from utils.duplicates import hash_files
+from utils.evidence_calibration import calibrate_maps
 from utils.gate import Described, fit_gate, save_gate
 from utils.networks import EVIDENCE_LAYERS, save_small
 from utils.novelty import describe
@@ -36,6 +37,7 @@ UNFITTED: dict[str, Any] = {
     "temperature": 1.0,
     "referral_threshold": None,
     "evidence_scale": {},
+    "evidence_threshold": {},
 }  # until `calibrate`
 UNFITTED_OUTLINES = {"threshold": 0.5, "minimum_area": 0.0}
 NO_TUMOR = CLASSES.index("no_tumor")
@@ -107,10 +109,10 @@ def release(
 def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     """Fit what a network's answers are read with on the validation rows.
 
-    For outlines that is the operating point; for classes temperature, referral threshold, the gate and the scale of
-    the evidence maps: the 95th percentile, over the validation scans, of the peak of the strongest tumour class's map,
-    in calibrated logits. It needs TensorFlow (tf-keras-vis); on another backend it is left empty, and `model.py
-    calibrate` sets it later. What the gate knows of training scans comes from GATE_PICTURES of them.
+    For outlines that is the operating point; for classes temperature, referral threshold, the gate and the scales of
+    the evidence maps (utils/evidence_calibration.py). These need TensorFlow (tf-keras-vis); on another backend they
+    are left empty, and `model.py calibrate` sets them later. What the gate knows of training scans comes from
+    GATE_PICTURES of them.
     """
     if load_card(weights).facts["task"] == OUTLINES:
         return _calibrate_outlines(weights, samples[samples["part"] == "validation"])
@@ -119,11 +121,10 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(classes)]  # one known class
     targets = rows["target"].map(classes.index).to_numpy()
     facts = dict(reader.card.facts)
-    with_maps = classes == CLASSES and keras.backend.backend() == "tensorflow"
-    logits, peaks, seen = _outputs(reader, list(rows["path"]), with_maps)
+    logits, seen = _outputs(reader, list(rows["path"]))
     known = samples[samples["part"] == "train"].drop_duplicates("picture")
     known = known.sample(min(GATE_PICTURES, len(known)), random_state=0)
-    gate, gate_facts = fit_gate(_outputs(reader, list(known["path"]), False)[2], seen)
+    gate, gate_facts = fit_gate(_outputs(reader, list(known["path"]))[1], seen)
     temperature = calibration.fit_temperature(logits, targets)
     probabilities = metrics.softmax(logits / temperature)
     facts["temperature"] = round(temperature, 4)
@@ -132,7 +133,9 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     if classes == CLASSES:
         healthy = 1 - probabilities[targets == NO_TUMOR][:, NO_TUMOR]
         facts["tumor_threshold"] = round(threshold_at(healthy), 6) if len(healthy) else None
-    facts["evidence_scale"] = {"gradcam": float(np.percentile(peaks, 95)) / temperature} if len(peaks) else {}
+    with_maps = classes == CLASSES and keras.backend.backend() == "tensorflow"
+    scales, thresholds = calibrate_maps(reader, rows, facts["temperature"]) if with_maps else ({}, {})
+    facts["evidence_scale"], facts["evidence_threshold"] = scales, thresholds
     facts["validation"] = {
         "n": len(rows),
         "accuracy": round(float(np.mean(logits.argmax(axis=1) == targets)), 4),
@@ -177,19 +180,13 @@ def _earlier_openings(card: Path) -> list[dict]:
     return json.loads(card.read_text(encoding="utf-8"))["openings"] if card.is_file() else []
 
 
-def _outputs(
-    reader: Reader, paths: Sequence[str], with_maps: bool
-) -> tuple[np.ndarray, np.ndarray, Described]:
-    """(N, C) logits, (N,) peaks of the strongest tumour class's map (empty without maps), and what the gate sees."""
-    tumours = [index for index, name in enumerate(CLASSES) if name != "no_tumor"]
-    logits, peaks, descriptions, pictures = [], [], [], []
+def _outputs(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, Described]:
+    """(N, C) logits, and what the gate sees."""
+    logits, descriptions, pictures = [], [], []
     for start in range(0, len(paths), BATCH):
         scans = [read_scan_file(path) for path in paths[start : start + BATCH]]
-        for scan, reading in zip(scans, reader.read_many(scans, with_maps=with_maps), strict=True):
+        for scan, reading in zip(scans, reader.read_many(scans, with_maps=False), strict=True):
             logits.append(reading.logits)
             pictures.append(preprocess(scan.pixels, reader.size)[0])
             descriptions.append(describe(reading.features, pictures[-1]))
-            if with_maps:
-                strongest = tumours[int(reading.logits[tumours].argmax())]
-                peaks.append(float(reading.maps[strongest].max()))
-    return np.stack(logits), np.asarray(peaks), Described(np.stack(descriptions), pictures)
+    return np.stack(logits), Described(np.stack(descriptions), pictures)
