@@ -42,7 +42,7 @@ def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
     page = with_reviewed()
     assert "No scan is loaded" in page.info[0].value
     assert not page.toggle[0].value and not store_file.exists()
-    assert any(str(store_file) in caption.value for caption in page.caption), (
+    assert any(str(store_file) in text.value for text in page.markdown), (
         "where it would be kept is told before"
     )
 
