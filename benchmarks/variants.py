@@ -19,20 +19,23 @@ from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import cv2
+import keras
 import numpy as np
 import pandas as pd
 
 from utils import augmentation, sampling
 from utils.calibration import fit_temperature
-from utils.classes import CLASSES, OTHER_TUMOR
+from utils.classes import CLASSES, OTHER_TUMOR, TUMORS
 from utils.datasets import SOURCES, load_samples
 from utils.detection import threshold_at
 from utils.learners import predict_logits
+from utils.localisation import energy_inside, points_at
 from utils.metrics import softmax
-from utils.networks import logits_of
+from utils.networks import EVIDENCE_LAYERS, logits_of, split_at
 from utils.protocols import split_samples
 from utils.recipes import RECIPES, Phase, Recipe
-from utils.sampling import load_pictures
+from utils.sampling import load_pictures, load_pictures_and_masks
 from utils.training import train
 
 SIZE = 128
@@ -103,7 +106,9 @@ def main() -> None:
         shutil.rmtree(folder)
         logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
         line = {"variant": name, "left_out": args.left_out, "epochs": args.epochs, "seed": args.seed}
-        line |= validation_figures(measured, logits, args.left_out)
+        line |= validation_figures(measured, logits, args.left_out) | pointing_figures(
+            trained.network, measured
+        )
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with args.output.open("a") as stream:
             stream.write(json.dumps(line) + "\n")
@@ -130,6 +135,22 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
             result[f"{domain}: specificity"] = float((scores < threshold)[members & ~tumor].mean())
             result[f"{domain}: auc"] = _auc(scores[members], tumor[members])
     return {key: round(value, 4) for key, value in result.items()}
+
+
+def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, float]:
+    """How often the Grad-CAM map of a tumour's own class peaks in its mask, and the share of the map in the mask."""
+    rows = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
+    pictures, masks = load_pictures_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
+    trunk, _ = split_at(network, EVIDENCE_LAYERS["cnn"])
+    kernel = network.get_layer("logits").get_weights()[0]
+    features = predict_logits(trunk, pictures)
+    hits, inside = [], []
+    for feature, mask, target in zip(features, masks > 127, rows["target"], strict=True):
+        evidence = np.maximum(feature @ kernel[:, CLASSES.index(target)], 0)
+        evidence = cv2.resize(evidence, (SIZE, SIZE))
+        hits.append(points_at(evidence, mask))
+        inside.append(energy_inside(evidence, mask))
+    return {"pointing": round(float(np.mean(hits)), 4), "energy": round(float(np.mean(inside)), 4)}
 
 
 def _auc(scores: np.ndarray, tumor: np.ndarray) -> float:
