@@ -119,18 +119,6 @@ class Session:
         self._widgets[state.id] = state
         self._run()
 
-    def slide(self, label: str, value: float) -> None:
-        """Move the first slider of this name."""
-        slider = next(
-            (element.slider for element in self.elements("slider") if element.slider.label == label), None
-        )
-        if slider is None:
-            raise SessionFailed(f"The page shows no slider {label!r}.")
-        state = WidgetState(id=slider.id)
-        state.double_array_value.data.append(value)
-        self._widgets[state.id] = state
-        self._run()
-
     def press(self, label: str) -> None:
         """Press the first button of this name."""
         button = next(

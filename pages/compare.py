@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import panels, scan_charts, serving, ui
+from utils import evidence_panels, panels, scan_charts, serving, ui
 from utils.classes import CLASS_TITLES
 from utils.comparison import in_words, paired_record
 from utils.findings import percent_in_words
@@ -20,7 +20,7 @@ def main() -> None:
     _record(shown)
     entry = panels.scan_picker(entries)
     if panels.pass_gate(entry):
-        panels.evidence(entry, "compare")
+        evidence_panels.evidence(entry, "compare")
         panels.probabilities(entry)
 
 

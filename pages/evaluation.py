@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from utils import charts, overlays, panels, trust_charts, ui
+from utils import charts, evaluation_places, overlays, panels, trust_charts, ui
 from utils.calibration import reliability, risk_coverage
 from utils.cards import NETWORK_TITLES, models_folder
 from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
@@ -55,6 +54,8 @@ def main() -> None:
     else:
         _how_sure(chosen, known, beside)
         _elsewhere(evaluations, beside, chosen)
+        evaluation_places.maps(folder / "evaluation", protocol)
+        evaluation_places.drawn_outlines(folder / "evaluation", protocol)
         _errors(chosen)
     _details(evaluations, chosen, known, beside, folder)
 
@@ -93,7 +94,7 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("How often is it right?")
-        _show(
+        panels.chart_with_caption(
             trust_charts.accuracies({one.title: one.figures for one in beside}),
             "Beside the networks what they must beat: the most similar training picture (1-nearest neighbour) and, "
             "where measured, simpler rules.",
@@ -101,7 +102,7 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
     with right:
         st.subheader("On which class is it wrong, and as what?")
         recalls = [chosen.figures["classes"][name].get("recall_interval") for name in CLASSES]
-        _show(
+        panels.chart_with_caption(
             charts.confusion_matrix(chosen.figures["confusion"], recalls),
             f"{chosen.title}. Rows are the truth, columns the answer; in each cell scans and their share of the row.",
         )
@@ -120,7 +121,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("When it says 90 %, is it right 9 times in 10?")
-        _show(
+        panels.chart_with_caption(
             charts.reliability_diagram(reliability(probabilities, targets)),
             f"{chosen.title}. On the dotted line it is right as often as it says. Whiskers: Wilson 95 % interval of "
             "each bin, scans taken as independent; bins with few scans tell little.",
@@ -135,7 +136,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
                 confidence = table[list(CLASSES)].max(axis=1).to_numpy(dtype=float)
                 right_ones = (table["label"] == table["target"]).to_numpy()
                 curves[one.title] = risk_coverage(confidence, right_ones, groups.to_numpy())
-        _show(
+        panels.chart_with_caption(
             trust_charts.risk_coverage(curves),
             "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew.",
         )
@@ -151,7 +152,7 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
             icon=":material/info:",
         )
         return
-    _show(
+    panels.chart_with_caption(
         trust_charts.elsewhere(rows),
         "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. 'left out': "
         "networks trained without that source, by the same recipe.",
@@ -179,7 +180,9 @@ def _tumour_curves(chosen: Evaluation) -> None:
             curves[str(source)] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
     intervals = {name: part["tumor"].get("auc_interval") for name, part in parts.items() if name in curves}
     if curves:
-        _show(trust_charts.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy.")
+        panels.chart_with_caption(
+            trust_charts.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."
+        )
 
 
 def _errors(chosen: Evaluation) -> None:
@@ -237,14 +240,16 @@ def _details(
             format_func=lambda name: charts.FIGURE_TITLES[name],
         )
         models = {evaluation.title: evaluation.figures for evaluation in beside}
-        _show(charts.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients.")
+        panels.chart_with_caption(
+            charts.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients."
+        )
         if known is not None:
             _curves(chosen, known)
         _training(chosen, folder)
     record = load_robustness(folder / "evaluation", chosen.model)
     if record and record.get("protocol") == chosen.protocol:
         st.subheader("And on worse pictures?")
-        _show(
+        panels.chart_with_caption(
             trust_charts.robustness(record),
             f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
         )
@@ -276,13 +281,13 @@ def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
     areas = {name: chosen.figures["classes"][name].get("auc_interval") for name in CLASSES}
     left, right = st.columns(2, gap="large")
     with left:
-        _show(
+        panels.chart_with_caption(
             charts.roc_curves(targets, probabilities, areas),
             "Each class against the other three. AUC: the chance that a scan of the class gets a higher "
             "probability of it than a scan of another.",
         )
     with right:
-        _show(
+        panels.chart_with_caption(
             charts.precision_recall_curves(targets, probabilities, average_precision_intervals(known)),
             "Each class against the other three. AP: average precision, the area under the steps.",
         )
@@ -291,7 +296,7 @@ def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
 def _training(chosen: Evaluation, folder: Path) -> None:
     history = load_history(folder, chosen.model, chosen.protocol)
     if history:
-        _show(
+        panels.chart_with_caption(
             charts.training_curves(history),
             "The ring marks the epoch whose weights were kept. The training loss is taken on changed pictures "
             "with smoothed labels, so it can lie above the validation loss.",
@@ -304,13 +309,6 @@ def _arrays(known: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """(N,) int targets and (N, 4) probabilities in CLASSES order."""
     targets = known["target"].map(CLASSES.index).to_numpy(dtype=int)
     return targets, known[list(CLASSES)].to_numpy(dtype=np.float64)
-
-
-def _show(figure: go.Figure, caption: str) -> None:
-    """A chart with its finding as the text for screen readers, and below it how to read it."""
-    finding = figure.layout.title.text.replace("<br>", " ")
-    panels.chart(figure, download="".join(sign if sign.isalnum() else "-" for sign in finding.lower())[:60])
-    st.caption(caption)
 
 
 ui.enter()

@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from utils import panels, review_panel, ui
+from utils import evidence_panels, panels, review_panel, ui
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import STATUSES, Entry, headline
@@ -30,7 +30,7 @@ def main() -> None:
         entry = panels.scan_picker(read)
         if panels.pass_gate(entry):
             _verdict(entry)
-            panels.evidence(entry, "read")
+            evidence_panels.evidence(entry, "read")
             review_panel.review_panel(entry)
             review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
             panels.probabilities(entry)

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from utils import gate, overlays, panels, scan_charts, ui, viewer, worklist
+from utils import evidence_panels, gate, overlays, panels, scan_charts, ui, viewer, worklist
 from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.volumes import SUSPICIOUS, suspicious_runs
@@ -89,7 +89,7 @@ def _slice(volume: Entry) -> None:
     alt, picture = f"The scan {volume.name}", overlays.gray_picture(volume.scan.pixels)
     if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
-        picture = panels.draw(volume, reading, reading.shown_class, 0.8)
+        picture = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)
         alt += f" with the Grad-CAM evidence of {shown} for {CLASS_TITLES[reading.shown_class]}"
     wheel = f"wheel-{volume.key}"
     viewer.wheel_picture(

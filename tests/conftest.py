@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+
+from utils.classes import CLASSES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -85,7 +88,6 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
 
     from utils.cards import Card, file_sha256
-    from utils.classes import CLASSES
     from utils.networks import EVIDENCE_LAYERS, cnn, save_small
 
     folder = tmp_path_factory.mktemp("models")
@@ -153,7 +155,6 @@ def bright_reader(tmp_path: Path) -> Reader:
     import keras
 
     from utils.cards import Card
-    from utils.classes import CLASSES
     from utils.readers import Reader
 
     scan = keras.Input((96, 96, 1), name="scan")
@@ -326,3 +327,53 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
         except OSError:
             time.sleep(0.2)
     raise TimeoutError(f"{address} did not answer")
+
+
+@pytest.fixture
+def evidence_record() -> Callable[[float], dict]:
+    """A function: how often the maps hit (0..1) -> what `model.py evaluate --explanations` writes for two methods."""
+    from utils.evidence_measurement import FAITHFULNESS, LOCALISATION, STRENGTHS, figures_of_evidence
+    from utils.faithfulness import DEPTHS
+
+    def make(hits: float) -> dict:
+        rng = np.random.default_rng(0)
+        rows = []
+        for number in range(60):
+            target = CLASSES[number % 4]
+            for method in ("gradcam", "layercam"):
+                row = {
+                    "file": f"{number}.png",
+                    "source": "made",
+                    "group": number // 2,
+                    "target": target,
+                    "method": method,
+                }
+                row |= {name: rng.random() for name in (*LOCALISATION, *FAITHFULNESS, *STRENGTHS, *DEPTHS)}
+                rows.append(row | {"pointing": float(rng.random() < hits)})
+        methods = figures_of_evidence(pd.DataFrame(rows), {"gradcam": 0.5, "layercam": 0.5})
+        return {"part": "test", "weights_sha256": "0", "methods": methods}
+
+    return make
+
+
+@pytest.fixture
+def outline_table() -> pd.DataFrame:
+    """A row a scan as `outline_figures.compare_all` makes them: 30 tumours, 10 scans without, one falsely outlined."""
+    rows = []
+    for number in range(40):
+        size = 100 + 10 * number if number < 30 else 0
+        rows.append(
+            {
+                "file": f"{number}.png",
+                "source": "made",
+                "group": number,
+                "target": CLASSES[(0, 1, 3)[number % 3]] if size else "no_tumor",
+                "tumor_pixels": size,
+                "outline_pixels": size if size else 50 * (number == 39),
+                "overlap_pixels": int(0.8 * size),
+                "size": size / 224**2,
+                "tumors": int(size > 0),
+                "found": int(size > 0),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -11,6 +11,7 @@ from tf_keras_vis.layercam import Layercam
 from tf_keras_vis.scorecam import Scorecam
 from tf_keras_vis.utils.scores import CategoricalScore
 
+from utils.cards import APP_NETWORKS
 from utils.explanations import GRADIENT_METHODS, METHODS, gradient_maps, score_cam
 from utils.networks import BUILDERS, EVIDENCE_LAYERS, logits_of, map_layers, save_small, split_at
 from utils.readers import Reader
@@ -54,7 +55,7 @@ def tensors_of(trunk: keras.Model, scan: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("inner", [False, True])
 @pytest.mark.parametrize("reloaded", [False, True])
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", APP_NETWORKS)
 def test_head_gives_the_maps_of_the_whole_network(name: str, reloaded: bool, inner: bool, tmp_path) -> None:
     network = network_of(name, tmp_path if reloaded else None)
     layer = INNER_LAYERS[name] if inner else EVIDENCE_LAYERS[name]

@@ -40,6 +40,18 @@ def data_folder() -> Path:
     return Path(os.environ.get("BRAIN_MRI_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
+def outlined_samples(root: Path | str) -> pd.DataFrame:
+    """The rows of `load_samples`, of the sets that this project trains on, whose tumour somebody outlined.
+
+    Empty where there is no such set.
+    """
+    try:
+        samples = load_samples(root, SOURCES)
+    except DatasetError:
+        return pd.DataFrame(columns=["path", "file", "source", "mask"])
+    return samples[samples["mask"] != ""]
+
+
 def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.DataFrame:
     """The table of every image below `root`, which holds several sets or is one.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from utils.bootstrap import group_weights, weighted_average_precision
-from utils.classes import CLASSES, OTHER_TUMOR
+from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
 from utils.evaluations import PROTOCOL_TITLES, Evaluation
 
 # figure -> column title, decimals, in percent
@@ -68,6 +68,35 @@ def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
 
 
+def places_table(records: Mapping[str, Mapping]) -> pd.DataFrame:
+    """One row a network, method and class of tumour; records: title -> what `evaluations.load_explanations` gives."""
+    rows = []
+    for title, record in records.items():
+        for figures in record["methods"].values():
+            parts = {"all tumours": figures["tumors"]}
+            parts |= {CLASS_TITLES[name]: part for name, part in figures["classes"].items() if part["n"]}
+            for name, part in parts.items():
+                whole = name == "all tumours"
+                healthy = [value for key, value in figures["no_tumor"].items()
+                           if key.startswith("strength_") and isinstance(value, int | float)]  # fmt: skip
+                rows.append(
+                    {
+                        "Network": title,
+                        "Method": figures["title"],
+                        "Tumours": f"{name} ({part['n']})",
+                        "Points inside": _percent(part, "pointing"),
+                        "Energy inside": _percent(part, "energy"),
+                        "Over uniform": _rounded(part, "over_uniform", 1),
+                        "IoU": _rounded(part, "iou", 2),
+                        "Insertion": _rounded(figures["faithfulness"], "insertion", 2) if whole else "",
+                        "Deletion": _rounded(figures["faithfulness"], "deletion", 2) if whole else "",
+                        "Head shuffled": _rounded(figures["randomisation"], "head", 2) if whole else "",
+                        "Healthy": f"{100 * max(healthy):.0f} %" if whole and healthy else "",
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
 def found_elsewhere(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, float, float, float]]:
     """Tumour at all for each source of the patient-disjoint test and each that was left out of training:
     (part, network's title, AUC, low, high)."""
@@ -120,7 +149,11 @@ def average_precision_intervals(
     return intervals
 
 
-def _percent(figures: dict, name: str) -> str:
+def _rounded(figures: Mapping, name: str, digits: int) -> str:
+    return "–" if figures.get(name) is None else f"{figures[name]:.{digits}f}"
+
+
+def _percent(figures: Mapping, name: str) -> str:
     """ "91.0 % (89.1-92.7)", or a dash."""
     value, interval = figures.get(name), figures.get(f"{name}_interval")
     if value is None:

@@ -133,6 +133,17 @@ def load_explanations(folder: Path | str, model: str, protocol: str = "patient-d
         return None
 
 
+def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
+    """What `model.py evaluate` wrote about outlines (`outline_figures`); None where there is nothing to be used."""
+    try:
+        record = json.loads((Path(folder) / f"{model}--{protocol}.json").read_text(encoding="utf-8"))
+        parts = (record, *record["classes"].values(), *record["sizes"].values())
+        fits = all({"dice", "dice_interval", "false_outlines_per_100"} <= set(part) for part in parts)
+        return record if fits and _is_number(record["dice"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _of_answers(files: Iterable[Path]) -> list[Path]:
     """The files about answers, in order. What is told of maps has a third part in its name; what is told of outlines
     (utils/outline_figures.py) is of another kind."""

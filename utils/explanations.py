@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from utils.metrics import softmax
-
 if TYPE_CHECKING:
     import keras
 
@@ -114,6 +112,8 @@ def score_cam(
     softmax itself, so it must be given logits. Source: Wang et al., CVPR workshops 2020; the limit on the channels is
     that of Faster Score-CAM (tabayashi0117).
     """
+    from utils.metrics import softmax  # it brings pandas, which the first page does not need
+
     features = features.astype(np.float32)
     most = np.argsort(-features.std(axis=(0, 1)), kind="stable")[:channels]
     chosen = features[..., most].transpose(2, 0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from utils.preprocessing import Geometry
 
 COLOUR = (230, 159, 0)  # RGB, orange; told from gray by every reader (Okabe and Ito 2008)
+KNOWN_COLOUR = (86, 180, 233)  # sky blue of the same palette: an outline that a person drew
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class Outline:
         return told | {name: None if value is None else round(value, 1) for name, value in in_mm.items()}
 
 
+def sizes_in_words(sizes: dict[str, float | None]) -> str:
+    """`Outline.sizes` for a reader: in millimetres where the scan knows its spacing, else in pixels."""
+    if not sizes["area"]:
+        return "none, no tumour is seen"
+    in_mm = sizes["area_mm2"] is not None
+    area, diameter = (
+        (sizes["area_mm2"], sizes["diameter_mm"]) if in_mm else (sizes["area"], sizes["diameter"])
+    )
+    assert area is not None and diameter is not None
+    shown = f"{area / 100:.1f} cm²" if in_mm else f"{area:.0f} pixels"
+    return f"{shown}, longest diameter {diameter:.0f} {'mm' if in_mm else 'pixels'}"
+
+
 def outline(
     probabilities: np.ndarray,
     geometry: Geometry,
@@ -68,10 +83,9 @@ def outline(
         geometry.to_scan(probabilities) >= point.threshold, point.minimum_area * geometry.side**2
     )
     area, largest = int(mask.sum()), largest_part(mask)
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     return Outline(
         mask=mask,
-        contours=tuple(contour[:, 0].astype(np.int32) for contour in found),
+        contours=contours(mask),
         area=area,
         diameter=longest_diameter(largest),
         area_mm2=area * spacing[0] * spacing[1] if spacing else None,
@@ -80,6 +94,12 @@ def outline(
         geometry=geometry,
         point=point,
     )
+
+
+def contours(mask: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The borders of a mask (H, W) and of its holes, each (K, 2) int32 (x, y) of border pixels, closed."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    return tuple(contour[:, 0].astype(np.int32) for contour in found)
 
 
 def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +139,15 @@ def longest_diameter(mask: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)
     return float(np.sqrt(((corners[:, None] - corners[None]) ** 2).sum(axis=2).max()))
 
 
-def drawn(pixels: np.ndarray, contours: tuple[np.ndarray, ...]) -> np.ndarray:
+def drawn(pixels: np.ndarray, contours: Sequence[np.ndarray]) -> np.ndarray:
     """(H, W, 3) uint8 RGB: the scan's pixels, (H, W) float in 0..1, with contours on it."""
-    picture = np.repeat(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
-    width = max(1, round(max(pixels.shape) / 400))
-    return cv2.polylines(picture, [np.ascontiguousarray(one) for one in contours], True, COLOUR, width)
+    gray = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return with_contours(np.repeat(gray[..., None], 3, axis=2), contours)
+
+
+def with_contours(
+    picture: np.ndarray, contours: Sequence[np.ndarray], colour: tuple[int, int, int] = COLOUR
+) -> np.ndarray:
+    """A copy of a picture (H, W, 3) uint8 RGB with contours on it."""
+    width = max(1, round(max(picture.shape[:2]) / 400))
+    return cv2.polylines(picture.copy(), [np.ascontiguousarray(one) for one in contours], True, colour, width)

@@ -10,8 +10,6 @@ import numpy as np
 import streamlit as st
 
 from utils import finer, gate, overlays, serving, ui, viewer
-from utils.cards import evidence_scale
-from utils.classes import CLASS_TITLES
 from utils.findings import percent_in_words
 from utils.worklist import Entry
 
@@ -71,51 +69,6 @@ def pass_gate(entry: Entry) -> bool:
     return shown
 
 
-def class_picker(entry: Entry, key: str) -> str:
-    """Which class's evidence is shown; begins with what the first network sees."""
-    classes = entry.readings[0].classes
-    return st.segmented_control(
-        "Evidence for",
-        classes,
-        default=entry.readings[0].shown_class,
-        format_func=CLASS_TITLES.__getitem__,
-        key=f"{key}-{entry.key}",
-        required=True,
-        wrap=True,
-    )
-
-
-def evidence(entry: Entry, key: str) -> None:
-    """The scan and every network's evidence side by side, moving together; `key` tells the pages apart."""
-    assert entry.scan is not None
-    label = class_picker(entry, f"{key}-class")
-    panes = [viewer.Pane(entry.name, "The scan as it is", f"The scan {entry.name}")]
-    for reading in entry.readings:
-        evidence_of = f"the Grad-CAM evidence of {reading.title} for {CLASS_TITLES[label]}"
-        panes.append(
-            viewer.Pane(
-                f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}",
-                trust(reading),
-                f"The scan {entry.name} with {evidence_of}",
-                reading.strength(label, evidence_scale()),
-            )
-        )
-    viewer.scan_viewer(f"{entry.key} {entry.name}", entry.scan.pixels, panes, f"{key}-viewer")
-    with st.container(width=360):
-        evidence_legend()
-    if label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
-        st.caption(
-            f"No tumour was named. The maps show what little speaks for {CLASS_TITLES[label]}, the likeliest one."
-        )
-
-
-def draw(entry: Entry, reading: Reading, label: str, opacity: float, threshold: float = 0.0) -> np.ndarray:
-    """(H, W, 3) uint8: the scan with one network's evidence for a class, on the scale common to all."""
-    assert entry.scan is not None
-    strength = reading.strength(label, evidence_scale())
-    return overlays.overlay(entry.scan.pixels, strength, opacity, threshold)
-
-
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every network."""
     from utils import scan_charts  # plotly takes a second to import, and the first page shows no chart
@@ -149,16 +102,6 @@ def finer_types(entry: Entry) -> None:
         st.caption(
             f"On test scans of its collection it named type and sequence rightly in {100 * accuracy:.0f} %."
         )
-
-
-def evidence_legend() -> None:
-    """The colour scale of every map."""
-    ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
-    picture(
-        overlays.overlay(np.full_like(ramp, 0.25), ramp, 1.0),
-        "Colour scale from no evidence (the scan as it is) to strong evidence (yellow)",
-        "no evidence → strong evidence; one scale for both networks and all classes",
-    )
 
 
 def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
@@ -197,6 +140,13 @@ def chart(
         on_select=on_select or "ignore",
         selection_mode="points",
     )
+
+
+def chart_with_caption(figure: Figure, caption: str) -> None:
+    """A chart that can be downloaded, and below it how to read it."""
+    finding = figure.layout.title.text.replace("<br>", " ")
+    chart(figure, download="".join(sign if sign.isalnum() else "-" for sign in finding.lower())[:60])
+    st.caption(caption)
 
 
 def trust(reading: Reading) -> str:

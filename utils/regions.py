@@ -34,6 +34,12 @@ class Region:
     size_mm: tuple[float, float] | None
     place: str
 
+    @property
+    def in_words(self) -> str:
+        """ "upper left of the image, 24 x 18 mm, 3 % of the head"."""
+        size = "" if self.size_mm is None else f", {self.size_mm[0]:.0f} x {self.size_mm[1]:.0f} mm"
+        return f"{self.place}{size}, {100 * self.share:.{0 if self.share >= 0.095 else 1}f} % of the head"
+
 
 def find_region(strength: np.ndarray, threshold: float, scan: Scan) -> Region | None:
     """The region of a map (H, W) float on a scan's pixels that is stronger than a threshold; None where nothing is."""

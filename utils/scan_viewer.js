@@ -1,10 +1,12 @@
 // One scan in several panes that move together: the plain scan and each network's evidence over it.
-// data: { name, scan, palette, study, panes: [{ title, caption, alt, evidence, full }] }; scan and evidence are gray PNG
-// data addresses. A level of evidence has the palette's colour and is as opaque as it is strong.
+// data: { name, file, scan, palette, study, outlines: { KIND: [[x, y, ...], ...] },
+// panes: [{ title, caption, alt, evidence, full }] }; scan and evidence are gray PNG data addresses. A level of evidence
+// has the palette's colour and is as opaque as it is strong. Outlines are closed lines in fractions of the scan's sides.
 
 const START = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
-  threshold: 0, contour: false };
-const KEPT = ["opacity", "evidence", "threshold", "contour"]; // from one scan to the next
+  threshold: 0, contour: false, outline: true, mask: true };
+const KEPT = ["opacity", "evidence", "threshold", "contour", "outline", "mask"]; // from one scan to the next
+const LINES = { outline: { colour: "#e69f00", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
 const BLINK = 600; // milliseconds
 
 export default function ({ data, parentElement }) {
@@ -15,34 +17,40 @@ export default function ({ data, parentElement }) {
 
 function create(parent) {
   const view = { ...START };
-  let panes = [], scan = null, gray = null, blinking = null, palette = null;
+  let panes = [], scan = null, gray = null, blinking = null, palette = null, outlines = {}, file = "";
   const root = element("div", { className: "viewer" }, parent);
   const bar = element("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" }, root);
   const grid = element("div", { className: "panes" }, root);
   const controls = toolbar();
 
   function toolbar() {
-    const opacity = slider("Opacity", 0, 1, 0.05, "opacity");
+    const opacity = slider("Opacity", 0, 1, 0.05, "opacity", "[]");
     const brightness = slider("Brightness", -0.5, 0.5, 0.02, "brightness");
     const contrast = slider("Contrast", 0.4, 4, 0.05, "contrast");
-    const threshold = slider("Hide weaker than", 0, 1, 0.05, "threshold");
+    const threshold = slider("Hide weaker than", 0, 1, 0.05, "threshold", ",.");
     const evidence = toggle("Evidence", "e", () => set({ evidence: !view.evidence }), () => view.evidence);
     const blink = toggle("Blink", "b", () => (blinking ? stopBlinking() : startBlinking()), () => blinking !== null);
     const contour = toggle("Contour", "c", () => set({ contour: !view.contour }), () => view.contour);
+    const outline = toggle("Outline", "o", () => set({ outline: !view.outline }), () => view.outline);
+    const mask = toggle("Known mask", "m", () => set({ mask: !view.mask }), () => view.mask);
     const invert = toggle("Invert", "i", () => set({ inverted: !view.inverted }), () => view.inverted);
     button("Zoom in", "+", () => zoomBy(1.25));
     button("Zoom out", "-", () => zoomBy(0.8));
     button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
     button("Reset", "0", () => { stopBlinking(); set({ ...START }); });
-    const study = [threshold.input.parentElement, contour.one];
-    return { sliders: [opacity, brightness, contrast, threshold], toggles: [evidence, blink, contour, invert], study };
+    const save = button("Save PNG", "s", savePicture);
+    return {
+      sliders: [opacity, brightness, contrast, threshold], toggles: [evidence, blink, contour, outline, mask, invert],
+      study: [threshold.input.parentElement, contour.one, save], lines: { outline: outline.one, mask: mask.one },
+    };
   }
 
-  function slider(title, low, high, step, name) {
-    const label = element("label", { textContent: title }, bar);
+  // keys: the one for less and the one for more
+  function slider(title, low, high, step, name, keys) {
+    const label = element("label", { textContent: title, title: keys ? `${title} (${keys[0]} and ${keys[1]})` : "" }, bar);
     const input = element("input", { type: "range", min: low, max: high, step, ariaLabel: title }, label);
     input.oninput = () => set({ [name]: Number(input.value) });
-    return { input, name };
+    return { input, name, keys };
   }
 
   function button(title, key, act) {
@@ -62,7 +70,13 @@ function create(parent) {
     if (event.ctrlKey || event.metaKey || event.altKey || target.isContentEditable) return;
     if (target.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=radio])")) return;
     const chosen = [...bar.querySelectorAll("button")].find((one) => one.dataset.key === event.key.toLowerCase());
-    if (chosen) { event.preventDefault(); chosen.click(); }
+    if (chosen && !chosen.hidden) { event.preventDefault(); chosen.click(); }
+    for (const { input, keys } of controls.sliders) {
+      const more = keys?.indexOf(event.key) ?? -1;
+      if (more < 0 || input.parentElement.hidden) continue;
+      if (more) input.stepUp(2); else input.stepDown(2);
+      input.oninput();
+    }
   }
 
   function leave() {
@@ -141,6 +155,42 @@ function create(parent) {
     pane.drawn = drawn;
   }
 
+  // closed lines on the scan, as thin at any zoom
+  function line(context, kind, [left, top, width, height]) {
+    if (!outlines[kind] || !view[kind]) return;
+    context.globalAlpha = 1;
+    context.lineWidth = 2 * devicePixelRatio;
+    context.strokeStyle = LINES[kind].colour;
+    context.setLineDash(LINES[kind].dash.map((length) => length * devicePixelRatio));
+    for (const points of outlines[kind]) {
+      context.beginPath();
+      for (let at = 0; at < points.length; at += 2) context.lineTo(left + points[at] * width, top + points[at + 1] * height);
+      context.closePath();
+      context.stroke();
+    }
+  }
+
+  // all panes as they look now, side by side below their titles
+  function savePicture() {
+    const gap = 16, head = 40;
+    const widths = panes.map(({ canvas }) => canvas.width), height = Math.max(...panes.map(({ canvas }) => canvas.height));
+    const whole = element("canvas", { width: widths.reduce((sum, width) => sum + width + gap, -gap), height: height + head });
+    const context = whole.getContext("2d");
+    context.fillRect(0, 0, whole.width, whole.height);
+    Object.assign(context, { fillStyle: "white", font: "20px sans-serif", textBaseline: "middle" });
+    let left = 0;
+    for (const { canvas, title } of panes) {
+      context.fillText(title.textContent, left + 8, head / 2, canvas.width - 16);
+      context.drawImage(canvas, left, head);
+      left += canvas.width + gap;
+    }
+    whole.toBlob((blob) => {
+      const link = element("a", { href: URL.createObjectURL(blob), download: `${file}.png` });
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+  }
+
   // the strength under the pointer, in words
   function told(pane, event) {
     if (!pane.levels || !controls.studying) return "";
@@ -175,6 +225,7 @@ function create(parent) {
         context.globalAlpha = view.opacity;
         context.drawImage(pane.drawn, ...place);
       }
+      for (const kind of Object.keys(LINES)) line(context, kind, place);
       canvas.dataset.shown = pane.drawn && view.evidence ? "evidence" : "scan";
     }
   }
@@ -233,7 +284,10 @@ function create(parent) {
     scan = loaded[0];
     palette = data.palette;
     controls.studying = data.study;
+    outlines = data.outlines;
+    file = data.file;
     for (const one of controls.study) one.hidden = !data.study;
+    for (const [kind, one] of Object.entries(controls.lines)) one.hidden = !outlines[kind];
     for (const pane of panes) pane.pointed.hidden = !data.study;
     root.dataset.name = data.name;
     if (other) { const kept = Object.fromEntries(KEPT.map((name) => [name, view[name]])); Object.assign(view, START, kept); }

@@ -10,13 +10,26 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
+from utils.cards import (
+    OUTLINERS,
+    NetworkUnavailable,
+    check_weights,
+    file_sha256,
+    load_card,
+    models_folder,
+    reading_networks,
+)
 from utils.example import synthetic_scan
 from utils.finer import finer_network
+from utils.outlines import contours
+from utils.scans import UnreadableScan
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from utils.evaluations import Evaluation
     from utils.readers import Reader
+    from utils.segmentation import Segmenter
 
 
 def warm_up() -> None:
@@ -64,6 +77,31 @@ def evaluations() -> list[Evaluation]:
     return _evaluations(str(models_folder()))
 
 
+def explanations(network: str, version: str) -> dict | None:
+    """How far a network's maps pointed at tumours of test scans; None where these weights were not measured."""
+    record = _explanations(str(models_folder()), network)
+    return record if record and record.get("weights_sha256") == version else None
+
+
+def segmenter() -> Segmenter | None:
+    """The network that draws outlines, loaded when it is first asked for; None where there is none that can be used."""
+    weights = models_folder() / f"{OUTLINERS[0]}.keras"
+    return _segmenter(str(weights), weights.stat().st_mtime_ns) if weights.is_file() else None
+
+
+def known_mask(sha256: str, shape: tuple[int, int]) -> list[np.ndarray] | None:
+    """The contours, (K, 2) int (x, y) each, of the tumour's mask where the file is one of the data folder's."""
+    file = _masks().get(sha256)
+    if file is None:
+        return None
+    from utils.sampling import read_mask
+
+    try:
+        return list(contours(read_mask(file, shape) > 127))
+    except UnreadableScan:
+        return None
+
+
 @st.cache_resource(show_spinner=False)
 def _loading(models: str) -> Future[list[Reader]]:
     future: Future[list[Reader]] = Future()
@@ -98,6 +136,31 @@ def _finer(weights: str, stamp: int) -> Reader | None:
         return Reader.load(Path(weights))
     except NetworkUnavailable:
         return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _segmenter(weights: str, stamp: int) -> Segmenter | None:
+    from utils.segmentation import Segmenter
+
+    try:
+        return Segmenter.load(Path(weights))
+    except NetworkUnavailable:
+        return None
+
+
+@st.cache_resource(show_spinner="Looking for known masks ...")
+def _masks() -> dict[str, str]:
+    from utils.datasets import data_folder, outlined_samples  # they bring pandas, a second to import
+
+    rows = outlined_samples(data_folder())
+    return {file_sha256(Path(path)): mask for path, mask in zip(rows["path"], rows["mask"], strict=True)}
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _explanations(models: str, network: str) -> dict | None:
+    from utils.evaluations import load_explanations
+
+    return load_explanations(Path(models) / "evaluation", network)
 
 
 @st.cache_data(show_spinner=False)

@@ -72,6 +72,22 @@ def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[flo
     return len(answered) / len(predictions), float((answered["label"] == answered["target"]).mean())
 
 
+def pointing_sentence(record: dict | None, method: str, label: str) -> str:
+    """One sentence: how often the strongest place of a method's map lay in the tumour of that class.
+
+    record: what `evaluations.load_explanations` gives about the network.
+    """
+    if label == "no_tumor":
+        return "What speaks for no tumour has no one place."
+    told = record["methods"].get(method, {}).get("classes", {}).get(label) if record else None
+    if not told or not told["n"]:
+        return "Not yet measured whether this map points at tumours."
+    return (
+        f"On scans of unseen patients its strongest place lay in the tumour in {100 * told['pointing']:.0f} % of "
+        f"{told['n']} scans with {CLASS_TITLES[label]}."
+    )
+
+
 def trust_bin(probability: float) -> tuple[float, float]:
     """The ends of the one of TRUST_BINS that a probability lies in."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))

@@ -20,7 +20,7 @@ def accuracies(models: Mapping[str, Mapping]) -> go.Figure:
         for title, one in models.items()
     ]
     title, value, low, high = max(rows, key=lambda row: row[1])
-    figure = _dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %")
+    figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %")
     figure.update_xaxes(title="scans read rightly (%), with the 95 % interval", range=[0, 112],
                         tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
     words = f"{title} is right on {value:.1f} % of scans ({low:.1f} to {high:.1f})"
@@ -30,7 +30,7 @@ def accuracies(models: Mapping[str, Mapping]) -> go.Figure:
 def elsewhere(rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure:
     """Tumour at all, part by part of the test scans: (part, network title, AUC, low, high) each."""
     part, title, value, low, high = min(rows, key=lambda row: row[2])
-    figure = _dots(rows, "{:.3f}")
+    figure = dots(rows, "{:.3f}")
     figure.update_xaxes(title="area under the ROC curve, tumour at all, with the 95 % interval",
                         range=[min(0.5, *(row[3] for row in rows)) - 0.02, 1.06])  # fmt: skip
     words = f"Tumours are hardest to find in {part}: AUC {value:.3f} ({low:.3f} to {high:.3f}, {title})"
@@ -39,7 +39,7 @@ def elsewhere(rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure
     )
 
 
-def _dots(rows: Sequence[tuple[str, str, float, float, float]], form: str) -> go.Figure:
+def dots(rows: Sequence[tuple[str, str, float, float, float]], form: str) -> go.Figure:
     """A dot and its interval a row: (row, network or "", value, low, high); the value stands beside its dot."""
     figure = go.Figure()
     networks = list(dict.fromkeys(network for _, network, *_ in rows))

@@ -102,7 +102,8 @@ def reading_progress() -> Progress | None:
 def clear() -> None:
     """Empty the worklist."""
     _background().clear(_store())
-    st.session_state.pop("thumbnails", None)
+    for name in ("thumbnails", "evidence-maps", "outlines"):
+        st.session_state.pop(name, None)
     _shown_anyway().clear()
     st.session_state.pop("selected", None)
 

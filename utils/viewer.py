@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,18 +65,34 @@ def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -
     _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
 
-def scan_viewer(name: str, pixels: np.ndarray, panes: Sequence[Pane], key: str, study: bool = False) -> None:
+def scan_viewer(
+    name: str,
+    pixels: np.ndarray,
+    panes: Sequence[Pane],
+    key: str,
+    study: bool = False,
+    outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
+    file: str = "evidence",
+) -> None:
     """The scan (H, W) float in 0..1, once a pane. All panes zoom, move and change their window together.
 
-    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer. `name` tells
-    scans apart: another one starts with its own window and zoom. Changes happen in the browser and ask the server
-    nothing. The pictures travel inside the session's own websocket.
+    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer, a PNG `file` of
+    all panes. `name` tells scans apart: another one starts with its own window and zoom. `outlines`: closed lines,
+    (K, 2) each, x and y in the scan's pixels, by kind ("outline": a network's; "mask": the known one). Changes happen
+    in the browser and ask the server nothing. The pictures travel inside the session's own websocket.
     """
+    height, width = pixels.shape
+    lines = {
+        kind: [((points + 0.5) / (width, height)).round(4).ravel().tolist() for points in contours]
+        for kind, contours in (outlines or {}).items()
+    }
     _show_viewer(
         key=key,
         data={
             "name": name,
+            "file": file,
             "study": study,
+            "outlines": lines,
             "palette": overlays.palette().tolist(),
             "scan": address(overlays.png(overlays.fitted(overlays.gray_picture(pixels), WIDEST))),
             "panes": [

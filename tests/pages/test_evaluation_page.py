@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from utils.classes import CLASSES
 from utils.metrics import figures, softmax
+from utils.outline_figures import outline_figures
 
 ROOT = Path(__file__).parents[2]
 SPLIT, NETWORK = 0, 1
@@ -82,6 +83,21 @@ def words_of(page: AppTest) -> str:
     )
 
 
+def test_places_are_told_where_they_were_measured(evaluated, evidence_record, outline_table) -> None:
+    assert "Not measured on this split" in words_of(run())
+    folder = evaluated / "evaluation"
+    (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(evidence_record(0.9)))
+    (folder / "unet--patient-disjoint.json").write_text(
+        json.dumps(outline_figures(outline_table, resamples=20))
+    )
+    page = run()
+    titles = charts_of(page)
+    assert any("of CNN points into the tumour" in title for title in titles)
+    assert any("Outlines overlap by 0.80" in title for title in titles)
+    assert any("Energy inside" in table.value.columns for table in page.dataframe)
+    assert "U-Net" not in str(page.button_group[NETWORK].options), "it names no class"
+
+
 def test_everything_evaluated(evaluated):
     page = run()
     table = page.dataframe[-1].value
@@ -91,9 +107,8 @@ def test_everything_evaluated(evaluated):
     assert len(titles) == 8
     assert any(title.startswith("Weights kept from epoch 1 of 2") for title in titles)
     assert titles[0].startswith("CNN is right on")
-    assert [info.value[:12] for info in page.info] == [
-        "Not measured"
-    ] and not page.warning  # on other sources
+    unmeasured = [info.value for info in page.info]  # other sources, and where the maps point
+    assert len(unmeasured) == 2 and all("Not measured" in words for words in unmeasured) and not page.warning
 
 
 def test_the_leak_is_told_with_the_measured_baseline(evaluated):

@@ -1,21 +1,33 @@
-"""The Heatmaps page: the evidence of one network on one scan, large, and as a PNG."""
+"""The Heatmaps page: maps of networks, methods and classes in a grid, with what is known about how right they are."""
 
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from utils import overlays
-from utils.cards import evidence_scale
+from utils import evidence_panels, serving
 from utils.worklist import Entry
 
 ROOT = Path(__file__).parents[2]
 PAGE = str(ROOT / "pages" / "heatmaps.py")
+SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
+
+
+@pytest.fixture
+def every_method(models_copy: Path) -> Path:
+    """Networks whose cards know the scale of every method, and from where on a map marks a region."""
+    for name in ("cnn", "vgg16"):
+        card = models_copy / f"{name}.json"
+        facts = json.loads(card.read_text())
+        facts |= {"evidence_scale": SCALES, "evidence_threshold": dict.fromkeys(SCALES, 0.5)}
+        card.write_text(json.dumps(facts))
+    return models_copy
 
 
 def run(*entries: Entry) -> AppTest:
@@ -30,75 +42,130 @@ def again(page: AppTest) -> AppTest:
     return page
 
 
-def control(page: AppTest, label: str):
-    return next(
-        widget for widget in (*page.button_group, *page.slider) if widget.label.lower().startswith(label)
-    )
+def choose(page: AppTest, label: str, *values: str) -> AppTest:
+    next(group for group in page.button_group if group.label == label).set_value(list(values))
+    return again(page)
 
 
-def picture_of(page: AppTest) -> str:
-    return page.image[0].value[0]
+def viewer_of(page: AppTest) -> dict:
+    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
+    return json.loads(viewer.proto.json)
+
+
+def titles(page: AppTest) -> list[str]:
+    return [pane["title"] for pane in viewer_of(page)["panes"]]
 
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
     page = run()
-    assert "No scan is loaded" in page.info[0].value and not page.image and not page.download_button
+    assert "No scan is loaded" in page.info[0].value and not page.get("bidi_component")
     page.button[0].click()
-    page = again(page)
-    assert "Synthetic example" in page.image[0].captions[0]
+    assert "Synthetic example" in viewer_of(again(page))["name"]
 
 
-def test_every_control_changes_the_picture(entry_saying, tiny_app: Path) -> None:
+def test_networks_methods_and_classes_make_a_grid(entry_saying, every_method: Path) -> None:
     page = run(entry_saying("a.png", ("glioma", "glioma")))
-    seen = [picture_of(page)]
-    for label, value in (("network", "VGG16"), ("evidence", "pituitary"), ("opacity", 0.3), ("hide", 60)):
-        control(page, label).set_value(value)
-        seen.append(picture_of(again(page)))
-    assert len(set(seen)) == len(seen)
+    assert titles(page) == ["CNN: Grad-CAM, glioma", "VGG16: Grad-CAM, glioma"]
+    page = choose(page, "Methods", "gradcam", "layercam")
+    page = choose(page, "Evidence for", "glioma", "pituitary")
+    assert len(titles(page)) == 8 and "VGG16: LayerCAM, pituitary tumour" in titles(page)
+    panes = viewer_of(page)["panes"]
+    assert len({pane["evidence"] for pane in panes}) == 8
+    page = choose(page, "Networks", "vgg16")
+    assert len(titles(page)) == 4 and all(title.startswith("VGG16") for title in titles(page))
+    page = choose(page, "Networks")
+    assert "at least one" in page.info[0].value and not page.get("bidi_component")
 
 
-def test_the_caption_tells_who_says_what_and_what_is_shown(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "meningioma"), 0.83))
-    assert all(words in page.image[0].captions[0] for words in ("a.png", "CNN", "glioma", "83 %"))
-    control(page, "network").set_value("VGG16")
-    again(page)
-    control(page, "evidence").set_value("pituitary")
-    caption = again(page).image[0].captions[0]
-    assert all(words in caption for words in ("VGG16", "meningioma", "pituitary tumour"))
+def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(entry_saying, every_method: Path) -> None:
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = choose(page, "Methods", "gradcam", "layercam")
+    page = choose(page, "Evidence for", "glioma", "pituitary", "meningioma", "no_tumor")
+    assert len(titles(page)) == evidence_panels.MOST_PANES and "16 maps were asked for" in page.info[0].value
 
 
-@pytest.mark.parametrize("opacity", [0.0, 1.0])
-def test_download_is_the_picture_at_the_size_of_the_scan(
-    entry_saying, tiny_app, monkeypatch, opacity
+def test_score_cam_is_computed_once(
+    entry_saying, every_method: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[bytes] = []
-    png = overlays.png
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = choose(page, "Methods", "scorecam")
+    first = [pane["evidence"] for pane in viewer_of(page)["panes"]]
+    from utils.readers import Reader
 
-    def keep(picture: np.ndarray) -> bytes:
-        made.append(png(picture))
-        return made[-1]
+    monkeypatch.setattr(Reader, "explain", None)
+    page = choose(page, "Evidence for", "glioma", "pituitary")
+    assert [pane["evidence"] for pane in viewer_of(page)["panes"]][:2] == first
 
-    monkeypatch.setattr(overlays, "png", keep)
+
+def test_cards_that_know_one_method_offer_one(entry_saying, tiny_app: Path) -> None:
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    methods = next(group for group in page.button_group if group.label == "Methods")
+    assert methods.options == ["Grad-CAM"]
+
+
+def test_the_value_at_the_pointer_has_the_unit_of_its_method(entry_saying, every_method: Path) -> None:
+    page = choose(
+        run(entry_saying("a.png", ("glioma", "glioma"))), "Methods", "gradcam", "layercam", "scorecam"
+    )
+    full = [pane["full"] for pane in viewer_of(page)["panes"]]
+    assert full == [[0.01, "logits"]] * 2 + [None] * 2 + [[0.5, "probability"]] * 2
+
+
+def test_where_it_is_is_told_in_the_pictures_own_frame(entry_saying, every_method: Path) -> None:
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    words = " ".join(caption.value for caption in page.caption)
+    assert "of the image" in words and "% of the head" in words and "regions overlap by" in words
+    page = choose(page, "Evidence for", "no_tumor")
+    assert "of the image" not in " ".join(caption.value for caption in page.caption)
+
+
+def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Path) -> None:
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    assert all("Not yet measured" in pane["caption"] for pane in viewer_of(page)["panes"])
+    serving._explanations.clear()
+    version = json.loads((every_method / "cnn.json").read_text())["weights_sha256"]
+    part = {"n": 40, "pointing": 0.85, "pointing_interval": [0.7, 0.9]}
+    method = {"tumors": part, "classes": {"glioma": part}, "no_tumor": {}}
+    record = {"part": "test", "weights_sha256": version, "methods": {"gradcam": method}}
+    folder = every_method / "evaluation"
+    folder.mkdir()
+    (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(record))
+    captions = [pane["caption"] for pane in viewer_of(again(page))["panes"]]
+    assert "85 % of 40 scans with glioma" in captions[0] and "Not yet measured" in captions[1]
+    serving._explanations.clear()
+
+
+def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
+    entry_saying, every_method: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, png_bytes
+) -> None:
     entry = entry_saying("a.png", ("glioma", "glioma"))
     page = run(entry)
-    control(page, "opacity").set_value(opacity)
-    page = again(page)
-    assert len(page.download_button) == 1
-    pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in made]
-    pixels = [picture for picture in pictures if picture.shape[:2] == entry.scan.pixels.shape][-1]
-    strength = entry.readings[0].strength("glioma", evidence_scale())
-    np.testing.assert_array_equal(pixels, overlays.overlay(entry.scan.pixels, strength, opacity))
-    assert pixels.shape == (*entry.scan.shape, 3)
-    plain = overlays.gray_picture(entry.scan.pixels)[..., None]
-    assert (pixels == plain).all() == (opacity == 0)
+    assert "mask" not in viewer_of(page)["outlines"]
+    mask = np.zeros(entry.scan.shape, np.uint8)
+    mask[40:60, 50:80] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    monkeypatch.setattr(serving, "_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
+    (points,) = viewer_of(again(page))["outlines"]["mask"]
+    corners = np.asarray(points).reshape(-1, 2) * entry.scan.shape[::-1] - 0.5
+    np.testing.assert_allclose(corners.min(axis=0), (50, 40), atol=0.1)
+    np.testing.assert_allclose(corners.max(axis=0), (79, 59), atol=0.1)
+
+
+def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path) -> None:
+    entry = entry_saying("a.png", ("glioma", "glioma"))
+    page = run(entry)
+    assert [button.label for button in page.download_button] == ["Download NPY"]
+    maps = [reading.evidence("glioma") for reading in entry.readings]
+    np.testing.assert_array_equal(np.load(io.BytesIO(evidence_panels.as_npy(maps))), maps)
+    assert maps[0].shape == entry.scan.shape
 
 
 def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
     page = run(entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma")))
-    first = picture_of(page)
+    first = viewer_of(page)["scan"]
     next(button for button in page.button if button.label == "Next").click()
     page = again(page)
-    assert picture_of(page) != first and "b.png" in page.image[0].captions[0]
+    assert viewer_of(page)["scan"] != first and "b.png" in viewer_of(page)["name"]
 
 
 def test_example_with_missing_networks_names_the_file_and_the_command(models_copy: Path) -> None:
@@ -117,4 +184,4 @@ def test_no_map_of_what_the_gate_refuses_unless_wished(entry_saying, tiny_app: P
     assert len(page.image) == 1 and not page.download_button and not page.button_group
     next(button for button in page.button if button.label == "Show the answers anyway").click()
     page = again(page)
-    assert page.download_button and "meningioma" in page.image[0].captions[0]
+    assert page.download_button and titles(page)[0] == "CNN: Grad-CAM, meningioma"
