@@ -72,7 +72,7 @@ def test_records_are_loaded_only_where_they_are_whole(tmp_path: Path, evidence_r
     maps.write_text(json.dumps(record))
     outlines.write_text(json.dumps(outline_figures(outline_table, resamples=20)))
     assert load_explanations(tmp_path, "cnn") == record
-    assert load_outlines(tmp_path, "unet")["dice"] == pytest.approx(0.8, abs=0.001)
+    assert (load_outlines(tmp_path, "unet") or {})["dice"] == pytest.approx(0.8, abs=0.001)
     maps.write_text(json.dumps(record | {"part": "validation"}))
     outlines.write_text("{")
     assert load_explanations(tmp_path, "cnn") is None and load_outlines(tmp_path, "unet") is None

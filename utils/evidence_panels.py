@@ -241,13 +241,13 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
             if reading.method == "gradcam"
             else f"{reading.title}, {METHOD_TITLES[reading.method]}"
         )
-        lines.append(f"{who}: {region.in_words if region else 'no evidence that would mark a region'}")
+        lines.append(f"{who} {region.in_words if region else 'none that would mark a region'}")
         if region:
             regions.append(region.mask)
     if len(regions) == 2:
-        lines.append(f"The two regions overlap by {percent_in_words(overlap(*regions))}")
+        lines.append(f"the two regions overlap by {percent_in_words(overlap(*regions))}")
     if lines:
-        st.caption(f"Where what speaks for {CLASS_TITLES[label]} is strongest. {'. '.join(lines)}.")
+        st.caption(f"Strongest evidence for {CLASS_TITLES[label]}: {'; '.join(lines)}.")
 
 
 def _outline_in_words(entry: Entry) -> None:
