@@ -22,6 +22,7 @@ from utils.arguments import BASELINES, TEACHERS, parser, without_paths
 from utils.cards import (
     OUTLINERS,
     OUTLINES,
+    Card,
     NetworkUnavailable,
     evidence_scale,
     load_card,
@@ -109,7 +110,9 @@ def train(args: argparse.Namespace) -> int:
     base_weights = args.base_weights or (None if args.model in ("cnn", "unet") else "imagenet")
     teacher = Reader.load(args.teacher) if args.teacher else None
     if teacher:
-        _check_teacher(teacher.card.facts, args.protocol)
+        _check_forerunner("teacher", teacher.card, args.protocol)
+    if str(base_weights).endswith(".keras"):
+        _check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
     trained = fit(
         samples,
         run_folder,
@@ -430,12 +433,12 @@ def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
     file.write_text(json.dumps(wanted, indent=1))
 
 
-def _check_teacher(facts: dict, protocol: str) -> None:
-    """A teacher that has seen the test part would tell its pupil."""
-    if facts["protocol"] != protocol:
+def _check_forerunner(what: str, card: Card, protocol: str) -> None:
+    """A teacher, or weights to start from, that have seen the test part would hand on what they know of it."""
+    if card.facts["protocol"] != protocol:
         raise CommandError(
-            f"The teacher was trained under the {facts['protocol']} protocol and may know test images of {protocol}; "
-            f"train it with --protocol {protocol} first."
+            f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
+            f"{protocol}; train it with --protocol {protocol} first."
         )
 
 

@@ -541,6 +541,18 @@ def test_json_makes_its_folder(run: Run, class_folders, models_copy, tmp_path) -
     assert json.loads((tmp_path / "new" / "figures.json").read_text())["n"] == 32
 
 
+@pytest.mark.parametrize(
+    ("option", "what"), [("--teacher", "teacher"), ("--base-weights", "network to start from")]
+)
+def test_what_may_know_test_images_hands_nothing_on(
+    run: Run, class_folders: Path, tiny_models: Path, option: str, what: str
+) -> None:
+    weights = tiny_models / "cnn.keras"  # of the patient-disjoint protocol
+    arguments = ("--model", "cnn", "--protocol", "folder", "--data", class_folders, option, weights)
+    said = one_sentence(*run("train", *arguments))
+    assert f"The {what} was trained under the patient-disjoint protocol" in said
+
+
 def test_base_weights_that_are_not_there_are_told(run: Run, class_folders: Path, tmp_path: Path) -> None:
     arguments = ("--model", "vgg16", "--protocol", "folder", "--data", class_folders)
     code, _, errors = run("train", *arguments, "--base-weights", tmp_path / "nowhere.npz")

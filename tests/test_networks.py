@@ -105,6 +105,20 @@ def test_base_weights_say_what_was_loaded_and_what_starts_fresh(tmp_path) -> Non
     np.testing.assert_array_equal(network.get_layer("block1_conv1").get_weights()[0], kernel)
 
 
+def test_base_weights_can_come_from_a_network_that_shares_layers(tmp_path) -> None:
+    keras.utils.set_random_seed(3)
+    trained, outliner = cnn(64), unet(96)
+    trained.save(tmp_path / "cnn.keras")
+    loaded, fresh = load_base_weights(outliner, tmp_path / "cnn.keras")
+    shared = {layer.name for layer in trained.layers if layer.trainable_weights} - {"logits"}
+    assert set(loaded) == shared and all(name.startswith(("up", "logits")) for name in fresh)
+    for name in ("stem_conv", "stage3_block2_2_norm"):
+        for own, other in zip(
+            outliner.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(own, other)
+
+
 def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
     other: dict[str, Any] = {"other/kernel": np.zeros(3)}
     np.savez(tmp_path / "base.npz", **other)

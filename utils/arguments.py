@@ -65,7 +65,8 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("--seed", type=int, default=0)
     child.add_argument(
         "--base-weights",
-        help='not for cnn and unet: "imagenet" to download (the default), or a file that holds such weights',
+        help='"imagenet" to download (default; cnn and unet begin with nothing), a file that holds such weights, or '
+        "the .keras file of another network of this protocol, for the layers that both have",
     )
     child.add_argument("--teacher", type=Path, help="a .keras file of the same protocol to learn from")
     child.add_argument("--output", type=Path, help="folder for the network and its card")

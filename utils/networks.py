@@ -149,8 +149,8 @@ def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[s
     """Set convolution weights by layer name; returns the layers that were loaded and those that start fresh.
 
     `weights` is "imagenet" (downloaded by keras.applications), an .h5 that keras.applications wrote without the top,
-    or an .npz whose keys are `LAYER/VARIABLE`. Raises ValueError where the file fits no layer, or a layer with another
-    shape.
+    an .npz whose keys are `LAYER/VARIABLE`, or the .keras file of a network that shares layers. Raises ValueError where
+    the file fits no layer, or a layer with another shape.
     """
     applications = {
         "vgg16": keras.applications.VGG16,
@@ -164,6 +164,9 @@ def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[s
         if str(weights) != "imagenet":
             source.load_weights(weights)
         found = {layer.name: layer.get_weights() for layer in source.layers}
+    elif str(weights).endswith(".keras"):
+        source = keras.models.load_model(weights, compile=False)
+        found = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
     else:
         with np.load(weights, allow_pickle=False) as archive:
             found = {}

@@ -82,7 +82,7 @@ def release(
             "classes": list(classes),
             "input_size": trained.network.input_shape[1],
             "parameters": trained.network.count_params(),
-            "licence": licence(seen["source"].unique(), bool(base_weights)),
+            "licence": licence(seen["source"].unique(), _from_imagenet(base_weights)),
             "protocol": protocol,
             "seed": seed,
             "sources": sorted(seen["source"].unique()),
@@ -164,6 +164,13 @@ def licence(sources: Iterable[str], from_imagenet: bool) -> str:
     base = "; starts from ImageNet weights (CC BY 4.0; ImageNet itself: non-commercial research)"
     trained = ", ".join(told) + (base if from_imagenet else "")
     return f"Research and education only, non-commercial: trained on {trained}. See NOTICE."
+
+
+def _from_imagenet(base_weights: str | None) -> bool:
+    """Whether a network's first weights come from ImageNet, straight or by way of another network of ours."""
+    if str(base_weights).endswith(".keras"):
+        return "ImageNet" in load_card(Path(str(base_weights))).facts["licence"]
+    return bool(base_weights)
 
 
 def current_commit() -> str:
