@@ -66,9 +66,9 @@ def evidence(entry: Entry, key: str) -> None:
 def study(entry: Entry) -> None:
     """The maps of the networks, methods and classes that are asked for, in a grid with everything to study them by."""
     assert entry.scan is not None
-    networks, methods, labels = _wanted(entry)
+    networks, methods, labels, layer = _wanted(entry)
     readings = [
-        _explained(entry, reading, method)
+        _explained(entry, reading, method, layer)
         for method in methods
         for reading in entry.readings
         if reading.network in networks
@@ -125,8 +125,8 @@ def legend() -> None:
     )
 
 
-def _wanted(entry: Entry) -> tuple[list[str], list[str], list[str]]:
-    """Networks, methods and classes, each one or several."""
+def _wanted(entry: Entry) -> tuple[list[str], list[str], list[str], str | None]:
+    """Networks, methods and classes, each one or several; of one network also another layer than the evidence layer."""
     titles = {reading.network: reading.title for reading in entry.readings}
     methods = scaled_methods() or ("gradcam",)
     first = entry.readings[0]
@@ -154,7 +154,24 @@ def _wanted(entry: Entry) -> tuple[list[str], list[str], list[str]]:
             format_func=CLASS_TITLES.__getitem__,
             key=f"study-class-{entry.key}",
         )
-    return networks, chosen, labels
+        layer = (
+            _layer(next(one for one in entry.readings if one.network in networks))
+            if len(networks) == 1
+            else None
+        )
+    return networks, chosen, labels, layer
+
+
+def _layer(reading: Reading) -> str:
+    reader = _reader(reading)
+    return st.selectbox(
+        "Layer",
+        reader.layers,
+        index=reader.layers.index(reader.card.facts["evidence_layer"]),
+        key=f"layer-{reading.network}",
+        width=240,
+        help="Earlier layers are finer and know less; how often their maps are right is not told",
+    )
 
 
 def _viewer(
@@ -188,13 +205,14 @@ def _pane(reading: Reading, label: str, caption: str, name: str, with_method: bo
     )
 
 
-def _explained(entry: Entry, reading: Reading, method: str) -> Reading:
-    """The reading with a method's maps; they are kept, so that they are computed once."""
-    if method == reading.method:
+def _explained(entry: Entry, reading: Reading, method: str, layer: str | None) -> Reading:
+    """The reading with a method's maps at a layer; they are kept, so that they are computed once."""
+    layer = layer or reading.layer
+    if (method, layer) == (reading.method, reading.layer):
         return reading
     assert entry.scan is not None
     kept = st.session_state.setdefault("evidence-maps", {})
-    key = (entry.key, entry.scan.slice, reading.version, method)
+    key = (entry.key, entry.scan.slice, reading.version, method, layer)
     if key not in kept:
         if method == "scorecam":
             bar = st.progress(0.0, f"Score-CAM of {reading.title}")
@@ -202,13 +220,12 @@ def _explained(entry: Entry, reading: Reading, method: str) -> Reading:
             def progress(share: float) -> None:
                 bar.progress(share, f"Score-CAM of {reading.title}")
 
-            explained = _reader(reading).explain(entry.scan, reading, method, progress=progress)
+            explained = _reader(reading).explain(entry.scan, reading, method, layer, progress)
             bar.empty()
         else:
-            explained = _reader(reading).explain(entry.scan, reading, method)
-        kept[key] = explained.maps, explained.layer
-    maps, layer = kept[key]
-    return replace(reading, maps=maps, method=method, layer=layer)
+            explained = _reader(reading).explain(entry.scan, reading, method, layer)
+        kept[key] = explained.maps
+    return replace(reading, maps=kept[key], method=method, layer=layer)
 
 
 def outline_of(entry: Entry) -> Drawn | None:
@@ -232,8 +249,9 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
     assert entry.scan is not None
     lines, regions = [], []
     for reading in readings:
-        threshold = _reader(reading).card.region_threshold(reading.method)
-        if threshold is None:
+        card = _reader(reading).card
+        threshold = card.region_threshold(reading.method)
+        if threshold is None or reading.layer != card.facts["evidence_layer"]:
             continue
         region = find_region(reading.strength(label, 1.0), threshold, entry.scan)
         who = (
@@ -259,6 +277,8 @@ def _outline_in_words(entry: Entry) -> None:
 def _track_record(reading: Reading, label: str) -> str:
     from utils.track_record import pointing_sentence
 
+    if reading.layer != _reader(reading).card.facts["evidence_layer"]:
+        return f"At {reading.layer}. Not yet measured whether this map points at tumours."
     return pointing_sentence(serving.explanations(reading.network, reading.version), reading.method, label)
 
 

@@ -160,6 +160,17 @@ def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path
     assert maps[0].shape == entry.scan.shape
 
 
+def test_another_layer_of_one_network(entry_saying, every_method: Path) -> None:
+    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    assert not page.selectbox, "two networks have no layers in common"
+    page = choose(page, "Networks", "cnn")
+    before = viewer_of(page)["panes"][0]["evidence"]
+    page.selectbox[0].set_value("stage1_block2")
+    (pane,) = viewer_of(again(page))["panes"]
+    assert pane["evidence"] != before and pane["caption"].startswith("At stage1_block2")
+    assert "of the image" not in " ".join(caption.value for caption in page.caption)
+
+
 def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
     page = run(entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma")))
     first = viewer_of(page)["scan"]
