@@ -243,7 +243,7 @@ def test_pictures_have_no_address_and_downloads_need_the_login(visitor: Page, gu
     assert not [address for address in asked if address.startswith(f"{guarded}/media/")]
     visitor.get_by_role("link", name="Heatmaps").click()
     with visitor.expect_download() as download:
-        visitor.get_by_role("button", name="Download PNG").click()
+        visitor.get_by_role("button", name="Download NPY").click()
     link = download.value.url
     assert "/media/" in link
     assert visitor.request.get(link).status == 200  # with the cookie of the login
