@@ -24,7 +24,7 @@ def pointing(records: Mapping[str, Mapping]) -> go.Figure:
     ]
     method, network, value, low, high = max(rows, key=lambda row: row[2])
     figure = dots(rows, "{:.0f} %")
-    figure.update_xaxes(title="maps whose strongest place lies in the tumour (%), with the 95 % interval",
+    figure.update_xaxes(title="strongest place in the tumour (% of maps), 95 % interval",
                         range=[0, 112], tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
     words = f"{method} of {network} points into the tumour in {value:.0f} % ({low:.0f} to {high:.0f})"
     return finish(figure, words, 130 + 44 * len(rows))
@@ -41,9 +41,7 @@ def outlines(record: Mapping) -> go.Figure:
         if part["dice"] is not None
     ]
     figure = dots(rows, "{:.2f}")
-    figure.update_xaxes(
-        title="overlap of outline and tumour (Dice, mean over scans), with the 95 % interval", range=[0, 1.06]
-    )
+    figure.update_xaxes(title="overlap of outline and tumour (mean Dice), 95 % interval", range=[0, 1.06])
     false = record["false_outlines_per_100"]
     words = f"Outlines overlap by {record['dice']:.2f} (Dice)"
     if false is not None:

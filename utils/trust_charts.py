@@ -21,7 +21,7 @@ def accuracies(models: Mapping[str, Mapping]) -> go.Figure:
     ]
     title, value, low, high = max(rows, key=lambda row: row[1])
     figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %")
-    figure.update_xaxes(title="scans read rightly (%), with the 95 % interval", range=[0, 112],
+    figure.update_xaxes(title="scans read rightly (%), 95 % interval", range=[0, 112],
                         tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
     words = f"{title} is right on {value:.1f} % of scans ({low:.1f} to {high:.1f})"
     return finish(figure, words, 130 + 60 * len(rows))
@@ -31,7 +31,7 @@ def elsewhere(rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure
     """Tumour at all, part by part of the test scans: (part, network title, AUC, low, high) each."""
     part, title, value, low, high = min(rows, key=lambda row: row[2])
     figure = dots(rows, "{:.3f}")
-    figure.update_xaxes(title="area under the ROC curve, tumour at all, with the 95 % interval",
+    figure.update_xaxes(title="tumour at all: area under the ROC curve, 95 % interval",
                         range=[min(0.5, *(row[3] for row in rows)) - 0.02, 1.06])  # fmt: skip
     words = f"Tumours are hardest to find in {part}: AUC {value:.3f} ({low:.3f} to {high:.3f}, {title})"
     return finish(
@@ -97,6 +97,8 @@ def risk_coverage(models: Mapping[str, pd.DataFrame]) -> go.Figure:
     """Accuracy on the most certain scans, a curve a network with its interval: utils.calibration.risk_coverage."""
     figure = go.Figure()
     told: list[str] = []
+    names_at = {title: 100 * float(table["accuracy"].iloc[-1]) for title, table in models.items()}
+    ranks = {title: rank for rank, title in enumerate(sorted(names_at, key=lambda title: names_at[title]))}
     for title, table in models.items():
         share, colour = 100 * table["share"], model_colour(title, len(told))
         figure.add_trace(
@@ -114,6 +116,7 @@ def risk_coverage(models: Mapping[str, pd.DataFrame]) -> go.Figure:
             showarrow=False,
             xanchor="left",
             xshift=6,
+            yshift=14 * (ranks[title] - (len(ranks) - 1) / 2),  # curves that end together keep readable names
             font={"color": colour},
         )
         told.append(f"{title} {np.interp(80, share, accuracy):.1f} % right")
