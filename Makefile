@@ -1,6 +1,7 @@
 # make app    opens the app              make format     formats the code
 # make test   runs lint, types, tests    make benchmark  measures speed and memory
 # make lint   runs lint and types        make load       20 people at once, for five minutes
+# make evaluation   measures every figure again (needs the data sets: ../shared/data or BRAIN_MRI_DATA)
 #
 # The first call fills .venv; later calls install again only when a requirements file has changed.
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: app test lint format benchmark load browser
+.PHONY: app test lint format benchmark load evaluation browser
 
 app: $(VENV)/app.stamp
 	$(BIN)/python -m streamlit run app.py
@@ -32,6 +33,9 @@ benchmark: $(VENV)/app.stamp
 
 load: $(VENV)/app.stamp
 	@$(BIN)/python -m benchmarks.load
+
+evaluation: $(VENV)/app.stamp
+	@$(BIN)/python -m benchmarks.evaluation
 
 # The browser test uses Debian's chromium; where it cannot be installed, that test is skipped with a reason.
 browser: $(VENV)/dev.stamp

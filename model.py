@@ -435,7 +435,8 @@ def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
 
 def _check_forerunner(what: str, card: Card, protocol: str) -> None:
     """A teacher, or weights to start from, that have seen the test part would hand on what they know of it."""
-    if card.facts["protocol"] != protocol:
+    unseen = protocol.startswith(LEAVE_OUT) and protocol.removeprefix(LEAVE_OUT) not in card.facts["sources"]
+    if card.facts["protocol"] != protocol and not (unseen and card.facts["protocol"] == "patient-disjoint"):
         raise CommandError(
             f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
             f"{protocol}; train it with --protocol {protocol} first."

@@ -86,6 +86,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--left-out", choices=SOURCES)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--base-weights", type=Path, help="a .keras file that all of them start from")
+    parser.add_argument("--teacher", type=Path, help="a .keras file that all of them learn from too")
     parser.add_argument(
         "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
     )
@@ -95,6 +97,7 @@ def main() -> None:
     if args.left_out:
         taught = taught[taught["source"] != args.left_out]
     measured = samples[samples["part"] == "validation"]
+    teacher = keras.models.load_model(args.teacher, compile=False) if args.teacher else None
     for name in args.variants:
         change, patches = VARIANTS[name]
         recipe = change(replace(RECIPES["cnn"], phases=(Phase("low resolution", SIZE, args.epochs, 2e-3),)))
@@ -102,10 +105,17 @@ def main() -> None:
         with ExitStack() as stack:
             for patch in patches():
                 stack.enter_context(patch)
-            trained = train(taught, folder, recipe, args.seed)
+            trained = train(taught, folder, recipe, args.seed, args.base_weights, teacher)
         shutil.rmtree(folder)
         logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
-        line = {"variant": name, "left_out": args.left_out, "epochs": args.epochs, "seed": args.seed}
+        line = {
+            "variant": name,
+            "base_weights": args.base_weights and args.base_weights.stem,
+            "teacher": args.teacher and args.teacher.stem,
+            "left_out": args.left_out,
+            "epochs": args.epochs,
+            "seed": args.seed,
+        }
         line |= validation_figures(measured, logits, args.left_out) | pointing_figures(
             trained.network, measured
         )

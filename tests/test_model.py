@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 import model
 from benchmarks.corpus import dicom, dicom_bytes
 from utils import arguments, recipes, sampling, training
-from utils.cards import load_card
+from utils.cards import Card, load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
@@ -551,6 +552,27 @@ def test_what_may_know_test_images_hands_nothing_on(
     arguments = ("--model", "cnn", "--protocol", "folder", "--data", class_folders, option, weights)
     said = one_sentence(*run("train", *arguments))
     assert f"The {what} was trained under the patient-disjoint protocol" in said
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sources", "protocol_wanted", "knows_test_images"),
+    [
+        ("patient-disjoint", ["nickparvar"], "patient-disjoint", False),
+        ("patient-disjoint", ["nickparvar"], "leave-one-source-out-lgg", False),
+        ("patient-disjoint", ["lgg", "nickparvar"], "leave-one-source-out-lgg", True),
+        ("published", ["nickparvar"], "leave-one-source-out-lgg", True),
+        ("leave-one-source-out-lgg", ["nickparvar"], "patient-disjoint", True),
+    ],
+)
+def test_a_forerunner_may_know_no_test_image(protocol, sources, protocol_wanted, knows_test_images) -> None:
+    card = Card(Path("cnn.json"), {"protocol": protocol, "sources": sources})
+    refused = (
+        pytest.raises(model.CommandError, match="may know test images")
+        if knows_test_images
+        else nullcontext()
+    )
+    with refused:
+        model._check_forerunner("teacher", card, protocol_wanted)
 
 
 def test_base_weights_that_are_not_there_are_told(run: Run, class_folders: Path, tmp_path: Path) -> None:

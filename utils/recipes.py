@@ -76,6 +76,26 @@ RECIPES = {
         ),
         frozen_until="block3_pool",
     ),
+    # going on from networks that were trained on Nickparvar alone (`--sets nickparvar`), with a teacher
+    "cnn-more-sources": Recipe(
+        "cnn",
+        phases=(
+            Phase("low resolution", 128, 14, 2e-3),
+            Phase("full resolution", 224, 12, 1e-3),
+            Phase("as they are", 224, 3, 2e-4, augmented=False),
+        ),
+        pointing=1.0,
+    ),
+    "vgg16-more-sources": Recipe(
+        "vgg16",
+        phases=(
+            Phase("low resolution", 128, 8, 3e-4),
+            Phase("full resolution", 224, 5, 2e-4),
+            Phase("as they are", 224, 1, 3e-5, augmented=False),
+        ),
+        frozen_until="block3_pool",
+        pointing=1.0,
+    ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(
         "mobilenetv2",

@@ -1,0 +1,61 @@
+"""Every stored figure again, by the command that its record names: `make evaluation`. Needs the data sets.
+
+It works on a copy of the models in runs/evaluation, so that no card notes another opening of a test part, and tells
+how far each figure lies from the stored one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from utils.cards import REPOSITORY, models_folder
+from utils.datasets import data_folder
+
+COPY = REPOSITORY / "runs" / "evaluation"
+APART = 1e-6  # stored figures have six decimals
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=data_folder())
+    data = parser.parse_args().data.resolve()
+    if not data.is_dir():
+        sys.exit(f"error: there is no folder {data}; say where the data sets are with --data DIR.")
+    stored = {file.name: json.loads(file.read_text()) for file in models_folder().glob("evaluation/*.json")}
+    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.copytree(models_folder(), COPY)
+    failed = 0
+    for command in dict.fromkeys(record["command"] for record in stored.values()):
+        words = [str(data) if word == "DIR" else word for word in shlex.split(command)]
+        print(command, flush=True)
+        environment = os.environ | {"BRAIN_MRI_MODELS": str(COPY)}
+        failed += (
+            subprocess.run([sys.executable, *words[1:]], cwd=REPOSITORY, env=environment).returncode != 0
+        )
+    for name, record in sorted(stored.items()):
+        distance = furthest(record, json.loads((COPY / "evaluation" / name).read_text()))
+        told = "the same" if distance <= APART else f"up to {distance:.2g} apart"
+        print(f"{name}: {told}")
+    return 1 if failed else 0
+
+
+def furthest(stored: object, fresh: object) -> float:
+    """The largest difference between two records' numbers; what only one of them has does not count."""
+    if isinstance(stored, dict) and isinstance(fresh, dict):
+        return max((furthest(stored[key], fresh[key]) for key in stored.keys() & fresh.keys()), default=0.0)
+    if isinstance(stored, list) and isinstance(fresh, list):
+        return max((furthest(*pair) for pair in zip(stored, fresh, strict=False)), default=0.0)
+    if isinstance(stored, int | float) and isinstance(fresh, int | float):
+        return abs(stored - fresh)
+    return 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
