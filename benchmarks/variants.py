@@ -30,9 +30,10 @@ from utils.classes import CLASSES, OTHER_TUMOR, TUMORS
 from utils.datasets import SOURCES, load_samples
 from utils.detection import threshold_at
 from utils.learners import predict_logits
-from utils.localisation import energy_inside, points_at
+from utils.localisation import energy_inside, points_at, uniform_energy_inside
 from utils.metrics import softmax
 from utils.networks import EVIDENCE_LAYERS, logits_of, split_at
+from utils.preprocessing import foreground
 from utils.protocols import split_samples
 from utils.recipes import RECIPES, Phase, Recipe
 from utils.sampling import load_pictures, load_pictures_and_masks
@@ -154,13 +155,15 @@ def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, floa
     trunk, _ = split_at(network, EVIDENCE_LAYERS["cnn"])
     kernel = network.get_layer("logits").get_weights()[0]
     features = predict_logits(trunk, pictures)
-    hits, inside = [], []
-    for feature, mask, target in zip(features, masks > 127, rows["target"], strict=True):
+    hits, inside, uniform = [], [], []
+    for feature, picture, mask, target in zip(features, pictures, masks > 127, rows["target"], strict=True):
         evidence = np.maximum(feature @ kernel[:, CLASSES.index(target)], 0)
         evidence = cv2.resize(evidence, (SIZE, SIZE))
         hits.append(points_at(evidence, mask))
         inside.append(energy_inside(evidence, mask))
-    return {"pointing": round(float(np.mean(hits)), 4), "energy": round(float(np.mean(inside)), 4)}
+        uniform.append(uniform_energy_inside(foreground(picture / 255), mask))
+    figures = {"pointing": hits, "energy": inside, "uniform": uniform}
+    return {name: round(float(np.mean(values)), 4) for name, values in figures.items()}
 
 
 def _auc(scores: np.ndarray, tumor: np.ndarray) -> float:

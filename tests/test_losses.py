@@ -32,7 +32,7 @@ def test_pointing_costs_nothing_inside_the_mask_nor_without_one() -> None:
     masks[:2, :16, :16] = 255
     targets = np.eye(4, dtype=np.float32)[[1, 1, 1]]
     wanted = places(masks, targets, 4)
-    maps = np.zeros((3, 4, 4, 4), np.float32)
+    maps = np.full((3, 4, 4, 4), -20, np.float32)
     maps[0, 0, 0, 1], maps[1, 3, 3, 1], maps[2, 3, 3, 1] = 20, 20, 20
     inside, outside, unknown = np.asarray(pointing_loss(wanted, maps))
     assert inside == pytest.approx(0, abs=1e-3) and outside > 5 and unknown == 0

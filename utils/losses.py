@@ -48,7 +48,7 @@ def answer_loss(label_smoothing: float = 0.0, teaching: float = 0.0) -> Callable
 
 
 def pointing_loss(places, maps):
-    """(N,) minus the logarithm of the share of a class's evidence, as a softmax over places, that lies in the mask.
+    """(N,) minus the logarithm of the share of a class's evidence (what is positive of it, smoothly) inside the mask.
 
     places: (N, h, w, C) 0..1, 0 but for the right class, all 0 where no outline is known: there the loss is 0.
     maps: (N, h, w, C), each place's contribution to the logits. After Ross et al., "Right for the right reasons",
@@ -57,8 +57,9 @@ def pointing_loss(places, maps):
     maps = keras.ops.cast(maps, "float32")
     of_class = keras.ops.max(places, axis=(1, 2), keepdims=True)
     evidence = keras.ops.sum(maps * of_class, axis=-1)
-    inside = keras.ops.log(keras.ops.sum(places, axis=-1) + 1e-6)
-    missed = keras.ops.logsumexp(evidence, axis=(1, 2)) - keras.ops.logsumexp(evidence + inside, axis=(1, 2))
+    evidence = keras.ops.softplus(evidence)
+    inside = keras.ops.sum(evidence * keras.ops.sum(places, axis=-1), axis=(1, 2)) + 1e-6
+    missed = keras.ops.log(keras.ops.sum(evidence, axis=(1, 2)) + 1e-6) - keras.ops.log(inside)
     return missed * keras.ops.max(of_class, axis=(1, 2, 3))
 
 

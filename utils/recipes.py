@@ -80,9 +80,9 @@ RECIPES = {
     "cnn-more-sources": Recipe(
         "cnn",
         phases=(
-            Phase("low resolution", 128, 14, 2e-3),
-            Phase("full resolution", 224, 12, 1e-3),
-            Phase("as they are", 224, 3, 2e-4, augmented=False),
+            Phase("low resolution", 128, 20, 2e-3),
+            Phase("full resolution", 224, 16, 1e-3),
+            Phase("as they are", 224, 4, 2e-4, augmented=False),
         ),
         pointing=1.0,
     ),
