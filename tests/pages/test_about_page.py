@@ -11,17 +11,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import ROOT, opened
 from utils.cards import load_card
 from utils.metrics import figures
-
-ROOT = Path(__file__).parents[2]
-PAGE = str(ROOT / "pages" / "about.py")
-
-
-def run() -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60).run()
-    assert not page.exception
-    return page
 
 
 def words_of(page: AppTest) -> str:
@@ -31,7 +23,7 @@ def words_of(page: AppTest) -> str:
 
 
 def test_intended_use_and_limits_are_told(tiny_app: Path) -> None:
-    words = words_of(run())
+    words = words_of(opened("about"))
     for needed in (
         "Research",
         "no medical device",
@@ -45,7 +37,7 @@ def test_intended_use_and_limits_are_told(tiny_app: Path) -> None:
 
 
 def test_every_network_with_its_hash(tiny_app: Path) -> None:
-    page = run()
+    page = opened("about")
     words = words_of(page)
     for name in ("cnn", "vgg16"):
         card = load_card(tiny_app / f"{name}.keras")
@@ -64,13 +56,13 @@ def test_honest_accuracy_comes_from_the_evaluation(models_copy: Path) -> None:
             **figures(targets, labels, np.arange(80), np.eye(4)[labels]),
         }
         (models_copy / "evaluation" / f"cnn--{protocol}.json").write_text(json.dumps(record))
-    words = words_of(run())
+    words = words_of(opened("about"))
     assert "75.0 %" in words and "80 scans" in words and "100.0 %" not in words
     assert words.count("not measured yet") == 1  # VGG16
 
 
 def test_the_gate_s_figures_are_told_of_the_weights_that_were_measured_alone(models_copy: Path) -> None:
-    assert "how often was not measured for these networks" in words_of(run())
+    assert "how often was not measured for these networks" in words_of(opened("about"))
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     record = {
         "not brain MRI, all": {"n": 1200, "marked": 0.97},
@@ -79,15 +71,15 @@ def test_the_gate_s_figures_are_told_of_the_weights_that_were_measured_alone(mod
     file = models_copy / "evaluation" / "gate.json"
     file.parent.mkdir()
     file.write_text(json.dumps(record | {"weights_sha256": versions}))
-    assert "of 1,200 pictures that are none 97 % were, but of head CT only 60 %" in words_of(run())
+    assert "of 1,200 pictures that are none 97 % were, but of head CT only 60 %" in words_of(opened("about"))
     file.write_text(json.dumps(record | {"weights_sha256": versions | {"cnn": "others"}}))
-    assert "not measured for these networks" in words_of(run())
+    assert "not measured for these networks" in words_of(opened("about"))
 
 
 @pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])
 def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, missing: str) -> None:
     (models_copy / missing).unlink()
-    page = run()
+    page = opened("about")
     assert len(page.error) == 1
     assert missing in page.error[0].value and "python model.py train" in page.error[0].value
     assert words_of(page).count("Weights (SHA-256)") == 1
@@ -96,13 +88,13 @@ def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, mi
 def test_altered_weights_are_named(models_copy: Path) -> None:
     with (models_copy / "cnn.keras").open("ab") as stream:
         stream.write(b"x")
-    page = run()
+    page = opened("about")
     assert "cnn.keras" in page.error[0].value and "SHA-256" in page.error[0].value
 
 
 def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path / "nowhere"))
-    page = run()
+    page = opened("about")
     assert len(page.error) == 2 and "SHA-256" not in words_of(page)
 
 
@@ -111,14 +103,14 @@ def test_training_data_are_shown(models_copy: Path) -> None:
     counts = {"part": "train", "source": "nickparvar", "target": "no_tumor", "images": 12, "pictures": 9}
     card.facts["training_data"] = [counts]
     card.save()
-    table = run().dataframe[0].value
+    table = opened("about").dataframe[0].value
     assert table["images"].tolist() == [12] and "no tumour" in table.to_string()
 
 
 def test_page_starts_without_tensorflow(tiny_app: Path) -> None:
     program = (
         "import sys; from streamlit.testing.v1 import AppTest; "
-        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run(); "
+        f"page = AppTest.from_file({str(ROOT / 'pages' / 'about.py')!r}, default_timeout=60).run(); "
         "assert not page.exception and page.markdown; "
         "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
     )

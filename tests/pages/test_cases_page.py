@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import again
 from utils.cases import CaseStore
 from utils.reviews import Review
 from utils.worklist import Entry
@@ -20,22 +21,16 @@ def store_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cases.sqlite3"
 
 
-def run(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
 def with_reviewed(*entries: Entry) -> AppTest:
     page = AppTest.from_file(PAGE, default_timeout=60)
     page.session_state["worklist"] = {entry.key: entry for entry in entries}
     page.session_state["reviews"] = {entries[0].key: Review("agree", note="clear")} if entries else {}
-    return run(page)
+    return again(page)
 
 
 def switch_on(page: AppTest) -> AppTest:
     page.toggle[0].set_value(True)
-    return run(page)
+    return again(page)
 
 
 def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
@@ -64,10 +59,10 @@ def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
     assert (case.name, case.review.note, case.label) == ("Scan 1", "clear", "glioma")
     assert b"Jane" not in store_file.read_bytes()
     assert page.toggle[0].value
-    again = switch_on(with_reviewed())  # another session
-    assert len(again.data_editor) == 1
+    other = switch_on(with_reviewed())  # another session
+    assert len(other.data_editor) == 1
     page.toggle[0].set_value(False)
-    page = run(page)
+    page = again(page)
     assert len(CaseStore.open(store_file).cases()) == 1, (
         "off means that nothing more is kept, not that it is deleted"
     )
@@ -76,7 +71,7 @@ def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
 def test_all_cases_are_deleted_after_a_question(entry_saying, store_file: Path) -> None:
     page = switch_on(with_reviewed(entry_saying("a.png", ("glioma", "glioma"))))
     next(button for button in page.button if button.label == "Yes, delete all").click()
-    page = run(page)
+    page = again(page)
     assert CaseStore.open(store_file).cases() == []
     assert any("The store is empty" in info.value for info in page.info)
 

@@ -9,41 +9,10 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import again, charts_of, opened, pictures_of, viewer_of
 from utils.classes import CLASSES
 from utils.metrics import figures
 from utils.worklist import Entry
-
-ROOT = Path(__file__).parents[2]
-PAGE = str(ROOT / "pages" / "compare.py")
-
-
-def run(*entries: Entry) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["worklist"] = {entry.key: entry for entry in entries}
-    return again(page)
-
-
-def again(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
-def charts_of(page: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
-
-
-def pictures_of(page: AppTest) -> list[str]:
-    """The addresses of the scan and of each network's evidence."""
-    viewer = viewer_of(page)
-    assert [bool(pane["evidence"]) for pane in viewer["panes"]] == [False, True, True]
-    return [viewer["scan"], *(pane["evidence"] for pane in viewer["panes"][1:])]
-
-
-def viewer_of(page: AppTest) -> dict:
-    """What the linked pictures were given."""
-    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
-    return json.loads(viewer.proto.json)
 
 
 def words_of(page: AppTest) -> list[str]:
@@ -54,7 +23,7 @@ def words_of(page: AppTest) -> list[str]:
 
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
-    page = run()
+    page = opened("compare")
     assert "No scan is loaded" in page.info[0].value and not page.image
     page.button[0].click()
     page = again(page)
@@ -63,12 +32,13 @@ def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
 
 
 def test_only_refused_files_count_as_nothing_loaded(tiny_app: Path) -> None:
-    page = run(Entry("k", "text.png", None, reason="This is not a picture."))
+    page = opened("compare", Entry("k", "text.png", None, reason="This is not a picture."))
     assert "No scan is loaded" in page.info[0].value
 
 
 def test_agreement_is_counted_and_both_answers_stand_side_by_side(entry_saying, tiny_app: Path) -> None:
-    page = run(
+    page = opened(
+        "compare",
         entry_saying("a.png", ("glioma", "glioma"), 0.9),
         entry_saying("b.png", ("glioma", "no_tumor"), 0.7),
         entry_saying("c.png", ("pituitary", "pituitary"), 0.4, unsure=True),
@@ -89,14 +59,14 @@ def test_agreement_is_counted_and_both_answers_stand_side_by_side(entry_saying, 
 
 
 def test_both_maps_stand_beside_the_scan(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "meningioma"), 0.83))
+    page = opened("compare", entry_saying("a.png", ("glioma", "meningioma"), 0.83))
     assert len(set(pictures_of(page))) == 3
     for needed in (("CNN", "glioma", "83 %"), ("VGG16", "meningioma", "83 %")):
         assert any(all(word in text for word in needed) for text in words_of(page))
 
 
 def test_the_class_changes_the_maps_alone(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("compare", entry_saying("a.png", ("glioma", "glioma")))
     first = pictures_of(page)
     page.button_group[0].set_value("pituitary")
     second = pictures_of(again(page))
@@ -105,7 +75,11 @@ def test_the_class_changes_the_maps_alone(entry_saying, tiny_app: Path) -> None:
 
 
 def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("no_tumor", "no_tumor")))
+    page = opened(
+        "compare",
+        entry_saying("a.png", ("glioma", "glioma")),
+        entry_saying("b.png", ("no_tumor", "no_tumor")),
+    )
     first = pictures_of(page)
     next(button for button in page.button if button.label == "Next").click()
     page = again(page)
@@ -115,7 +89,7 @@ def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
 
 def test_example_with_missing_networks_names_the_file_and_the_command(models_copy: Path) -> None:
     (models_copy / "vgg16.keras").unlink()
-    page = run()
+    page = opened("compare")
     if not page.error:  # the page may tell it at once, or when a scan is to be read
         page.button[0].click()
         page = again(page)
@@ -125,12 +99,13 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
 
 def test_scans_stay_readable_where_the_networks_have_gone(entry_saying, models_copy: Path) -> None:
     (models_copy / "vgg16.keras").unlink()
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("compare", entry_saying("a.png", ("glioma", "glioma")))
     assert len(pictures_of(page)) == 3
 
 
 def test_what_the_gate_refuses_is_neither_told_nor_counted(entry_saying, tiny_app: Path) -> None:
-    page = run(
+    page = opened(
+        "compare",
         entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"),
         entry_saying("a.png", ("glioma", "glioma")),
     )
@@ -159,6 +134,6 @@ def test_the_record_on_test_scans_stands_beside(entry_saying, models_copy: Path)
         table = pd.DataFrame({"file": np.arange(80), "source": "a", "group": np.arange(80)})
         table = table.assign(target=names[targets], label=names[labels])
         table.to_csv(folder / f"{model}--patient-disjoint.csv", index=False)
-    said = " ".join(words_of(run(entry_saying("a.png", ("glioma", "glioma")))))
+    said = " ".join(words_of(opened("compare", entry_saying("a.png", ("glioma", "glioma")))))
     assert "Of 80 test scans of unseen patients, CNN alone was right on 16 and VGG16 alone on 0" in said
     assert "CNN is better" in said and " ms" in said

@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import ROOT, charts_of, opened
 from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 from utils.outline_figures import outline_figures
 
-ROOT = Path(__file__).parents[2]
 SPLIT, NETWORK = 0, 1
-PAGE = str(ROOT / "pages" / "evaluation.py")
 
 
 def write_evaluation(models: Path, model: str, protocol: str, skill: float) -> None:
@@ -60,21 +59,14 @@ def evaluated(models) -> Path:
     return models
 
 
-def run() -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60).run()
-    assert not page.exception
-    return page
-
-
 def choose(page: AppTest, control: int, value: str) -> None:
     page.button_group[control].set_value(value).run()
     assert not page.exception
 
 
-def charts_of(page: AppTest) -> list[str]:
+def titles_of(page: AppTest) -> list[str]:
     """The title of every chart on the page."""
-    specs = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
-    return [spec["layout"]["title"]["text"].replace("<br>", " ") for spec in specs]
+    return [spec["layout"]["title"]["text"].replace("<br>", " ") for spec in charts_of(page)]
 
 
 def words_of(page: AppTest) -> str:
@@ -84,14 +76,14 @@ def words_of(page: AppTest) -> str:
 
 
 def test_places_are_told_where_they_were_measured(evaluated, evidence_record, outline_table) -> None:
-    assert "Not measured on this split" in words_of(run())
+    assert "Not measured on this split" in words_of(opened("evaluation"))
     folder = evaluated / "evaluation"
     (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(evidence_record(0.9)))
     (folder / "unet--patient-disjoint.json").write_text(
         json.dumps(outline_figures(outline_table, resamples=20))
     )
-    page = run()
-    titles = charts_of(page)
+    page = opened("evaluation")
+    titles = titles_of(page)
     assert any("of CNN points into the tumour" in title for title in titles)
     assert any("Outlines overlap by 0.80" in title for title in titles)
     assert any("Energy inside" in table.value.columns for table in page.dataframe)
@@ -99,11 +91,11 @@ def test_places_are_told_where_they_were_measured(evaluated, evidence_record, ou
 
 
 def test_everything_evaluated(evaluated):
-    page = run()
+    page = opened("evaluation")
     table = page.dataframe[-1].value
     assert len(table) == 6
     assert table["Network"].tolist() == ["CNN", "VGG16", "1-nearest neighbour"] * 2
-    titles = charts_of(page)
+    titles = titles_of(page)
     assert len(titles) == 8
     assert any(title.startswith("Weights kept from epoch 1 of 2") for title in titles)
     assert titles[0].startswith("CNN is right on")
@@ -113,64 +105,64 @@ def test_everything_evaluated(evaluated):
 
 def test_the_leak_is_told_with_the_measured_baseline(evaluated):
     accuracy = json.loads((evaluated / "evaluation" / "1-nn--published.json").read_text())["accuracy"]
-    words = words_of(run())
+    words = words_of(opened("evaluation"))
     assert "75 %" in words and "patient-disjoint** is the honest split" in words
     assert f"already scores {100 * accuracy:.0f} %" in words
 
 
 def test_choosing_split_and_network_changes_the_charts(evaluated):
-    page = run()
-    first = charts_of(page)
+    page = opened("evaluation")
+    first = titles_of(page)
     choose(page, NETWORK, "VGG16")
     assert "The card of VGG16 tells no training history." in words_of(page)
     choose(page, SPLIT, "published")
-    assert charts_of(page) != first
+    assert titles_of(page) != first
 
 
 def test_figure_per_class_can_be_chosen(evaluated):
-    page = run()
+    page = opened("evaluation")
     page.selectbox[0].set_value("precision").run()
-    assert any(title.startswith("Lowest precision") for title in charts_of(page))
+    assert any(title.startswith("Lowest precision") for title in titles_of(page))
 
 
 def test_baseline_has_no_probability_charts(evaluated):
-    page = run()
+    page = opened("evaluation")
     choose(page, NETWORK, "1-nearest neighbour")
-    assert len(charts_of(page)) == 3
+    assert len(titles_of(page)) == 3
     assert "1-nearest neighbour has no probabilities" in words_of(page)
 
 
 def test_nothing_evaluated_yet(models):
-    page = run()
+    page = opened("evaluation")
     assert "No network has been evaluated yet" in page.info[0].value
     assert page.code[0].value == "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
     assert "about 97 %" in words_of(page)
-    assert not charts_of(page) and not page.dataframe
+    assert not titles_of(page) and not page.dataframe
 
 
 def test_broken_files_are_named_and_the_rest_is_shown(evaluated):
     folder = evaluated / "evaluation"
     (folder / "cnn--patient-disjoint.json").write_text("{")
     (folder / "vgg16--patient-disjoint.csv").unlink()
-    page = run()
+    page = opened("evaluation")
     assert len(page.warning) == 2
     assert "cnn--patient-disjoint.json cannot be used" in words_of(page)
     assert "vgg16--patient-disjoint.csv is missing" in words_of(page)
     assert len(page.dataframe[-1].value) == 5
-    assert len(charts_of(page)) == 3  # VGG16 without its single scans
+    assert len(titles_of(page)) == 3  # VGG16 without its single scans
 
 
 def test_only_broken_files(models):
     (models / "evaluation").mkdir()
     (models / "evaluation" / "cnn--published.json").write_text("[]")
-    page = run()
+    page = opened("evaluation")
     assert len(page.warning) == 1 and "No network has been evaluated yet" in page.info[0].value
 
 
 def test_page_starts_without_tensorflow(evaluated):
     program = (
         "import sys; from streamlit.testing.v1 import AppTest; "
-        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run(); "
+        f"page = AppTest.from_file({str(ROOT / 'pages' / 'evaluation.py')!r}, default_timeout=60).run(); "
         "assert not page.exception; "
         "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
     )
@@ -182,7 +174,7 @@ def test_page_starts_without_tensorflow(evaluated):
 
 def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_path, monkeypatch, png_bytes):
     monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "nowhere"))
-    page = run()
+    page = opened("evaluation")
     assert not page.image and any("As pictures where" in caption.value for caption in page.caption)
     named = page.dataframe[0].value
     assert {"truly", "read as", "confidence"} <= set(named.columns)
@@ -191,4 +183,4 @@ def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_p
     picture.parent.mkdir(parents=True)
     picture.write_bytes(png_bytes(0))
     monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "sets"))
-    assert len(run().image) == min(12, len(named))
+    assert len(opened("evaluation").image) == min(12, len(named))

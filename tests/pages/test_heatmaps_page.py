@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import again, opened, viewer_of
 from utils import evidence_panels, serving
-from utils.worklist import Entry
 
-ROOT = Path(__file__).parents[2]
-PAGE = str(ROOT / "pages" / "heatmaps.py")
 SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
 
 
@@ -30,26 +28,9 @@ def every_method(models_copy: Path) -> Path:
     return models_copy
 
 
-def run(*entries: Entry) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["worklist"] = {entry.key: entry for entry in entries}
-    return again(page)
-
-
-def again(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
 def choose(page: AppTest, label: str, *values: str) -> AppTest:
     next(group for group in page.button_group if group.label == label).set_value(list(values))
     return again(page)
-
-
-def viewer_of(page: AppTest) -> dict:
-    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
-    return json.loads(viewer.proto.json)
 
 
 def titles(page: AppTest) -> list[str]:
@@ -57,14 +38,14 @@ def titles(page: AppTest) -> list[str]:
 
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
-    page = run()
+    page = opened("heatmaps")
     assert "No scan is loaded" in page.info[0].value and not page.get("bidi_component")
     page.button[0].click()
     assert "Synthetic example" in viewer_of(again(page))["name"]
 
 
 def test_networks_methods_and_classes_make_a_grid(entry_saying, every_method: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     assert titles(page) == ["CNN: Grad-CAM, glioma", "VGG16: Grad-CAM, glioma"]
     page = choose(page, "Methods", "gradcam", "layercam")
     page = choose(page, "Evidence for", "glioma", "pituitary")
@@ -78,7 +59,7 @@ def test_networks_methods_and_classes_make_a_grid(entry_saying, every_method: Pa
 
 
 def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(entry_saying, every_method: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "gradcam", "layercam")
     page = choose(page, "Evidence for", "glioma", "pituitary", "meningioma", "no_tumor")
     assert len(titles(page)) == evidence_panels.MOST_PANES and "16 maps were asked for" in page.info[0].value
@@ -87,7 +68,7 @@ def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(entry_saying, 
 def test_score_cam_is_computed_once(
     entry_saying, every_method: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "scorecam")
     first = [pane["evidence"] for pane in viewer_of(page)["panes"]]
     from utils.readers import Reader
@@ -98,21 +79,25 @@ def test_score_cam_is_computed_once(
 
 
 def test_cards_that_know_one_method_offer_one(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     methods = next(group for group in page.button_group if group.label == "Methods")
     assert methods.options == ["Grad-CAM"]
 
 
 def test_the_value_at_the_pointer_has_the_unit_of_its_method(entry_saying, every_method: Path) -> None:
     page = choose(
-        run(entry_saying("a.png", ("glioma", "glioma"))), "Methods", "gradcam", "layercam", "scorecam"
+        opened("heatmaps", entry_saying("a.png", ("glioma", "glioma"))),
+        "Methods",
+        "gradcam",
+        "layercam",
+        "scorecam",
     )
     full = [pane["full"] for pane in viewer_of(page)["panes"]]
     assert full == [[0.01, "logits"]] * 2 + [None] * 2 + [[0.5, "probability"]] * 2
 
 
 def test_where_it_is_is_told_in_the_pictures_own_frame(entry_saying, every_method: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     words = " ".join(caption.value for caption in page.caption)
     assert "of the image" in words and "% of the head" in words and "regions overlap by" in words
     page = choose(page, "Evidence for", "no_tumor")
@@ -120,7 +105,7 @@ def test_where_it_is_is_told_in_the_pictures_own_frame(entry_saying, every_metho
 
 
 def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     assert all("Not yet measured" in pane["caption"] for pane in viewer_of(page)["panes"])
     serving._explanations.clear()
     version = json.loads((every_method / "cnn.json").read_text())["weights_sha256"]
@@ -139,7 +124,7 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
     entry_saying, every_method: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, png_bytes
 ) -> None:
     entry = entry_saying("a.png", ("glioma", "glioma"))
-    page = run(entry)
+    page = opened("heatmaps", entry)
     assert "mask" not in viewer_of(page)["outlines"]
     mask = np.zeros(entry.scan.shape, np.uint8)
     mask[40:60, 50:80] = 255
@@ -153,7 +138,7 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
 
 def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path) -> None:
     entry = entry_saying("a.png", ("glioma", "glioma"))
-    page = run(entry)
+    page = opened("heatmaps", entry)
     assert [button.label for button in page.download_button] == ["Download NPY"]
     maps = [reading.evidence("glioma") for reading in entry.readings]
     np.testing.assert_array_equal(np.load(io.BytesIO(evidence_panels.as_npy(maps))), maps)
@@ -161,7 +146,7 @@ def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path
 
 
 def test_another_layer_of_one_network(entry_saying, every_method: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     assert not page.selectbox, "two networks have no layers in common"
     page = choose(page, "Networks", "cnn")
     before = viewer_of(page)["panes"][0]["evidence"]
@@ -172,7 +157,9 @@ def test_another_layer_of_one_network(entry_saying, every_method: Path) -> None:
 
 
 def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma")))
+    page = opened(
+        "heatmaps", entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma"))
+    )
     first = viewer_of(page)["scan"]
     next(button for button in page.button if button.label == "Next").click()
     page = again(page)
@@ -181,7 +168,7 @@ def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
 
 def test_example_with_missing_networks_names_the_file_and_the_command(models_copy: Path) -> None:
     (models_copy / "cnn.json").unlink()
-    page = run()
+    page = opened("heatmaps")
     if not page.error:  # the page may tell it at once, or when a scan is to be read
         page.button[0].click()
         page = again(page)
@@ -190,7 +177,7 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
 
 
 def test_no_map_of_what_the_gate_refuses_unless_wished(entry_saying, tiny_app: Path) -> None:
-    page = run(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+    page = opened("heatmaps", entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert len(page.image) == 1 and not page.download_button and not page.button_group
     next(button for button in page.button if button.label == "Show the answers anyway").click()

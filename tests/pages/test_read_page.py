@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import ROOT, pictures_of, viewer_of
 from utils.cards import load_card
 from utils.classes import CLASSES
 from utils.metrics import figures
 from utils.worklist import Entry
 
-ROOT = Path(__file__).parents[2]
 PAGE = str(ROOT / "pages" / "read.py")
 SCAN, CNN, VGG16 = -3, -2, -1  # the pictures of a scan stand side by side
 
@@ -50,12 +50,6 @@ def click(page: AppTest, label: str) -> AppTest:
     return run(page)
 
 
-def viewer_of(page: AppTest) -> dict:
-    """What the linked pictures were given."""
-    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
-    return json.loads(viewer.proto.json)
-
-
 def words_of(page: AppTest) -> str:
     kinds = (
         page.title,
@@ -71,13 +65,6 @@ def words_of(page: AppTest) -> str:
     if page.get("bidi_component"):
         said += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
     return " ".join(said)
-
-
-def pictures_of(page: AppTest) -> list[str]:
-    """The addresses of the scan and of each network's evidence; equal addresses are equal pictures."""
-    viewer = viewer_of(page)
-    assert [bool(pane["evidence"]) for pane in viewer["panes"]] == [False, True, True]
-    return [viewer["scan"], *(pane["evidence"] for pane in viewer["panes"][1:])]
 
 
 def shown_scan(page: AppTest) -> str:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.steps import again, opened
 from utils.scans import Scan
 from utils.worklist import Entry, headline, in_view, position_in_view
-
-ROOT = Path(__file__).parents[2]
-PAGE = str(ROOT / "pages" / "volume.py")
 
 
 @pytest.fixture
@@ -37,18 +34,6 @@ def volume_saying(entry_saying) -> Callable[..., Entry]:
     return make
 
 
-def run(*entries: Entry) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["worklist"] = {entry.key: entry for entry in entries}
-    return again(page)
-
-
-def again(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
 def in_sight(page: AppTest, key: str = "head.nii") -> int:
     return position_in_view(page.session_state["worklist"][key])
 
@@ -58,12 +43,12 @@ def button(page: AppTest, words: str):
 
 
 def test_without_a_volume_the_page_says_what_to_drop(entry_saying, tiny_app) -> None:
-    page = run(entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("volume", entry_saying("a.png", ("glioma", "glioma")))
     assert "No volume is loaded" in page.info[0].value and not page.button
 
 
 def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
+    page = opened("volume", volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
     assert page.subheader[0].value == "A tumour is called on 3 of 5 slices"
     assert "read alone" in page.caption[0].value
     assert "Of the 6 slices, 1 show too little of the head: no answer there." in page.caption[0].value
@@ -73,7 +58,7 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     volume = volume_saying("glioma", "glioma", "no_tumor")
     first = volume.slices[0]
     refused = replace(first, readings=tuple(replace(one, grade="refused") for one in first.readings))
-    page = run(in_view(replace(volume, slices=(refused, *volume.slices[1:])), 0))
+    page = opened("volume", in_view(replace(volume, slices=(refused, *volume.slices[1:])), 0))
     assert page.subheader[0].value == "A tumour is called on 1 of 2 slices"
     assert "1 do not look like slices" in page.caption[0].value
     shown = " ".join(one.value for one in page.markdown)
@@ -81,13 +66,13 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("no_tumor", "no_tumor", "no_tumor"))
+    page = opened("volume", volume_saying("no_tumor", "no_tumor", "no_tumor"))
     assert page.subheader[0].value.startswith("No tumour is called on any")
     assert not [one for one in page.button if one.label.startswith("Slice")]
 
 
 def test_jumps_lead_to_the_most_suspicious_slice_of_each_run(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("glioma", "glioma", "no_tumor", "no_tumor", "meningioma"))
+    page = opened("volume", volume_saying("glioma", "glioma", "no_tumor", "no_tumor", "meningioma"))
     assert [one.label for one in page.button if one.label.startswith("Slice")] == [
         "Slice 2: glioma",
         "Slice 6: meningioma",
@@ -99,7 +84,7 @@ def test_jumps_lead_to_the_most_suspicious_slice_of_each_run(volume_saying, tiny
 
 
 def test_buttons_and_slider_bring_slices_into_view(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("no_tumor", "glioma", "no_tumor"))
+    page = opened("volume", volume_saying("no_tumor", "glioma", "no_tumor"))
     assert in_sight(page) == 1
     button(page, "Next slice").click()
     assert in_sight(again(page)) == 2 and page.select_slider[0].value == 2
@@ -111,12 +96,12 @@ def test_buttons_and_slider_bring_slices_into_view(volume_saying, tiny_app) -> N
 
 
 def test_a_volume_of_one_slice_has_no_slider(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("glioma"))
+    page = opened("volume", volume_saying("glioma"))
     assert not page.select_slider and button(page, "Next slice").disabled
 
 
 def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("glioma", "glioma", "glioma"))
+    page = opened("volume", volume_saying("glioma", "glioma", "glioma"))
     evidence = next(one for one in page.button_group if one.label == "Evidence of")
     assert list(evidence.options) == ["CNN", "VGG16", "none"]
     evidence.set_value("none")
@@ -124,7 +109,9 @@ def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) 
 
 
 def test_two_volumes_are_chosen_between(volume_saying, tiny_app) -> None:
-    page = run(volume_saying("glioma", "glioma"), volume_saying("no_tumor", "no_tumor", name="second.nii"))
+    page = opened(
+        "volume", volume_saying("glioma", "glioma"), volume_saying("no_tumor", "no_tumor", name="second.nii")
+    )
     page.selectbox[0].set_value("second.nii")
     assert "No tumour is called" in again(page).subheader[0].value
     assert in_sight(page) == 1  # the other volume stays where it was

@@ -1,0 +1,43 @@
+"""What all tests of pages do with Streamlit's AppTest, and what they look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from utils.worklist import Entry
+
+ROOT = Path(__file__).parents[2]
+
+
+def opened(name: str, *entries: Entry) -> AppTest:
+    """A page of `pages/` with entries on the worklist, after its first run."""
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page.session_state["worklist"] = {entry.key: entry for entry in entries}
+    return again(page)
+
+
+def again(page: AppTest) -> AppTest:
+    page.run()
+    assert not page.exception
+    return page
+
+
+def charts_of(page: AppTest) -> list[dict]:
+    """What plotly was given."""
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def viewer_of(page: AppTest) -> dict:
+    """What the linked pictures were given."""
+    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
+    return json.loads(viewer.proto.json)
+
+
+def pictures_of(page: AppTest) -> list[str]:
+    """The addresses of the scan and of each network's evidence; equal addresses are equal pictures."""
+    viewer = viewer_of(page)
+    assert [bool(pane["evidence"]) for pane in viewer["panes"]] == [False, True, True]
+    return [viewer["scan"], *(pane["evidence"] for pane in viewer["panes"][1:])]
