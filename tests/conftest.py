@@ -125,6 +125,25 @@ def models_copy(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def quick_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trained as "cnn" has one convolution: for tests of the training, which mostly wait for graphs."""
+    import keras
+
+    from utils.networks import BUILDERS, EVIDENCE_LAYERS
+
+    def build(size: int, classes: int = 4) -> keras.Model:
+        scan = keras.Input((size, size, 1), name="scan")
+        x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(scan)
+        x = keras.layers.Conv2D(8, 5, 4, padding="same", activation="relu", name=EVIDENCE_LAYERS["cnn"])(x)
+        x = keras.layers.GlobalAveragePooling2D(name="pooled")(x)
+        logits = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
+        answers = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
+        return keras.Model(scan, answers, name="cnn")
+
+    monkeypatch.setitem(BUILDERS, "cnn", build)
+
+
+@pytest.fixture
 def png_bytes(draw_brain: Callable[..., np.ndarray]) -> Callable[[int], bytes]:
     """A function seed -> a PNG file of a brain-like picture."""
 

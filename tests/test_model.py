@@ -450,7 +450,9 @@ def test_unfinished_run_with_other_arguments_is_not_gone_on_with(
             run("train", *FOLDER, class_folders, *restart)
 
 
-def test_stopped_run_is_gone_on_with(run: Run, small_recipe, class_folders, models_copy, monkeypatch) -> None:
+def test_stopped_run_is_gone_on_with(
+    run: Run, small_recipe, quick_cnn, class_folders, models_copy, monkeypatch
+) -> None:
     from utils import release
 
     stopped = release.release
@@ -524,7 +526,7 @@ def test_weights_of_another_protocol_are_refused_with_the_reason(
 
 
 def test_published_protocol_trains_and_is_measured_on_testing(
-    run: Run, small_recipe, models_copy, tmp_path, draw_brain
+    run: Run, small_recipe, quick_cnn, models_copy, tmp_path, draw_brain
 ):
     root = published_set(tmp_path / "data", draw_brain)
     arguments = ("--model", "cnn", "--protocol", "published", "--data", root)
