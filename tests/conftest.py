@@ -144,6 +144,26 @@ def quick_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], models_copy: Path, tmp_path: Path, monkeypatch
+) -> Callable[..., tuple[int, str, str]]:
+    """A function (arguments) -> exit code, standard output, standard error; below an empty working folder."""
+    import model
+
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = model.main([str(argument) for argument in arguments])
+        output, errors = capsys.readouterr()
+        assert "Traceback" not in errors
+        return code, output, errors
+
+    return call
+
+
+@pytest.fixture
 def png_bytes(draw_brain: Callable[..., np.ndarray]) -> Callable[[int], bytes]:
     """A function seed -> a PNG file of a brain-like picture."""
 

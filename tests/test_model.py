@@ -28,22 +28,6 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], models_copy: Path, tmp_path: Path, monkeypatch) -> Run:
-    """A function (arguments) -> exit code, standard output, standard error; below an empty working folder."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = model.main([str(argument) for argument in arguments])
-        output, errors = capsys.readouterr()
-        assert "Traceback" not in errors
-        return code, output, errors
-
-    return call
-
-
-@pytest.fixture
 def scans(tmp_path: Path, png_bytes: Callable[[int], bytes]) -> Path:
     """A folder with two scans, a broken file between them, a hidden file, and a third scan in a folder below."""
     folder = tmp_path / "scans"

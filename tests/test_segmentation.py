@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import model
 from utils import recipes
 from utils.cards import OUTLINES, Card, NetworkUnavailable, file_sha256, load_card, reading_networks
 from utils.datasets import load_samples
@@ -116,22 +115,6 @@ def test_altered_weights_are_refused(bright: Path) -> None:
 
 
 # the command line
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], models_copy: Path, tmp_path: Path, monkeypatch) -> Run:
-    """A function (arguments) -> exit code, standard output, standard error; below an empty working folder."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = model.main([str(argument) for argument in arguments])
-        output, errors = capsys.readouterr()
-        assert "Traceback" not in errors
-        return code, output, errors
-
-    return call
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -19,7 +20,7 @@ from utils.sampling import TrainingSet, as_input
 BATCH = 32  # pictures a forward pass of an examination
 
 
-class Learner:
+class Learner(ABC):
     """A network that is being trained. `model` shares its layers and ends in what `losses` are taken of."""
 
     losses: Sequence[Callable]
@@ -53,13 +54,13 @@ class Learner:
         answer = self.model.train_on_batch(inputs, wanted, [weights] * len(wanted), return_dict=True)
         return float(answer["loss"])
 
+    @abstractmethod
     def _wanted(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
         """What each output should have been."""
-        raise NotImplementedError
 
+    @abstractmethod
     def examine(self, validation: TrainingSet) -> dict[str, float]:
         """Figures on pictures that it does not learn from; `validation_loss` is what the best epoch has least of."""
-        raise NotImplementedError
 
 
 class AnswerLearner(Learner):
