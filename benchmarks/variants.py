@@ -92,12 +92,18 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
     )
+    parser.add_argument("--measure", type=Path, help="train nothing: the figures of this .keras file")
     args = parser.parse_args()
     samples = split_samples(load_samples(args.data, SOURCES), "patient-disjoint")
     taught = samples[samples["part"] != "test"]
     if args.left_out:
         taught = taught[taught["source"] != args.left_out]
     measured = samples[samples["part"] == "validation"]
+    if args.measure:
+        network = keras.models.load_model(args.measure, compile=False)
+        pictures = load_pictures(list(measured["path"]), network.input_shape[1])
+        print(json.dumps(validation_figures(measured, predict_logits(logits_of(network), pictures), None)))
+        return
     teacher = keras.models.load_model(args.teacher, compile=False) if args.teacher else None
     for name in args.variants:
         change, patches = VARIANTS[name]
