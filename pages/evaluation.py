@@ -20,7 +20,14 @@ from utils.evaluation_tables import (
     parts_table,
     summary_table,
 )
-from utils.evaluations import PROTOCOL_TITLES, Evaluation, load_history, load_robustness, read_evaluations
+from utils.evaluations import (
+    PROTOCOL_TITLES,
+    Evaluation,
+    load_history,
+    load_robustness,
+    of_known_type,
+    read_evaluations,
+)
 from utils.findings import percent_in_words
 from utils.metrics import CLASS_FIGURES
 from utils.scans import UnreadableScan, read_scan_file
@@ -113,7 +120,7 @@ def _known(chosen: Evaluation) -> pd.DataFrame | None:
     table = chosen.predictions
     if table is None or not set(CLASSES) <= set(table.columns):
         return None
-    return table[table["target"] != OTHER_TUMOR]
+    return of_known_type(table)
 
 
 def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation]) -> None:

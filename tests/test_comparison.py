@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
+from utils.classes import OTHER_TUMOR
 from utils.comparison import clustered_mcnemar, in_words, paired_record
 from utils.evaluations import Evaluation
 
@@ -50,6 +51,13 @@ def test_the_record_is_taken_on_scans_that_both_have_read():
     assert "no difference that could not be chance" in in_words(found, "CNN", "VGG16")
     assert paired_record(first, evaluation("vgg16", ["glioma"], "published")) is None
     assert paired_record(first, Evaluation("vgg16", "patient-disjoint", {}, None)) is None
+
+
+def test_tumours_without_a_name_are_no_part_of_the_record():
+    first, second = evaluation("cnn", ["glioma", "no_tumor"]), evaluation("vgg16", ["glioma", "glioma"])
+    first.predictions["target"] = ["glioma", OTHER_TUMOR]
+    found = paired_record(first, second)
+    assert found is not None and (found.n, found.first_alone, found.second_alone) == (1, 0, 0)
 
 
 def test_words_name_the_better_one():

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from utils import track_record
-from utils.classes import CLASSES
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluations import Evaluation
 
 
@@ -43,6 +43,15 @@ def test_certainty_has_a_place_in_the_last_bin():
         {"target": ["glioma"] * 10, "label": ["glioma"] * 10, "glioma": [1.0] * 5 + [0.97] * 5}
     )
     assert track_record.trust_statement(table, "glioma", 1.0) == (10, 10)
+
+
+def test_a_tumour_without_a_name_counts_against_no_tumour_alone():
+    table = pd.DataFrame(
+        {"target": ["no_tumor"] * 10 + [OTHER_TUMOR] * 2, "label": "no_tumor", "no_tumor": 0.99}
+    )
+    assert track_record.trust_statement(table, "no_tumor", 0.99) == (10, 12)
+    table = pd.DataFrame({"target": ["glioma"] * 10 + [OTHER_TUMOR] * 2, "label": "glioma", "glioma": 0.99})
+    assert track_record.trust_statement(table, "glioma", 0.99) == (10, 10)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +95,5 @@ def test_referring_the_unsure_costs_answers_and_buys_accuracy():
     assert track_record.referral_statement(table, 0.85) == (0.5, 1.0)
     assert track_record.referral_statement(table, 0.999) is None
     assert track_record.referral_statement(table[["target", "label"]], 0.5) is None
+    without_a_name = table.assign(target=OTHER_TUMOR, no_tumor=1.0)
+    assert track_record.referral_statement(pd.concat([table, without_a_name]), 0.5) == (1.0, 0.75)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from utils.evaluations import Evaluation
+from utils.evaluations import Evaluation, of_known_type
 
 TELLING = 0.05  # a p-value below it is called a difference
 
@@ -49,13 +49,13 @@ def clustered_mcnemar(first: np.ndarray, second: np.ndarray, groups: Sequence | 
 
 
 def paired_record(first: Evaluation, second: Evaluation) -> PairedTest | None:
-    """Both networks on the test scans that both have read; None where their predictions are not there."""
+    """Both networks on the test scans of a known type that both have read; None without their predictions."""
     if first.predictions is None or second.predictions is None or first.protocol != second.protocol:
         return None
     columns = ["file", "source", "group", "target", "label"]
     if not all(set(columns) <= set(one.predictions.columns) for one in (first, second)):  # type: ignore[union-attr]
         return None
-    both = first.predictions[columns].merge(
+    both = of_known_type(first.predictions[columns]).merge(
         second.predictions[["file", "source", "label"]], on=["file", "source"], suffixes=("", "_second")
     )
     if both.empty:

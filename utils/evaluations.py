@@ -48,6 +48,11 @@ class Evaluation:
         return MODEL_TITLES.get(self.model, self.model)
 
 
+def of_known_type(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The scans of an Evaluation of a type that the networks know; of other tumours no answer is right or wrong."""
+    return predictions[predictions["target"] != OTHER_TUMOR]
+
+
 def load_evaluations(folder: Path | str) -> list[Evaluation]:
     """The evaluations in a folder that can be read: patient-disjoint first, in each protocol cnn, vgg16, 1-nn."""
     return read_evaluations(folder)[0]

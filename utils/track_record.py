@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
-from utils.evaluations import Evaluation
+from utils.classes import CLASS_TITLES, CLASSES
+from utils.evaluations import Evaluation, of_known_type
 
 TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
 LEAST_SCANS = 10  # fewer like it tell nothing about a scan
@@ -46,12 +46,13 @@ def trust_sentence(evaluation: Evaluation | None, label: str, probability: float
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
     """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
 
-    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included).
-    predictions: the table of an Evaluation.
+    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included). A tumour
+    of a type without a name counts where it was called healthy. predictions: the table of an Evaluation.
     """
     if label not in predictions.columns:
         return None
-    called = predictions[(predictions["label"] == label) & (predictions["target"] != OTHER_TUMOR)]
+    told = predictions if label == "no_tumor" else of_known_type(predictions)
+    called = told[told["label"] == label]
     inner = TRUST_BINS[1:-1]
     alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
     if len(alike) < LEAST_SCANS:
@@ -62,14 +63,16 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
 def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
     """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
 
-    None where there are no probabilities, or no scan is answered. predictions: the table of an Evaluation.
+    Over scans of a type that the networks know. None where there are no probabilities, or no scan is answered.
+    predictions: the table of an Evaluation.
     """
     if not set(CLASSES) <= set(predictions.columns):
         return None
-    answered = predictions[predictions[list(CLASSES)].max(axis=1) >= threshold]
+    known = of_known_type(predictions)
+    answered = known[known[list(CLASSES)].max(axis=1) >= threshold]
     if answered.empty:
         return None
-    return len(answered) / len(predictions), float((answered["label"] == answered["target"]).mean())
+    return len(answered) / len(known), float((answered["label"] == answered["target"]).mean())
 
 
 def pointing_sentence(record: dict | None, method: str, label: str) -> str:
