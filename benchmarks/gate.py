@@ -10,7 +10,7 @@ import argparse
 import datetime
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ def main() -> None:
     files = [file for file in reading_networks() if not options.models or file.stem in options.models]
     readers = [Reader.load(file) for file in files]
     rows = []
-    for group, scans in _groups(options.data):
+    learned = set.intersection(*(set(reader.card.facts["sources"]) for reader in readers))
+    for group, scans in _groups(options.data, sorted(learned)):
         while batch := list(islice(scans, BATCH)):
             answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
             for scan, readings in zip(batch, answers, strict=True):
@@ -116,8 +117,9 @@ def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
     }
 
 
-def _groups(data: Path) -> Iterator[tuple[str, Iterator[Scan]]]:
-    samples = split_samples(load_samples(data, ("nickparvar",)), "patient-disjoint")
+def _groups(data: Path, learned: Sequence[str]) -> Iterator[tuple[str, Iterator[Scan]]]:
+    """Each group's name and scans. learned: the sources that every network has learned from, whose fold 0 is taken."""
+    samples = split_samples(load_samples(data, learned), "patient-disjoint")
     test = samples.loc[samples["part"] == "test", "path"].map(Path)
     yield "fold 0", _readable(test)
     for folder in sorted((data / "not_brain_mri").iterdir()):

@@ -7,7 +7,7 @@ import streamlit as st
 
 from utils import ui
 from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
-from utils.classes import CLASS_TITLES
+from utils.classes import TARGET_TITLES
 from utils.evaluations import load_evaluations, load_gate_figures
 
 
@@ -22,9 +22,11 @@ nothing in it is meant to guide the care of a patient.
 **What it answers.** One of four: glioma, meningioma, pituitary tumour, no tumour. Nothing else exists for it: a
 metastasis, a bleed, an infarct or an abscess will be given one of these four names.
 
-**What it learned from.** "Brain Tumor MRI Dataset" (M. Nickparvar, Kaggle), which holds the slices of Cheng et al.
-(figshare 2015, CC BY 4.0): 233 patients from two Chinese hospitals and healthy brains from the web. Age, sex, scanner
-and field strength of the patients are not known.
+**What it learned from.** Up to three collections (the licence of each network names its own): "Brain Tumor MRI Dataset"
+(M. Nickparvar, Kaggle), which holds the slices of Cheng et al. (figshare 2015, CC BY 4.0), 233 patients from two
+Chinese hospitals, and healthy brains from the web; "Brain Tumor MRI Images 44 Classes" (F. Feltrin, Kaggle), T1, T1
+with contrast and T2; and lower-grade gliomas of the Cancer Genome Atlas (M. Buda, Kaggle, CC BY-NC-SA 4.0), FLAIR. Age,
+sex, scanner and field strength of nearly all patients are not known.
 """
     )
     _limits()
@@ -35,13 +37,14 @@ def _limits() -> None:
     st.subheader("Limits to know before trusting an answer")
     st.markdown(
         f"""
-- **Sequence is a shortcut.** Nearly all tumours it learned from are T1 with contrast, nearly all healthy brains T2 or
-  FLAIR. On other sequences its answers, above all "no tumour", mean little.
+- **Sequence is a shortcut.** In Nickparvar's collection nearly all tumours are T1 with contrast, nearly all healthy
+  brains T2 or FLAIR. A network that learned from it alone says little about other sequences, above all when it says
+  "no tumour"; Evaluation tells how far each holds on other sources.
 - **Not all that is no brain MRI is noticed.** Answers on pictures unlike the scans it knows are hidden or marked;
   {_how_often_noticed()}.
 - **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
 - **Evidence maps** (Grad-CAM) tell what the network used, in steps of 1/14 of the picture; they outline no tumour.
-- **Probabilities** are calibrated on the same collection; scans from elsewhere can make them overconfident.
+- **Probabilities** are calibrated on the same collections; scans from elsewhere can make them overconfident.
 - **Left and right** are not told: the training pictures stand mirrored at random.
 """
     )
@@ -93,7 +96,7 @@ def _versions() -> None:
         training = pd.DataFrame(facts.get("training_data", []))
         if not training.empty:
             with st.expander(f"Training data of {card.title}"):
-                training["target"] = training["target"].map(CLASS_TITLES)
+                training["target"] = training["target"].map(TARGET_TITLES)
                 st.dataframe(training, hide_index=True)
     packages = ("streamlit", "tensorflow", "keras", "tf-keras-vis", "opencv-python-headless", "numpy")
     st.caption(

@@ -11,7 +11,7 @@ import streamlit as st
 from utils import charts, evaluation_places, overlays, panels, trust_charts, ui
 from utils.calibration import reliability, risk_coverage
 from utils.cards import NETWORK_TITLES, models_folder
-from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.classes import CLASSES, TARGET_TITLES
 from utils.datasets import data_folder
 from utils.evaluation_tables import (
     average_precision_intervals,
@@ -34,7 +34,6 @@ from utils.scans import UnreadableScan, read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
 AT_ONCE = 12  # pictures of mistakes
-TITLES = CLASS_TITLES | {OTHER_TUMOR: "tumour of another type"}
 
 
 def main() -> None:
@@ -209,16 +208,15 @@ def _errors(chosen: Evaluation) -> None:
             pixels = overlays.gray_picture(read_scan_file(path).pixels)
         except (OSError, UnreadableScan):
             continue
-        words = (
-            f"{TITLES[str(row.target)]}, read as {TITLES[str(row.label)]}, {percent_in_words(row.confidence)}"  # type: ignore[arg-type]
-        )
+        truth, said = TARGET_TITLES[str(row.target)], TARGET_TITLES[str(row.label)]
+        words = f"{truth}, read as {said}, {percent_in_words(row.confidence)}"  # type: ignore[arg-type]
         with columns[drawn % len(columns)]:
             panels.picture(pixels, f"Test scan: {words}", words)
         drawn += 1
     with st.expander("All of them by name", expanded=not drawn):
         told = table.assign(
-            target=table["target"].map(TITLES),
-            label=table["label"].map(TITLES),
+            target=table["target"].map(TARGET_TITLES),
+            label=table["label"].map(TARGET_TITLES),
             confidence=table["confidence"].map(percent_in_words),
         )
         st.dataframe(

@@ -16,6 +16,7 @@ CLASS_TITLES = {
     "pituitary": "pituitary tumour",
 }
 OTHER_TUMOR = "other_tumor"  # a target, never an answer: a tumour of a type that the networks cannot name
+TARGET_TITLES = CLASS_TITLES | {OTHER_TUMOR: "tumour of another type"}
 _SPELLINGS = {
     "glioma": "glioma",
     "meningioma": "meningioma",
