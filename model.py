@@ -108,8 +108,8 @@ def train(args: argparse.Namespace) -> int:
     run_folder = RUNS / args.protocol / name
     _check_run(run_folder, args)
     base_weights = args.base_weights or (None if args.model in ("cnn", "unet") else "imagenet")
-    teacher = Reader.load(args.teacher) if args.teacher else None
-    if teacher:
+    teachers = [Reader.load(file) for file in args.teacher]
+    for teacher in teachers:
         _check_forerunner("teacher", teacher.card, args.protocol)
     if str(base_weights).endswith(".keras"):
         _check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
@@ -119,7 +119,7 @@ def train(args: argparse.Namespace) -> int:
         recipe,
         args.seed,
         base_weights,
-        teacher.network if teacher else None,
+        [teacher.network for teacher in teachers],
         classes,
     )
     folder = args.output or (
@@ -134,7 +134,7 @@ def train(args: argparse.Namespace) -> int:
         recipe,
         args.command_line,
         base_weights,
-        teacher.card if teacher else None,
+        [teacher.card for teacher in teachers],
         classes,
     )
     shutil.rmtree(run_folder)

@@ -10,7 +10,7 @@ import argparse
 import datetime
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def main() -> None:
     readers = [Reader.load(file) for file in files]
     rows = []
     learned = set.intersection(*(set(reader.card.facts["sources"]) for reader in readers))
-    for group, scans in _groups(options.data, sorted(learned)):
+    for group, scans in _groups(options.data, tuple(sorted(learned))):
         while batch := list(islice(scans, BATCH)):
             answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
             for scan, readings in zip(batch, answers, strict=True):
@@ -117,7 +117,7 @@ def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
     }
 
 
-def _groups(data: Path, learned: Sequence[str]) -> Iterator[tuple[str, Iterator[Scan]]]:
+def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterator[Scan]]]:
     """Each group's name and scans. learned: the sources that every network has learned from, whose fold 0 is taken."""
     samples = split_samples(load_samples(data, learned), "patient-disjoint")
     test = samples.loc[samples["part"] == "test", "path"].map(Path)

@@ -88,7 +88,9 @@ def main() -> None:
     parser.add_argument("--left-out", choices=SOURCES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--base-weights", type=Path, help="a .keras file that all of them start from")
-    parser.add_argument("--teacher", type=Path, help="a .keras file that all of them learn from too")
+    parser.add_argument(
+        "--teacher", nargs="+", default=[], type=Path, help=".keras files they all learn from too"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
     )
@@ -104,7 +106,7 @@ def main() -> None:
         pictures = load_pictures(list(measured["path"]), network.input_shape[1])
         print(json.dumps(validation_figures(measured, predict_logits(logits_of(network), pictures), None)))
         return
-    teacher = keras.models.load_model(args.teacher, compile=False) if args.teacher else None
+    teachers = [keras.models.load_model(file, compile=False) for file in args.teacher]
     for name in args.variants:
         change, patches = VARIANTS[name]
         recipe = change(replace(RECIPES["cnn"], phases=(Phase("low resolution", SIZE, args.epochs, 2e-3),)))
@@ -112,13 +114,13 @@ def main() -> None:
         with ExitStack() as stack:
             for patch in patches():
                 stack.enter_context(patch)
-            trained = train(taught, folder, recipe, args.seed, args.base_weights, teacher)
+            trained = train(taught, folder, recipe, args.seed, args.base_weights, teachers)
         shutil.rmtree(folder)
         logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
         line = {
             "variant": name,
             "base_weights": args.base_weights and args.base_weights.stem,
-            "teacher": args.teacher and args.teacher.stem,
+            "teachers": [file.stem for file in args.teacher],
             "left_out": args.left_out,
             "epochs": args.epochs,
             "seed": args.seed,

@@ -583,6 +583,14 @@ def test_paths_of_the_machine_stay_out_of_a_command_that_a_card_shows() -> None:
     shown = arguments.without_paths(typed)
     assert shown == ["train", "--model", "vgg16", "--data", "DIR", "--base-weights", "vgg16.npz"]
     assert arguments.without_paths(["evaluate", "--data=/home/me/data"]) == ["evaluate", "--data", "DIR"]
+    two = ["train", "--teacher", "/home/me/cnn.keras", "runs/mobilenetv2.keras", "--restart"]
+    assert arguments.without_paths(two) == [
+        "train",
+        "--teacher",
+        "cnn.keras",
+        "mobilenetv2.keras",
+        "--restart",
+    ]
 
 
 def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_path: Path) -> None:

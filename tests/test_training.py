@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from utils import learners, metrics
-from utils.networks import vgg16
+from utils.networks import cnn, vgg16
 from utils.recipes import Phase, Recipe
 from utils.training import train
 
@@ -134,14 +134,14 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     assert not [layer.name for layer in trained.network.layers if "norm" in layer.name], "folded away"
 
 
-def test_a_network_learns_where_the_tumour_is_and_from_a_teacher(samples, tmp_path) -> None:
+def test_a_network_learns_where_the_tumour_is_and_from_teachers(samples, tmp_path) -> None:
     mask = np.zeros((80, 80), np.uint8)
     mask[30:50, 30:50] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
     samples.loc[samples["target"] == "glioma", "mask"] = str(tmp_path / "mask.png")
-    teacher = vgg16(32)
+    teachers = [vgg16(32), cnn(48)]
     recipe = Recipe("cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
-    trained = train(samples, tmp_path / "run", recipe, teacher=teacher, say=lambda text: None)
+    trained = train(samples, tmp_path / "run", recipe, teachers=teachers, say=lambda text: None)
     losses = [epoch["loss"] for epoch in trained.history]
     assert min(losses[-3:]) < 0.8 * losses[0]
 

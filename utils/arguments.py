@@ -68,7 +68,9 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
         help='"imagenet" to download (default; cnn and unet begin with nothing), a file that holds such weights, or '
         "the .keras file of another network of this protocol, for the layers that both have",
     )
-    child.add_argument("--teacher", type=Path, help="a .keras file of the same protocol to learn from")
+    child.add_argument(
+        "--teacher", nargs="+", default=[], type=Path, help=".keras files of the same protocol to learn from"
+    )
     child.add_argument("--output", type=Path, help="folder for the network and its card")
     child.add_argument("--restart", action="store_true", help="drop an unfinished run")
 
@@ -141,9 +143,12 @@ def without_paths(arguments: list[str]) -> list[str]:
     """The command line with the machine's own data paths replaced, so that a card can show it."""
     arguments = [part for one in arguments for part in (one.split("=", 1) if one.startswith("--") else [one])]
     shown = list(arguments)
-    for position, argument in enumerate(arguments[:-1]):
-        if argument == "--data":
-            shown[position + 1] = "DIR"
-        elif argument in ("--base-weights", "--output", "--json", "--patients", "--weights", "--teacher"):
-            shown[position + 1] = Path(arguments[position + 1]).name
+    option = ""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--"):
+            option = argument
+        elif option == "--data":
+            shown[position] = "DIR"
+        elif option in ("--base-weights", "--output", "--json", "--patients", "--weights", "--teacher"):
+            shown[position] = Path(argument).name
     return shown

@@ -64,10 +64,10 @@ class Learner(ABC):
 
 
 class AnswerLearner(Learner):
-    """Learns to name a class; where it should look, as far as outlines are known; and what a teacher answers."""
+    """Learns to name a class; where it should look, as far as outlines are known; and what teachers answer."""
 
-    def __init__(self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None = None) -> None:
-        self.answers, self.teacher = logits_of(network), teacher
+    def __init__(self, network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> None:
+        self.answers, self.teachers = logits_of(network), teachers
         features = network.get_layer("pooled").input
         maps = network.get_layer("logits")(features)  # by place; their mean is the logits, dropout apart
         self.grid = features.shape[1]
@@ -77,8 +77,9 @@ class AnswerLearner(Learner):
 
     def _wanted(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
         answers = targets
-        if self.teacher is not None:
-            answers = np.concatenate([targets, probabilities_of(self.teacher, inputs)], axis=1)
+        if self.teachers:
+            taught = np.mean([probabilities_of(teacher, inputs) for teacher in self.teachers], axis=0)
+            answers = np.concatenate([targets, taught], axis=1)
         return [answers, places(masks, targets, self.grid)]
 
     def examine(self, validation: TrainingSet) -> dict[str, float]:
@@ -126,11 +127,11 @@ class OutlineLearner(Learner):
         }
 
 
-def learner_of(network: keras.Model, recipe: Recipe, teacher: keras.Model | None = None) -> Learner:
+def learner_of(network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> Learner:
     """The learner that a recipe's network needs."""
     if network.name in OUTLINERS:
         return OutlineLearner(network, recipe)
-    return AnswerLearner(network, recipe, teacher)
+    return AnswerLearner(network, recipe, teachers)
 
 
 def predict_logits(model: keras.Model, inputs: np.ndarray) -> np.ndarray:

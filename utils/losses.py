@@ -27,7 +27,7 @@ def answer_loss(label_smoothing: float = 0.0, teaching: float = 0.0) -> Callable
 
     The loss takes (N, C) targets (1 for each right answer) and (N, C) logits and returns (N,); with one right answer
     it is the usual cross-entropy, smoothing included (Szegedy et al., CVPR 2016). Targets of (N, 2 C) end with a
-    teacher's probabilities: the cross-entropy with them then counts `teaching` of the whole (Hinton et al. 2015;
+    teachers' mean probabilities: the cross-entropy with them then counts `teaching` of the whole (Hinton et al. 2015;
     Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", CVPR 2022).
     """
 

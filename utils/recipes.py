@@ -36,7 +36,7 @@ class Recipe:
     patience: int = 10  # epochs of the last phase without a lower validation loss
     frozen_until: str | None = None
     pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
-    teaching: float = 0.5  # share of a teacher's answers in the loss, where there is a teacher
+    teaching: float = 0.5  # share of the teachers' answers in the loss, where there are any
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size, or other epochs: one number a phase, or one in all, shared in proportion.

@@ -59,7 +59,7 @@ def release(
     recipe: Recipe,
     command: str,
     base_weights: str | None = None,
-    teacher: Card | None = None,
+    teachers: Sequence[Card] = (),
     classes: Sequence[str] = CLASSES,
 ) -> Card:
     """Write NAME.keras, NAME.json and NAME.npz (hashes of every picture it saw) into `folder`; calibrated.
@@ -90,7 +90,7 @@ def release(
             "command": command,
             "recipe": dataclasses.asdict(recipe),
             "layers_from_base_weights": trained.loaded_layers,
-            "teacher": {"name": teacher.name, "weights_sha256": teacher.version} if teacher else None,
+            "teachers": [{"name": one.name, "weights_sha256": one.version} for one in teachers],
             "date": datetime.date.today().isoformat(),
             "commit": current_commit(),
             "versions": {"python": platform.python_version(), "backend": keras.backend.backend()}

@@ -39,7 +39,7 @@ def train(
     recipe: Recipe,
     seed: int = 0,
     base_weights: str | Path | None = None,
-    teacher: keras.Model | None = None,
+    teachers: Sequence[keras.Model] = (),
     classes: Sequence[str] = CLASSES,
     size: int | None = None,
     say: Callable[[str], None] = print,
@@ -47,7 +47,7 @@ def train(
     """Train one network on the rows of `samples` whose `part` is train; validation rows choose the last phase's epoch.
 
     `run_folder` keeps checkpoints: calling again with the same arguments goes on after the last whole epoch.
-    `teacher` is a network with the same classes: its answers to the changed pictures are learned beside the labels.
+    `teachers` have the same classes: their mean answers to the changed pictures are learned beside the labels.
     `size` overrides the input size of every phase (tests use small ones).
     """
     name = recipe.network
@@ -70,7 +70,7 @@ def train(
                 say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh)}")
             if previous is not None:
                 network.set_weights(previous.get_weights())
-            learner = learner_of(network, recipe, teacher)
+            learner = learner_of(network, recipe, teachers)
             if state.phase == number:
                 if state.epoch:
                     say(f"{phase.name}: going on after epoch {state.epoch}")
