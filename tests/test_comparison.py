@@ -55,6 +55,7 @@ def test_the_record_is_taken_on_scans_that_both_have_read():
 
 def test_tumours_without_a_name_are_no_part_of_the_record():
     first, second = evaluation("cnn", ["glioma", "no_tumor"]), evaluation("vgg16", ["glioma", "glioma"])
+    assert first.predictions is not None
     first.predictions["target"] = ["glioma", OTHER_TUMOR]
     found = paired_record(first, second)
     assert found is not None and (found.n, found.first_alone, found.second_alone) == (1, 0, 0)
