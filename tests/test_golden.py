@@ -13,6 +13,7 @@ import pytest
 from utils.baselines import BASELINES
 from utils.cards import OUTLINERS, REPOSITORY, check_weights, file_sha256, load_card, networks_folder
 from utils.classes import CLASSES, OTHER_TUMOR
+from utils.evidence_measurement import figures_of_evidence
 from utils.measurement import THRESHOLDS, figures_of
 from utils.metrics import OVERALL_FIGURES
 from utils.outline_figures import OUTLINE_FIGURES, outline_figures
@@ -22,7 +23,9 @@ from utils.scans import read_scan_file
 MODELS = REPOSITORY / "models"
 SAMPLE = 100  # images predicted afresh
 NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network has been evaluated yet"))]
-STORED = sorted((MODELS / "evaluation").glob("*--*.json"))
+EVERY = sorted((MODELS / "evaluation").glob("*--*.json"))
+MAPS = [path for path in EVERY if path.stem.endswith("--explanations")] or NONE_YET
+STORED = [path for path in EVERY if path not in MAPS]
 OUTLINES = [path for path in STORED if path.name.split("--")[0] in OUTLINERS] or NONE_YET
 RECORDS = [path for path in STORED if path.name.split("--")[0] not in OUTLINERS] or NONE_YET
 NETWORKS = [
@@ -91,6 +94,37 @@ def test_fixed_images_are_read_as_they_were(file: Path, data_root: Path) -> None
     assert sum(same) >= 0.99 * len(same)
     fresh = np.stack([[reading.probability(name) for name in CLASSES] for reading in readings])
     np.testing.assert_allclose(fresh, rows[list(CLASSES)].to_numpy(), atol=0.02)
+
+
+@pytest.mark.parametrize("file", MAPS, ids=lambda path: path.stem if path else "none")
+def test_stored_figures_of_maps_are_those_of_the_stored_table_and_weights(file: Path) -> None:
+    record = json.loads(file.read_text())
+    card = load_card(weights_of(record))
+    assert record["weights_sha256"] == card.version
+    assert f"{record['protocol']}, explanations" in [
+        opening["protocol"] for opening in card.facts["openings"]
+    ]
+    fresh = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), card.facts["evidence_scale"])
+    assert fresh.keys() == record["methods"].keys()
+    wrong = [
+        method
+        for method in fresh
+        if not close(record["methods"][method] | fresh[method], record["methods"][method])
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("file", MAPS, ids=lambda path: path.stem if path else "none")
+@pytest.mark.data
+def test_maps_of_fixed_images_are_what_they_were(file: Path, data_root: Path) -> None:
+    record = json.loads(file.read_text())
+    table = pd.read_csv(file.with_suffix(".csv"))
+    rows = table[(table["method"] == "gradcam") & (table["target"] != "no_tumor")].iloc[::50]
+    reader = Reader.load(weights_of(record))
+    for row in rows.itertuples():
+        reading = reader.read(read_scan_file(data_root / row.source / row.file))
+        peak = reading.maps[reading.classes.index(row.target)].max() * reading.calibration
+        assert peak == pytest.approx(getattr(row, f"strength_{row.target}"), rel=0.05, abs=0.005)
 
 
 @pytest.mark.parametrize("file", OUTLINES, ids=lambda path: path.stem if path else "none")

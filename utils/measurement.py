@@ -174,7 +174,7 @@ def figures_of(
     threshold (a baseline) a tumour is found where one is named.
     """
     predictions = predictions.assign(
-        sequence=predictions["sequence"].fillna("")
+        sequence=predictions["sequence"].astype(object).fillna("")
     )  # a CSV tells "" and NaN alike
     known = predictions[predictions["target"] != OTHER_TUMOR]
     if known.empty:
