@@ -159,7 +159,7 @@ def _fitted(facts: dict) -> str:
     """What was fitted on the validation part, and the figures there."""
     validation = facts["validation"]
     if facts["task"] == OUTLINES:
-        drawn = f"drawn from probability {facts['threshold']} and {facts['minimum_area']} of the square on"
+        drawn = f"drawn from probability {facts['threshold']} on where a part reaches {facts['peak']}"
         return f"{drawn}; validation: {in_words(validation)}"
     gate = facts["novelty"]
     return (

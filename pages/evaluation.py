@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from utils import charts, evaluation_places, overlays, panels, trust_charts, ui
+from utils.arguments import BASELINES
 from utils.calibration import reliability, risk_coverage
 from utils.cards import NETWORK_TITLES, models_folder
 from utils.classes import CLASSES, TARGET_TITLES
@@ -26,10 +27,12 @@ from utils.evaluations import (
     load_history,
     load_robustness,
     of_known_type,
+    part_title,
     read_evaluations,
 )
 from utils.findings import percent_in_words
 from utils.metrics import CLASS_FIGURES
+from utils.protocols import LEAVE_OUT
 from utils.scans import UnreadableScan, read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
@@ -135,7 +138,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
     with right:
         st.subheader("What does referring the unsure to a person buy?")
         curves = {}
-        for one in beside:
+        for one in (other for other in beside if other.model not in BASELINES):
             table = _known(one)
             if table is not None:
                 groups = table["group"] if "group" in table else pd.Series(np.arange(len(table)), table.index)
@@ -149,7 +152,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
 
 
 def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: Evaluation) -> None:
-    st.subheader("Does it hold on sources never seen?")
+    st.subheader("Does it hold on other sources?")
     rows = found_elsewhere(evaluations)
     if not rows:
         st.info(
@@ -160,8 +163,12 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
         return
     panels.chart_with_caption(
         trust_charts.elsewhere(rows),
-        "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. 'left out': "
-        "networks trained without that source, by the same recipe.",
+        "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. "
+        + (
+            "'left out': networks trained without that source, by the same recipe."
+            if any(one.protocol.startswith(LEAVE_OUT) for one in evaluations)
+            else "All from sources that the networks learned from; sources never seen have not been measured yet."
+        ),
     )
     table = parts_table(beside)
     if not table.empty:
@@ -183,8 +190,8 @@ def _tumour_curves(chosen: Evaluation) -> None:
     for source, rows in table.groupby("source"):
         tumour = (rows["target"] != "no_tumor").to_numpy()
         if 0 < tumour.sum() < len(rows):
-            curves[str(source)] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
-    intervals = {name: part["tumor"].get("auc_interval") for name, part in parts.items() if name in curves}
+            curves[part_title(str(source))] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
+    intervals = {part_title(name): part["tumor"].get("auc_interval") for name, part in parts.items()}
     if curves:
         panels.chart_with_caption(
             trust_charts.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."

@@ -88,10 +88,10 @@ def test_card_that_lacks_a_fact_is_damaged(weights: Path, fact: str) -> None:
         load_card(weights)
 
 
-@pytest.mark.parametrize("fact", ["threshold", "minimum_area"])
+@pytest.mark.parametrize("fact", ["threshold", "peak"])
 def test_card_of_a_network_that_draws_outlines_needs_other_facts(weights: Path, fact: str) -> None:
     drawn = {name: value for name, value in FACTS.items() if name not in ("evidence_layer", "temperature")}
-    drawn |= {"task": OUTLINES, "threshold": 0.5, "minimum_area": 0.002}
+    drawn |= {"task": OUTLINES, "threshold": 0.5, "peak": 0.9}
     Card(weights.with_suffix(".json"), drawn).save()
     assert load_card(weights).facts == drawn
     del drawn[fact]

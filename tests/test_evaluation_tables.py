@@ -47,8 +47,8 @@ def test_sources_are_told_once_and_those_left_out_of_training_apart():
         ]
     )
     assert [row[0] for row in rows] == [
-        "lgg, unseen patients",
-        "feltrin44, unseen patients",
+        "LGG, unseen patients",
+        "Feltrin, unseen patients",
         "Feltrin left out",
     ]
     assert rows[0][1:] == ("CNN", 0.85, 0.8, 0.9)

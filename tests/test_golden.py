@@ -136,6 +136,6 @@ def test_stored_figures_of_outlines_are_those_of_the_stored_table_and_weights(fi
     card = load_card(weights_of(record))
     check_weights(card)
     assert record["weights_sha256"] == card.version
-    assert all(record[name] == card.facts[name] for name in ("threshold", "minimum_area", "protocol"))
+    assert all(record[name] == card.facts[name] for name in ("threshold", "peak", "protocol"))
     shown = card.facts["figures"][record["protocol"]]
     assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}

@@ -26,7 +26,7 @@ from utils.sampling import read_mask, with_outlines
 from utils.scans import Scan, read_scan_file
 from utils.segmentation import Segmenter
 
-LEAST = 0.01  # of the square: the vessels of a brain without a tumour stay below it
+PEAK = 0.9  # the vessels of a brain without a tumour stay below it
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -39,7 +39,7 @@ def save_with_card(network: keras.Model, folder: Path) -> Path:
         "classes": ["tumor"],
         "input_size": network.input_shape[1],
         "threshold": 0.5,
-        "minimum_area": LEAST,
+        "peak": PEAK,
         "protocol": "patient-disjoint",
         "weights_sha256": file_sha256(weights),
     }
@@ -49,9 +49,10 @@ def save_with_card(network: keras.Model, folder: Path) -> Path:
 
 @pytest.fixture
 def bright(models_copy: Path) -> Path:
-    """The weights of a network that takes whatever is bright for a tumour."""
+    """The weights of a network that takes whatever is bright and wide for a tumour."""
     scan = keras.Input((96, 96, 1))
-    logits = keras.layers.Rescaling(20 / 255, offset=-15, name="logits")(scan)
+    mean = keras.layers.AveragePooling2D(5, strides=1, padding="same")(scan)
+    logits = keras.layers.Rescaling(20 / 255, offset=-15, name="logits")(mean)
     network = keras.Model(scan, keras.layers.Activation("sigmoid", name="probabilities")(logits))
     return save_with_card(network, models_copy)
 
@@ -73,17 +74,19 @@ def test_outline_lies_on_the_tumour_with_its_sizes(bright: Path, draw_brain) -> 
     pixels, mask = drawn_scan(draw_brain)
     found = Segmenter.load(bright).outline(Scan("off-centre", pixels, "PNG", spacing=(1.0, 0.5)))
     assert found.mask.shape == pixels.shape
-    assert (found.mask & mask).sum() / (found.mask | mask).sum() > 0.85
+    assert (found.mask & mask).sum() / (found.mask | mask).sum() > 0.8
     assert found.area_mm2 == found.area * 0.5
     assert found.diameter_mm == pytest.approx(np.hypot(20, 12), rel=0.1)
     assert found.probabilities.shape == (96, 96) and found.probabilities.dtype == np.float16
 
 
-def test_silent_without_a_tumour_because_of_the_least_area(bright: Path, draw_brain) -> None:
+def test_silent_without_a_tumour_because_no_spot_reaches_the_peak(bright: Path, draw_brain) -> None:
     scan = Scan("healthy", drawn_scan(draw_brain, tumour=False)[0], "PNG")
-    assert Segmenter.load(bright).outline(scan).empty
     card = load_card(bright)
-    card.facts["minimum_area"] = 0.0
+    card.facts["threshold"] = 0.02
+    card.save()
+    assert Segmenter.load(bright).outline(scan).empty
+    card.facts["peak"] = 0.0
     card.save()
     assert not Segmenter.load(bright).outline(scan).empty, "the network itself is not silent"
 
@@ -138,7 +141,7 @@ def test_segment_writes_mask_and_outline_on_the_scans_own_pixels(
     assert sorted(file.relative_to(output).as_posix() for file in output.rglob("*.png")) == names
     written = np.asarray(Image.open(output / "a.mask.png"))
     assert written.shape == pixels.shape and set(np.unique(written)) == {0, 255}
-    assert ((written > 0) & mask).sum() / ((written > 0) | mask).sum() > 0.85
+    assert ((written > 0) & mask).sum() / ((written > 0) | mask).sum() > 0.8
     assert lines[0]["area"] == (written > 0).sum() and lines[0]["area_mm2"] is None
     assert lines[0]["diameter"] == pytest.approx(np.hypot(20, 24), rel=0.1)
     picture = np.asarray(Image.open(output / "a.outline.png"))
@@ -209,13 +212,13 @@ def test_train_calibrate_and_evaluate(run: Run, small_recipe, models_copy, tmp_p
     assert (models_copy / "unet.keras").stat().st_size < 4_000_000
     assert not Path("runs/patient-disjoint/unet").exists()
 
-    fitted = (facts["threshold"], facts["minimum_area"], facts["validation"])
+    fitted = (facts["threshold"], facts["peak"], facts["validation"])
     card = load_card(models_copy / "unet.keras")
     card.facts["threshold"] = 0.01
     card.save()
     assert run("calibrate", *arguments)[0] == 0
     facts = load_card(models_copy / "unet.keras").facts
-    assert (facts["threshold"], facts["minimum_area"], facts["validation"]) == fitted
+    assert (facts["threshold"], facts["peak"], facts["validation"]) == fitted
 
     code, said, _ = run("evaluate", *arguments, "--json", tmp_path / "copy.json")
     folder = models_copy / "evaluation"

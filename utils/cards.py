@@ -164,9 +164,7 @@ def train_command(weights: Path) -> str:
 
 def _needed_facts(facts: dict[str, Any]) -> set[str]:
     """What a card must tell for its network to be used."""
-    fitted = (
-        {"threshold", "minimum_area"} if facts.get("task") == OUTLINES else {"evidence_layer", "temperature"}
-    )
+    fitted = {"threshold", "peak"} if facts.get("task") == OUTLINES else {"evidence_layer", "temperature"}
     return {"name", "task", "classes", "input_size", "weights_sha256"} | fitted
 
 

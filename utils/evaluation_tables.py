@@ -9,7 +9,7 @@ import pandas as pd
 
 from utils.bootstrap import group_weights, weighted_average_precision
 from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
-from utils.evaluations import PROTOCOL_TITLES, Evaluation
+from utils.evaluations import PROTOCOL_TITLES, Evaluation, part_title
 
 # figure -> column title, decimals, in percent
 _COLUMNS = {
@@ -55,7 +55,7 @@ def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
             tumor = part.get("tumor", {})
             rows.append(
                 {
-                    "Scans from": name,
+                    "Scans from": part_title(name),
                     "Network": evaluation.title,
                     "Tumours": tumor.get("tumors"),
                     "Healthy": tumor.get("healthy"),
@@ -104,7 +104,7 @@ def found_elsewhere(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, f
     for one in evaluations:
         parts: dict[str, dict] = {}
         if one.protocol == "patient-disjoint":
-            parts = {f"{name}, unseen patients": part for name, part in one.figures.get("parts", {}).items()
+            parts = {f"{part_title(name)}, unseen patients": part for name, part in one.figures.get("parts", {}).items()
                      if " " not in name}  # fmt: skip
         elif one.protocol.startswith("leave-one-source-out"):
             parts = {PROTOCOL_TITLES.get(one.protocol, one.protocol): one.figures}

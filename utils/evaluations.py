@@ -31,6 +31,13 @@ PROTOCOL_TITLES = {
     "published": "published split",
     "folder": "split of a folder",
 }
+SOURCE_TITLES = {"nickparvar": "Nickparvar", "feltrin44": "Feltrin", "lgg": "LGG", "sartaj": "Sartaj"}
+
+
+def part_title(name: str) -> str:
+    """A source, or a source and a sequence ("feltrin44 T1"), as the interface calls it."""
+    source, _, sequence = name.partition(" ")
+    return f"{SOURCE_TITLES.get(source, source)} {sequence}".strip()
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from utils.preprocessing import Geometry
 OUTLINE_FIGURES = ("dice", "pooled_dice", "iou", "pooled_iou", "sensitivity", "false_outlines_per_100")
 HIT = 0.1  # intersection over union from which a tumour is found, as in PI-CAI (Saha et al., Lancet Oncology 2024)
 SPECK = 10  # pixels; a smaller part of a mask is no tumour of its own
-MOST_FALSE = 0.02  # of the scans without tumour may have an outline
+MOST_FALSE = 0.03  # of the scans without tumour may have an outline
 THRESHOLDS = tuple(percent / 100 for percent in range(10, 96, 5))
-MINIMUM_AREAS = (0.0, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01)
+PEAKS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def in_words(figures: dict) -> str:
 
 
 def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
-    """Of THRESHOLDS and MINIMUM_AREAS the pair with the best mean Dice on the scans with a tumour.
+    """Of THRESHOLDS and PEAKS the pair with the best mean Dice on the scans with a tumour.
 
     Only pairs that leave an outline on at most MOST_FALSE of the scans without one are chosen from; where there is
     none, the pairs with the fewest. There must be scans of both kinds.
@@ -154,11 +154,11 @@ def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
     found = [np.empty((0, 5))]
     for number, one in enumerate(scored):
         found.append(_parts_at_thresholds(one, number))
-    threshold, scan, share, area, overlap = np.concatenate(found).T
+    threshold, scan, peak, area, overlap = np.concatenate(found).T
     best, best_score = OperatingPoint(0.5, 0.0), (-np.inf, -np.inf)
     for index, value in enumerate(THRESHOLDS):
-        for least in MINIMUM_AREAS:
-            kept = (threshold == index) & (share >= least)
+        for least in PEAKS:
+            kept = (threshold == index) & (peak >= least)
             drawn, both = (
                 np.bincount(scan[kept].astype(int), amounts[kept], len(scored)) for amounts in (area, overlap)
             )
@@ -171,15 +171,14 @@ def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
 
 
 def _parts_at_thresholds(one: Scored, number: int) -> np.ndarray:
-    """(K, 5) a row for each connected part at each of THRESHOLDS: index of the threshold, number of the scan, share of
-    the network's square, area and overlap with the truth in pixels."""
+    """(K, 5) a row for each connected part at each of THRESHOLDS: index of the threshold, number of the scan, highest
+    probability, area and overlap with the truth in pixels."""
     on_scan = one.geometry.to_scan(one.probabilities)
     rows = []
     for index, threshold in enumerate(THRESHOLDS):
         numbers, areas = parts(on_scan >= threshold)
         overlaps = np.bincount(numbers[one.truth], minlength=len(areas))
-        rows += [
-            (index, number, area / one.geometry.side**2, area, overlap)
-            for area, overlap in zip(areas[1:], overlaps[1:], strict=True)
-        ]
+        peaks = np.zeros(len(areas))
+        np.maximum.at(peaks, numbers[numbers > 0], on_scan[numbers > 0])
+        rows += [(index, number, *part) for part in zip(peaks[1:], areas[1:], overlaps[1:], strict=True)]
     return np.asarray(rows, float).reshape(-1, 5)

@@ -16,14 +16,13 @@ KNOWN_COLOUR = (86, 180, 233)  # sky blue of the same palette: an outline that a
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which probability on a pixel is drawn, and the least area of a connected part of the outline.
+    """From which probability on a pixel is drawn, and the `peak` that a connected part of the outline must reach.
 
-    The area is a share of the square that the network sees (`Geometry.side` squared), so that it holds for scans of
-    every resolution.
+    Two thresholds (hysteresis: Canny, IEEE PAMI 8, 1986): a faint spot is left out, a tumour drawn whole.
     """
 
     threshold: float
-    minimum_area: float
+    peak: float
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def outline(
     spacing: tuple[float, float] | None = None,
 ) -> Outline:
     """The Outline of a network's probabilities (S, S) float; `spacing` is (row, column) in mm."""
-    mask = large_parts(
-        geometry.to_scan(probabilities) >= point.threshold, point.minimum_area * geometry.side**2
-    )
+    mask = peaked_parts(geometry.to_scan(probabilities), point)
     area, largest = int(mask.sum()), largest_part(mask)
     return Outline(
         mask=mask,
@@ -111,11 +108,11 @@ def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return numbers, facts[:, cv2.CC_STAT_AREA]
 
 
-def large_parts(mask: np.ndarray, least: float) -> np.ndarray:
-    """(H, W) bool: the mask without its connected parts of less than `least` pixels."""
-    numbers, areas = parts(mask)
-    kept = areas >= least
-    kept[0] = False
+def peaked_parts(probabilities: np.ndarray, point: OperatingPoint) -> np.ndarray:
+    """(H, W) bool: where probabilities (H, W) reach the threshold, connected to where they reach the peak."""
+    numbers, areas = parts(probabilities >= point.threshold)
+    kept = np.zeros(len(areas), bool)
+    kept[numbers[probabilities >= max(point.threshold, point.peak)]] = True
     return kept[numbers]
 
 

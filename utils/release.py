@@ -39,7 +39,7 @@ UNFITTED: dict[str, Any] = {
     "evidence_scale": {},
     "evidence_threshold": {},
 }  # until `calibrate`
-UNFITTED_OUTLINES = {"threshold": 0.5, "minimum_area": 0.0}
+UNFITTED_OUTLINES = {"threshold": 0.5, "peak": 0.0}
 NO_TUMOR = CLASSES.index("no_tumor")
 GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
 LICENCES = {

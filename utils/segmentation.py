@@ -27,7 +27,7 @@ class Segmenter:
         self.card = card
         self.network = network
         self.size = int(card.facts["input_size"])
-        self.point = OperatingPoint(float(card.facts["threshold"]), float(card.facts["minimum_area"]))
+        self.point = OperatingPoint(float(card.facts["threshold"]), float(card.facts["peak"]))
         self._lock = threading.Lock()
 
     @classmethod
