@@ -54,6 +54,15 @@ def test_a_tumour_without_a_name_counts_against_no_tumour_alone():
     assert track_record.trust_statement(table, "glioma", 0.99) == (10, 10)
 
 
+def test_outlines_are_told_with_what_they_were_worth():
+    told = track_record.outline_sentence({"dice": 0.761, "false_outlines_per_100": 3.4})
+    assert "by 0.76 (Dice" in told and told.endswith("; 3 of 100 scans without tumour got one.")
+    assert track_record.outline_sentence({"dice": 0.5, "false_outlines_per_100": None}).endswith(
+        "all of it)."
+    )
+    assert track_record.outline_sentence(None) == "Not yet measured on unseen patients."
+
+
 @pytest.mark.parametrize(
     ("probability", "words"),
     [

@@ -271,7 +271,10 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
 def _outline_in_words(entry: Entry) -> None:
     drawn = outline_of(entry)
     if drawn is not None:
-        st.caption(f"Outline of the tumour (U-Net, orange): {sizes_in_words(drawn.sizes)}.")
+        from utils.track_record import outline_sentence
+
+        told = outline_sentence(serving.outline_figures())
+        st.caption(f"Outline of the tumour (U-Net, orange): {sizes_in_words(drawn.sizes)}. {told}")
 
 
 def _track_record(reading: Reading, label: str) -> str:

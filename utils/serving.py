@@ -83,6 +83,12 @@ def explanations(network: str, version: str) -> dict | None:
     return record if record and record.get("weights_sha256") == version else None
 
 
+def outline_figures() -> dict | None:
+    """What was measured of the outlines of the network that draws them now; None where it was not."""
+    drawing, record = segmenter(), _outlines(str(models_folder()))
+    return record if drawing and record and record.get("weights_sha256") == drawing.card.version else None
+
+
 def segmenter() -> Segmenter | None:
     """The network that draws outlines, loaded when it is first asked for; None where there is none that can be used."""
     weights = models_folder() / f"{OUTLINERS[0]}.keras"
@@ -161,6 +167,13 @@ def _explanations(models: str, network: str) -> dict | None:
     from utils.evaluations import load_explanations
 
     return load_explanations(Path(models) / "evaluation", network)
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _outlines(models: str) -> dict | None:
+    from utils.evaluations import load_outlines
+
+    return load_outlines(Path(models) / "evaluation", OUTLINERS[0])
 
 
 @st.cache_data(show_spinner=False)

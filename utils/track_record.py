@@ -91,6 +91,15 @@ def pointing_sentence(record: dict | None, method: str, label: str) -> str:
     )
 
 
+def outline_sentence(record: dict | None) -> str:
+    """One sentence: how far outlines were right. record: what `evaluations.load_outlines` gives about the network."""
+    if record is None:
+        return "Not yet measured on unseen patients."
+    said = f"On scans of unseen patients outlines overlapped the tumour by {record['dice']:.2f} (Dice, 1 is all of it)"
+    false = record["false_outlines_per_100"]
+    return said + (f"; {false:.0f} of 100 scans without tumour got one." if false is not None else ".")
+
+
 def trust_bin(probability: float) -> tuple[float, float]:
     """The ends of the one of TRUST_BINS that a probability lies in."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))
