@@ -157,14 +157,15 @@ def _in_words(seconds: float) -> str:
 
 
 def _verdict(entry: Entry) -> None:
-    unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
+    unsure = [reading.title for reading in entry.readings if "unsure" in reading.flags]
     threshold = ui.referral_threshold()
     below = (
         "the probability from which on 98 % of answers were right on validation scans"
         if threshold is None
         else f"the {100 * threshold:.1f} % that you asked for"
     )
-    doubt = f"{unsure} is unsure: below {below}." if unsure else ""
+    are = "is" if len(unsure) == 1 else "are"
+    doubt = f"{' and '.join(unsure)} {are} unsure: below {below}." if unsure else ""
     if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
         words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"
