@@ -94,7 +94,12 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
     )
-    parser.add_argument("--measure", type=Path, help="train nothing: the figures of this .keras file")
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        type=Path,
+        help="train nothing: the figures of a .keras file, or of the mean of several",
+    )
     args = parser.parse_args()
     samples = split_samples(load_samples(args.data, SOURCES), "patient-disjoint")
     taught = samples[samples["part"] != "test"]
@@ -102,9 +107,8 @@ def main() -> None:
         taught = taught[taught["source"] != args.left_out]
     measured = samples[samples["part"] == "validation"]
     if args.measure:
-        network = keras.models.load_model(args.measure, compile=False)
-        pictures = load_pictures(list(measured["path"]), network.input_shape[1])
-        print(json.dumps(validation_figures(measured, predict_logits(logits_of(network), pictures), None)))
+        answers = [softmax(_logits(file, measured)) for file in args.measure]
+        print(json.dumps(validation_figures(measured, np.log(np.mean(answers, axis=0)), None)))
         return
     teachers = [keras.models.load_model(file, compile=False) for file in args.teacher]
     for name in args.variants:
@@ -134,6 +138,12 @@ def main() -> None:
         print(json.dumps(line))
 
 
+def _logits(weights: Path, rows: pd.DataFrame) -> np.ndarray:
+    """(N, C) float32: what a .keras file answers to the pictures of sample rows."""
+    network = keras.models.load_model(weights, compile=False)
+    return predict_logits(logits_of(network), load_pictures(list(rows["path"]), network.input_shape[1]))
+
+
 def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | None) -> dict[str, float]:
     """Type accuracy and tumour at all by source and sequence; the threshold comes from the sources that were taught."""
     known = (rows["target"] != OTHER_TUMOR).to_numpy()
@@ -146,8 +156,8 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
     domains = (rows["source"] + " " + rows["sequence"]).str.strip()
     result = {}
     right = logits.argmax(axis=1) == targets
-    for domain in ("all", *sorted(set(domains))):
-        members = np.ones(len(rows), bool) if domain == "all" else (domains == domain).to_numpy()
+    for domain in ("all", *sorted({*domains, *rows["source"]})):
+        members = ((domain == "all") | (domains == domain) | (rows["source"] == domain)).to_numpy()
         result[f"{domain}: accuracy"] = float(right[members & known].mean())
         result[f"{domain}: sensitivity"] = float((scores >= threshold)[members & tumor].mean())
         if (members & ~tumor).any():
