@@ -17,6 +17,7 @@ from utils.scans import read_scan_file
 
 SCANS = 600  # validation scans that are looked at: more change little and cost minutes
 SCORED = 150  # of them by Score-CAM, which takes some 30 forward passes for each
+FULL_COLOUR = 75  # per cent of the tumour scans whose peak is below full colour: the middle one is seen well
 
 
 def calibrate_maps(
@@ -24,16 +25,21 @@ def calibrate_maps(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """(scales, thresholds) of every method at the evidence layer, from validation rows (`path`, `target`, `mask`).
 
-    A scale is the 95th percentile, over the scans, of the peak of the map of the likeliest tumour class, calibrated
-    (`Reading.strength`); a threshold the fraction of it above which regions overlap best with the masks. Methods
-    without any mask to fit on get no threshold.
+    A scale is a percentile (FULL_COLOUR), over the scans with a tumour, of the peak of the map of the likeliest tumour
+    class, calibrated (`Reading.strength`), 0 without any; a threshold the fraction of it above which regions overlap
+    best with the masks. Methods without any mask to fit on get no threshold.
     """
     rows = rows.sample(min(SCANS, len(rows)), random_state=0)
     scales, thresholds = {}, {}
     found = _readings(reader, rows, temperature)
     for method in METHODS:
         readings = found[method]
-        scales[method] = float(np.percentile([_peak(reading) for reading in readings], 95))
+        peaks = [
+            _peak(reading)
+            for reading, target in zip(readings, rows["target"], strict=False)
+            if target in TUMORS
+        ]
+        scales[method] = float(np.percentile(peaks, FULL_COLOUR)) if peaks else 0.0
         masked = [
             (reading, target, mask)
             for reading, target, mask in zip(readings, rows["target"], rows["mask"], strict=False)

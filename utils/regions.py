@@ -14,7 +14,7 @@ from utils.preprocessing import foreground
 if TYPE_CHECKING:
     from utils.scans import Scan
 
-THRESHOLDS = np.linspace(0.05, 1, 20)  # fractions of a scale that are tried
+THRESHOLDS = np.r_[0.01, 0.02, 0.03, np.linspace(0.05, 1, 20)]  # fractions of a scale that are tried
 
 
 @dataclass(frozen=True)
