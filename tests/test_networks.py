@@ -15,6 +15,7 @@ from utils.networks import (
     save_small,
     split_at,
     unet,
+    unfold_normalisation,
     vgg16,
 )
 
@@ -136,6 +137,18 @@ def test_folded_network_computes_what_was_trained() -> None:
     fold_normalisation(trained, plain)
     np.testing.assert_allclose(plain(scans()), trained(scans()), rtol=1e-3, atol=1e-5)
     assert [layer.name for layer in plain.layers] == [layer.name for layer in vgg16(64).layers]
+
+
+def test_normalisation_can_be_added_to_a_network_without_a_change_of_what_it_computes() -> None:
+    keras.utils.set_random_seed(6)
+    plain, normalised = vgg16(64), ["block4_conv1", "block5_conv3"]
+    trained = vgg16(64, normalised=normalised)
+    for layer in plain.layers:
+        trained.get_layer(layer.name).set_weights(layer.get_weights())
+    unfold_normalisation(trained, normalised, scans())
+    np.testing.assert_allclose(trained(scans()), plain(scans()), rtol=1e-3, atol=1e-5)
+    pooled = keras.Model(trained.inputs, trained.get_layer("pooled").output)
+    np.testing.assert_allclose(pooled(scans(), training=True), pooled(scans()), rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [32, 96])

@@ -136,6 +136,21 @@ def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
         layer.set_weights(weights)
 
 
+def unfold_normalisation(network: keras.Model, convolutions: Collection[str], pictures: np.ndarray) -> None:
+    """Set each `LAYER_norm` behind `convolutions` so that the network computes what it does without, and has what its
+    batch normalisation would have measured on pictures (N, S, S, 1).
+
+    Convolutions that were folded, or never had any, are trained on with it (data-dependent initialisation: Salimans
+    and Kingma, "Weight normalization", NIPS 2016).
+    """
+    found = keras.Model(network.inputs, [network.get_layer(name).output for name in convolutions])
+    for name, features in zip(convolutions, found.predict(pictures, verbose=0), strict=True):
+        features = np.asarray(features, np.float32)
+        mean, variance = features.mean(axis=(0, 1, 2)), features.var(axis=(0, 1, 2))
+        norm = network.get_layer(f"{name}_norm")
+        norm.set_weights([np.sqrt(variance + norm.epsilon), mean, mean, variance])
+
+
 BUILDERS = {
     "cnn": cnn,
     "vgg16": vgg16,

@@ -89,9 +89,9 @@ RECIPES = {
     "vgg16-more-sources": Recipe(
         "vgg16",
         phases=(
-            Phase("low resolution", 128, 8, 3e-4),
-            Phase("full resolution", 224, 5, 2e-4),
-            Phase("as they are", 224, 1, 3e-5, augmented=False),
+            Phase("low resolution", 128, 8, 1e-3),
+            Phase("full resolution", 224, 3, 5e-4),
+            Phase("as they are", 224, 1, 1e-4, augmented=False),
         ),
         frozen_until="block3_pool",
         pointing=1.0,

@@ -18,9 +18,11 @@ from tqdm import tqdm
 
 from utils.classes import CLASSES
 from utils.learners import Learner, learner_of
-from utils.networks import BUILDERS, fold_normalisation, load_base_weights, vgg16
+from utils.networks import BUILDERS, fold_normalisation, load_base_weights, unfold_normalisation, vgg16
 from utils.recipes import Phase, Recipe
-from utils.sampling import TrainingSet, training_set
+from utils.sampling import TrainingSet, as_input, training_set
+
+SETTLING = 64  # pictures that tell what batch normalisation would measure
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def train(
             if size is not None:
                 phase = replace(phase, size=size)
             previous = network
-            network, loaded, fresh = _start(name, phase.size, base_weights, len(classes))
+            network, loaded, fresh = _start(recipe, phase.size, base_weights, len(classes))
             if number == 0 and base_weights is not None:
                 say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh)}")
             if previous is not None:
@@ -74,11 +76,14 @@ def train(
             if state.phase == number:
                 if state.epoch:
                     say(f"{phase.name}: going on after epoch {state.epoch}")
+                training = training_set(train_rows, phase.size, phase.augmented, classes)
+                if number == 0 and not state.epoch:
+                    _settle_normalisation(network, loaded, training, seed)
                 _run_phase(
                     learner,
                     number,
                     phase,
-                    training_set(train_rows, phase.size, phase.augmented, classes),
+                    training,
                     training_set(validation_rows, phase.size, False, classes),
                     run_folder,
                     state,
@@ -112,22 +117,34 @@ def _has_gpu() -> bool:
 
 
 def _start(
-    name: str, size: int, base_weights: str | Path | None, classes: int
+    recipe: Recipe, size: int, base_weights: str | Path | None, classes: int
 ) -> tuple[keras.Model, list[str], list[str]]:
     """The network to be trained, the layers that came with weights and those that start fresh.
 
-    Fresh convolutions behind loaded ones get batch normalisation while they are trained: without it six of them
-    hardly learn in the epochs that a CPU allows.
+    The convolutions of VGG16 that are trained get batch normalisation for as long: without it they learn too slowly
+    for the epochs that a CPU allows.
     """
-    network = BUILDERS[name](size, classes)
+    network = BUILDERS[recipe.network](size, classes)
     if base_weights is None:
         return network, [], [layer.name for layer in network.layers if layer.trainable_weights]
     loaded, fresh = load_base_weights(network, base_weights)
-    convolutions = [layer for layer in fresh if layer != "logits"]
-    if name == "vgg16" and convolutions:
-        network = vgg16(size, classes, normalised=convolutions)
+    if recipe.network == "vgg16":
+        names = [layer.name for layer in network.layers]
+        trained = names[names.index(recipe.frozen_until) + 1 :] if recipe.frozen_until else names
+        network = vgg16(size, classes, normalised=[layer for layer in trained if "_conv" in layer])
         load_base_weights(network, base_weights)
     return network, loaded, fresh
+
+
+def _settle_normalisation(
+    network: keras.Model, loaded: Sequence[str], training: TrainingSet, seed: int
+) -> None:
+    """Have a network compute what it was loaded with, batch normalisation that was added to it or not."""
+    names = {layer.name for layer in network.layers}
+    normalised = [layer for layer in loaded if f"{layer}_norm" in names]
+    if normalised:
+        rows = np.random.default_rng(seed).integers(len(training.inputs), size=SETTLING)
+        unfold_normalisation(network, normalised, as_input(training.inputs[rows]))
 
 
 @dataclass
