@@ -12,34 +12,26 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from utils.arguments import BASELINES, TEACHERS, parser, without_paths
+from utils.arguments import BASELINES, TEACHERS, CommandError, parser, without_paths
 from utils.cards import (
     OUTLINERS,
     OUTLINES,
-    Card,
     NetworkUnavailable,
-    evidence_scale,
     load_card,
-    models_folder,
     networks_folder,
-    reading_networks,
-    scaled_methods,
 )
 from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
-from utils.classes import CLASSES, class_of
 from utils.datasets import SOURCES, DatasetError, load_samples
-from utils.gate import REFUSED, worst_grade
-from utils.inputs import Input, batches, files_in, output_stems, read_files
 from utils.outline_figures import in_words
 from utils.protocols import LEAVE_OUT, classes_of, split_samples
+from utils.reading_commands import check_layer, explain, predict, segment
+from utils.runs import check_forerunner, check_run
 from utils.sampling import with_outlines
-from utils.scans import Scan, UnreadableScan
+from utils.scans import UnreadableScan
 
 RUNS = Path("runs")
 SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
@@ -66,10 +58,6 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:  # a file that is missing, may not be read or cannot be written
         print(f"error: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
         return 2
-
-
-class CommandError(ValueError):
-    """Arguments that do not fit together. Its text says what to do."""
 
 
 def data(args: argparse.Namespace) -> int:
@@ -106,13 +94,13 @@ def train(args: argparse.Namespace) -> int:
     samples = _samples(args)
     classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
     run_folder = RUNS / args.protocol / name
-    _check_run(run_folder, args)
+    check_run(run_folder, args)
     base_weights = args.base_weights or (None if args.model in ("cnn", "unet") else "imagenet")
     teachers = [Reader.load(file) for file in args.teacher]
     for teacher in teachers:
-        _check_forerunner("teacher", teacher.card, args.protocol)
+        check_forerunner("teacher", teacher.card, args.protocol)
     if str(base_weights).endswith(".keras"):
-        _check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
+        check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
     trained = fit(
         samples,
         run_folder,
@@ -243,7 +231,7 @@ def _evaluate_explanations(args: argparse.Namespace) -> int:
     if args.model in BASELINES:
         raise CommandError("--explanations are measured for networks.")
     reader, samples, _ = _network_and_samples(args)
-    _check_layer(reader, args.layer)
+    check_layer(reader, args.layer)
     rows = samples[samples["part"] == args.part].reset_index(drop=True)
     result, table = measure_evidence(reader, args.protocol, args.part, rows, args.command_line, args.layer)
     what = "--".join(
@@ -257,13 +245,6 @@ def _evaluate_explanations(args: argparse.Namespace) -> int:
         f"tumour scans, and on {result['healthy']} without tumour; written to {file}\n{summary(result)}"
     )
     return 0
-
-
-def _check_layer(reader, layer: str | None) -> None:
-    if layer and layer not in reader.layers:
-        raise CommandError(
-            f"{reader.card.name} has no layer {layer} with maps; choose one of {', '.join(reader.layers)}."
-        )
 
 
 def _network_and_samples(args: argparse.Namespace):
@@ -287,60 +268,6 @@ def _network_and_samples(args: argparse.Namespace):
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
     return reader, samples, test
-
-
-def predict(args: argparse.Namespace) -> int:
-    from utils.readers import BATCH, Reader
-
-    readers = [Reader.load(weights) for weights in _weights_named(args.model)]
-    accepted = False
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", encoding="utf-8") if args.output else nullcontext(sys.stdout) as stream:
-        for batch in batches(read_files(files_in(args.paths)), BATCH):
-            scans = [one.scan for one in batch if one.scan is not None]
-            answers = zip(*(reader.read_many(scans, with_maps=False) for reader in readers), strict=True)
-            for one in batch:
-                line = _line(one, next(answers) if one.scan is not None else ())
-                stream.write(json.dumps(line) + "\n")
-                accepted = accepted or line["accepted"]
-            stream.flush()
-    return 0 if accepted else 1
-
-
-def explain(args: argparse.Namespace) -> int:
-    import numpy as np
-
-    from utils.overlays import overlay, png
-    from utils.readers import Reader
-
-    label = class_of(args.label) if args.label else None
-    if args.label and label is None:
-        raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
-    reader = Reader.load(_weights_named(args.model)[0])
-    _check_layer(reader, args.layer)
-    if args.method != "gradcam" and args.method not in scaled_methods():
-        raise CommandError(
-            f"There is no scale to draw {args.method} on: make it with `python model.py calibrate --model NAME --data "
-            f"DIR` for {' and '.join(weights.stem for weights in reading_networks())}."
-        )
-    scale = evidence_scale(args.method)
-    done = 0
-    for one, scan, target in _scans_and_targets(args):
-        reading = reader.read(scan)
-        if reading.grade == "refused":
-            print(
-                f"{one.file}: this does not look like a brain MRI slice that the network knows.",
-                file=sys.stderr,
-            )
-        if args.method != "gradcam" or args.layer:
-            reading = reader.explain(scan, reading, args.method, args.layer)
-        shown = label or reading.label
-        np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(shown))
-        picture = overlay(scan.pixels, reading.strength(shown, scale))
-        target.with_name(target.name + ".overlay.png").write_bytes(png(picture))
-        done += 1
-    return 0 if done else 1
 
 
 def cases(args: argparse.Namespace) -> int:
@@ -367,37 +294,6 @@ def cases(args: argparse.Namespace) -> int:
     return 0 if any(written.counts.values()) else 1
 
 
-def segment(args: argparse.Namespace) -> int:
-    import numpy as np
-
-    from utils.outlines import drawn
-    from utils.overlays import png
-    from utils.segmentation import Segmenter
-
-    segmenter = Segmenter.load(models_folder() / f"{OUTLINERS[0]}.keras")
-    done = 0
-    for one, scan, target in _scans_and_targets(args):
-        found = segmenter.outline(scan)
-        target.with_name(target.name + ".mask.png").write_bytes(png(np.uint8(255) * found.mask))
-        target.with_name(target.name + ".outline.png").write_bytes(png(drawn(scan.pixels, found.contours)))
-        print(json.dumps({"file": one.file, "slice": scan.slice, **found.sizes}))
-        done += 1
-    return 0 if done else 1
-
-
-def _scans_and_targets(args: argparse.Namespace) -> Iterator[tuple[Input, Scan, Path]]:
-    """What can be read of `args.paths`, each with the stem of its results below `args.output`; the rest is told."""
-    files = list(dict.fromkeys(files_in(args.paths)))
-    stems = dict(zip(files, output_stems(files), strict=True))
-    for one in read_files(files):
-        if one.scan is None:
-            print(f"{one.file}: {one.reason}", file=sys.stderr)
-            continue
-        target = args.output / one.stem(stems[one.path])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield one, one.scan, target
-
-
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
     sets = args.sets or SETS_OF.get(args.protocol, SOURCES)
@@ -405,76 +301,6 @@ def _samples(args: argparse.Namespace):
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)
     return with_outlines(samples) if args.model in OUTLINERS else samples
-
-
-def _check_run(run_folder: Path, args: argparse.Namespace) -> None:
-    """An unfinished run is only gone on with under the arguments that it was started with."""
-    keys = (
-        "model",
-        "protocol",
-        "data",
-        "epochs",
-        "batch_size",
-        "seed",
-        "base_weights",
-        "teacher",
-        "sets",
-        "patients",
-    )
-    wanted = {key: str(getattr(args, key)) for key in keys}
-    file = run_folder / "arguments.json"
-    if args.restart:
-        shutil.rmtree(run_folder, ignore_errors=True)
-    if file.is_file() and json.loads(file.read_text()) != wanted:
-        raise CommandError(
-            f"{run_folder} holds an unfinished run with other arguments; add --restart to drop it."
-        )
-    run_folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(wanted, indent=1))
-
-
-def _check_forerunner(what: str, card: Card, protocol: str) -> None:
-    """A teacher, or weights to start from, that have seen the test part would hand on what they know of it."""
-    unseen = protocol.startswith(LEAVE_OUT) and protocol.removeprefix(LEAVE_OUT) not in card.facts["sources"]
-    if card.facts["protocol"] != protocol and not (unseen and card.facts["protocol"] == "patient-disjoint"):
-        raise CommandError(
-            f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
-            f"{protocol}; train it with --protocol {protocol} first."
-        )
-
-
-def _weights_named(model: str | None) -> list[Path]:
-    """The weights of one network that the app reads with, or of all of them."""
-    known = {weights.stem: weights for weights in reading_networks()}
-    if model is None:
-        return list(known.values())
-    if model not in known:
-        raise CommandError(f"There is no network {model} in {models_folder()}; there are {', '.join(known)}.")
-    return [known[model]]
-
-
-def _line(one: Input, readings: tuple) -> dict:
-    """One JSON line of `predict`. What the gate refuses gets no prediction."""
-    refused = worst_grade(reading.grade for reading in readings) == "refused"
-    reason = REFUSED if refused else one.reason
-    readings = () if refused else readings
-    labels = {reading.label for reading in readings}
-    flags = sorted({flag for reading in readings for flag in reading.flags})
-    return {
-        "file": one.file,
-        "slice": one.scan.slice if one.scan is not None else None,
-        "accepted": reason is None,
-        "reason": reason,
-        "flags": ["refused"] if refused else flags + (["disagree"] if len(labels) > 1 else []),
-        "predictions": [
-            {
-                "model": reading.network,
-                "label": reading.label,
-                "probabilities": {name: round(reading.probability(name), 6) for name in reading.classes},
-            }
-            for reading in readings
-        ],
-    }
 
 
 COMMANDS = {run.__name__: run for run in (data, train, calibrate, evaluate, predict, explain, segment, cases)}

@@ -16,12 +16,14 @@ from PIL import Image
 import model
 from benchmarks.corpus import dicom, dicom_bytes
 from utils import arguments, recipes, sampling, training
+from utils.arguments import CommandError
 from utils.cards import Card, load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 from utils.readers import Reader
 from utils.recipes import Phase, Recipe
+from utils.runs import check_forerunner
 from utils.scans import read_scan_file
 
 Run = Callable[..., tuple[int, str, str]]
@@ -553,12 +555,10 @@ def test_what_may_know_test_images_hands_nothing_on(
 def test_a_forerunner_may_know_no_test_image(protocol, sources, protocol_wanted, knows_test_images) -> None:
     card = Card(Path("cnn.json"), {"protocol": protocol, "sources": sources})
     refused = (
-        pytest.raises(model.CommandError, match="may know test images")
-        if knows_test_images
-        else nullcontext()
+        pytest.raises(CommandError, match="may know test images") if knows_test_images else nullcontext()
     )
     with refused:
-        model._check_forerunner("teacher", card, protocol_wanted)
+        check_forerunner("teacher", card, protocol_wanted)
 
 
 def test_base_weights_that_are_not_there_are_told(run: Run, class_folders: Path, tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ TEACHERS = ("mobilenetv2",)  # networks that the others learn from; the app does
 BASELINES = ("1-nn", "logistic", "shortcut")
 
 
+class CommandError(ValueError):
+    """Arguments that do not fit together. Its text says what to do."""
+
+
 def parser(description: str | None, commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     """The whole command line; `commands` gives the function that each of its commands runs."""
     whole = argparse.ArgumentParser(prog="model.py", description=description)
