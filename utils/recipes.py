@@ -91,7 +91,6 @@ RECIPES = {
         phases=(
             Phase("low resolution", 128, 8, 1e-3),
             Phase("full resolution", 224, 3, 5e-4),
-            Phase("as they are", 224, 1, 1e-4, augmented=False),
         ),
         frozen_until="block3_pool",
         pointing=1.0,
