@@ -95,7 +95,7 @@ def train(args: argparse.Namespace) -> int:
     classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
     run_folder = RUNS / args.protocol / name
     check_run(run_folder, args)
-    base_weights = args.base_weights or (None if args.model in ("cnn", "unet") else "imagenet")
+    base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
     teachers = [Reader.load(file) for file in args.teacher]
     for teacher in teachers:
         check_forerunner("teacher", teacher.card, args.protocol)

@@ -549,7 +549,9 @@ def test_what_may_know_test_images_hands_nothing_on(
         ("patient-disjoint", ["nickparvar"], "leave-one-source-out-lgg", False),
         ("patient-disjoint", ["lgg", "nickparvar"], "leave-one-source-out-lgg", True),
         ("published", ["nickparvar"], "leave-one-source-out-lgg", True),
-        ("leave-one-source-out-lgg", ["nickparvar"], "patient-disjoint", True),
+        ("leave-one-source-out-lgg", ["nickparvar"], "patient-disjoint", False),
+        ("leave-one-source-out-lgg", ["feltrin44"], "leave-one-source-out-feltrin44", True),
+        ("published", ["nickparvar"], "patient-disjoint", True),
     ],
 )
 def test_a_forerunner_may_know_no_test_image(protocol, sources, protocol_wanted, knows_test_images) -> None:

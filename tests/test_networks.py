@@ -12,6 +12,7 @@ from utils.networks import (
     cnn,
     fold_normalisation,
     load_base_weights,
+    mobilenetv2,
     save_small,
     split_at,
     unet,
@@ -66,7 +67,7 @@ def test_evidence_is_14_by_14_at_full_size() -> None:
 def test_parameter_counts_are_what_the_cards_promise() -> None:
     assert 1_000_000 <= cnn().count_params() <= 3_000_000
     application = keras.applications.VGG16(weights=None, include_top=False)
-    assert unet().count_params() < 2_000_000
+    assert unet().count_params() < 3_000_000
     assert vgg16().count_params() == application.count_params() + 512 * 4 + 4
 
 
@@ -108,12 +109,13 @@ def test_base_weights_say_what_was_loaded_and_what_starts_fresh(tmp_path) -> Non
 
 def test_base_weights_can_come_from_a_network_that_shares_layers(tmp_path) -> None:
     keras.utils.set_random_seed(3)
-    trained, outliner = cnn(64), unet(96)
-    trained.save(tmp_path / "cnn.keras")
-    loaded, fresh = load_base_weights(outliner, tmp_path / "cnn.keras")
-    shared = {layer.name for layer in trained.layers if layer.trainable_weights} - {"logits"}
-    assert set(loaded) == shared and all(name.startswith(("up", "logits")) for name in fresh)
-    for name in ("stem_conv", "stage3_block2_2_norm"):
+    trained, outliner = mobilenetv2(64), unet(96)
+    trained.save(tmp_path / "mobilenetv2.keras")
+    loaded, fresh = load_base_weights(outliner, tmp_path / "mobilenetv2.keras")
+    shared = {layer.name for layer in outliner.layers} & {layer.name for layer in trained.layers}
+    assert set(loaded) == {name for name in shared if outliner.get_layer(name).trainable_weights} - {"logits"}
+    assert loaded and all(name.startswith(("up", "logits")) for name in fresh)
+    for name in ("Conv1", "block_16_project_BN"):
         for own, other in zip(
             outliner.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True
         ):
@@ -152,13 +154,11 @@ def test_normalisation_can_be_added_to_a_network_without_a_change_of_what_it_com
 
 
 @pytest.mark.parametrize("size", [32, 96])
-def test_unet_says_something_of_every_pixel_and_shares_its_way_down_with_the_cnn(size: int) -> None:
-    network, trunk = unet(size), {layer.name for layer in cnn(size).layers}
+def test_unet_says_something_of_every_pixel(size: int) -> None:
+    network = unet(size)
     assert network.output_shape == (None, size, size, 1)
     said = np.asarray(network(scans(2, size)))
     assert said.dtype == np.float32 and said.min() >= 0 and said.max() <= 1
-    shared = [layer.name for layer in network.layers if layer.name in trunk]
-    assert EVIDENCE_LAYERS["cnn"] in shared and "stem" in shared
 
 
 def test_unet_sees_where_things_are() -> None:

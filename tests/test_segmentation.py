@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -195,21 +196,33 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_train_calibrate_and_evaluate(run: Run, small_recipe, models_copy, tmp_path, draw_brain) -> None:
+@pytest.fixture
+def first_layer(tmp_path: Path) -> Path:
+    """What stands in for ImageNet weights, which would be downloaded."""
+    kernel: dict[str, Any] = {"Conv1/kernel": np.random.default_rng(0).normal(0, 0.2, (3, 3, 3, 32))}
+    np.savez(tmp_path / "first.npz", **kernel)
+    return tmp_path / "first.npz"
+
+
+def test_train_calibrate_and_evaluate(
+    run: Run, small_recipe, models_copy, tmp_path, draw_brain, first_layer
+) -> None:
     data = outlined_set(tmp_path / "nickparvar", draw_brain)
     arguments = ("--model", "unet", "--protocol", "patient-disjoint", "--data", data)
-    code, said, errors = run("train", *arguments)
+    code, said, errors = run("train", *arguments, "--base-weights", first_layer)
     assert code == 0, errors
     facts = load_card(models_copy / "unet.keras").facts
     assert "7 scans" not in said and "4 scans with a tumour, 3 without" in said
     assert facts["task"] == OUTLINES and facts["classes"] == ["tumor"] and facts["input_size"] == 32
-    assert facts["command"] == "python model.py train --model unet --protocol patient-disjoint --data DIR"
+    command = "python model.py train --model unet --protocol patient-disjoint --data DIR"
+    assert facts["command"] == f"{command} --base-weights first.npz"
+    assert facts["layers_from_base_weights"] == ["Conv1"]
     counted = pd.DataFrame(facts["training_data"]).groupby("part")["images"].sum()
     assert counted.to_dict() == {"train": 21, "validation": 7}, "a tumour without a mask is no healthy scan"
     assert facts["licence"] and facts["weights_sha256"] and facts["history"][1]["epoch"] == 2
     assert "temperature" not in facts and facts["openings"] == [] and facts["figures"] == {}
     assert 0 < facts["threshold"] < 1 and facts["validation"]["tumor_scans"] == 4
-    assert (models_copy / "unet.keras").stat().st_size < 4_000_000
+    assert (models_copy / "unet.keras").stat().st_size < 8_000_000
     assert not Path("runs/patient-disjoint/unet").exists()
 
     fitted = (facts["threshold"], facts["peak"], facts["validation"])

@@ -69,7 +69,7 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
     child.add_argument("--seed", type=int, default=0)
     child.add_argument(
         "--base-weights",
-        help='"imagenet" to download (default; cnn and unet begin with nothing), a file that holds such weights, or '
+        help='"imagenet" to download (default; cnn begins with nothing), a file that holds such weights, or '
         "the .keras file of another network of this protocol, for the layers that both have",
     )
     child.add_argument(

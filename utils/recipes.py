@@ -104,7 +104,7 @@ RECIPES = {
     # draws outlines; the first phase costs a third of the second a picture
     "unet": Recipe(
         "unet",
-        phases=(Phase("low resolution", 128, 30, 2e-3), Phase("full resolution", 224, 18, 1e-3)),
+        phases=(Phase("low resolution", 128, 8, 1e-3), Phase("full resolution", 224, 5, 6e-4)),
         batch_size=16,
     ),
     # what others have built, each at the size that it can be trained at on two cores

@@ -39,9 +39,15 @@ def check_run(run_folder: Path, args: argparse.Namespace) -> None:
 
 
 def check_forerunner(what: str, card: Card, protocol: str) -> None:
-    """A teacher, or weights to start from, that have seen the test part would hand on what they know of it."""
-    unseen = protocol.startswith(LEAVE_OUT) and protocol.removeprefix(LEAVE_OUT) not in card.facts["sources"]
-    if card.facts["protocol"] != protocol and not (unseen and card.facts["protocol"] == "patient-disjoint"):
+    """A teacher, or weights to start from, that have seen the test part would hand on what they know of it.
+
+    What learned under `patient-disjoint` or with a source left out knows nothing of fold 0, nor of other sources.
+    """
+    known = card.facts["protocol"]
+    by_fold = known == "patient-disjoint" or known.startswith(LEAVE_OUT)
+    left_out = protocol.removeprefix(LEAVE_OUT) if protocol.startswith(LEAVE_OUT) else None
+    unseen = left_out is not None and left_out not in card.facts["sources"]
+    if known != protocol and not (by_fold and (unseen or protocol == "patient-disjoint")):
         raise CommandError(
             f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
             f"{protocol}; train it with --protocol {protocol} first."
