@@ -156,6 +156,9 @@ def test_history_comes_from_the_card_of_the_protocol(tmp_path):
     (tmp_path / "published" / "cnn.json").write_text(json.dumps({"history": [row, {**row, "epoch": 2}]}))
     assert len(evaluations.load_history(tmp_path, "cnn", "patient-disjoint")) == 1
     assert len(evaluations.load_history(tmp_path, "cnn", "published")) == 2
+    (tmp_path / "leave-one-source-out-lgg").mkdir()
+    (tmp_path / "leave-one-source-out-lgg" / "cnn.json").write_text(json.dumps({"history": [row] * 3}))
+    assert len(evaluations.load_history(tmp_path, "cnn", "leave-one-source-out-lgg")) == 3
     assert evaluations.load_history(tmp_path, "vgg16", "published") == []
 
 

@@ -125,8 +125,8 @@ def reading_networks(models: Path | None = None) -> list[Path]:
 def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float:
     """The strength at which a map is drawn in full colour: one for all classes and networks.
 
-    In calibrated logits, for Score-CAM a probability (`readers.Reading.strength`). It is the largest of what the cards
-    of the app's networks measured on validation scans; 1 where none did.
+    In calibrated logits, for Score-CAM a probability (`readers.Reading.strength`). It is the mean of what the cards of
+    the app's networks measured on validation scans; 1 where none did.
     """
     scales = []
     for weights in reading_networks(models):
@@ -134,7 +134,8 @@ def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float
             scales.append(float(load_card(weights).facts.get("evidence_scale", {}).get(method, 0)))
         except NetworkUnavailable:
             continue
-    return max(scales, default=0) or 1.0
+    measured = [scale for scale in scales if scale > 0]
+    return sum(measured) / len(measured) if measured else 1.0
 
 
 def scaled_methods(models: Path | None = None) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def maps(folder: Path, protocol: str) -> None:
             "head. Insertion (high is good) and deletion (low is good): the class's probability while the strongest "
             "places appear or vanish. Head shuffled: rank correlation with the map after the last layer's weights "
             "were shuffled; near 1, the map would not show what was learned. Healthy: the strongest tumour evidence "
-            "on scans without tumour, as a share of full colour."
+            "on scans without tumour, as a share of the peak that a quarter of the tumour scans reach."
         )
         _map_gallery(folder, protocol, records)
 

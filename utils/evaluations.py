@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.cards import NETWORK_TITLES, OUTLINERS
+from utils.cards import NETWORK_TITLES, OUTLINERS, networks_folder
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
@@ -94,9 +94,9 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
 def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
     """The epochs that the card of a network tells of; empty where there is no card or no history in it.
 
-    folder: the models folder. The networks of the published protocol have their cards in published/.
+    folder: the models folder.
     """
-    card = Path(folder) / ("published" if protocol == "published" else "") / f"{model}.json"
+    card = networks_folder(protocol, Path(folder)) / f"{model}.json"
     try:
         history = json.loads(card.read_text(encoding="utf-8"))["history"]
         needed = ("epoch", "loss", "validation_loss", "validation_accuracy")

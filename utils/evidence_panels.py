@@ -274,7 +274,7 @@ def _outline_in_words(entry: Entry) -> None:
         from utils.track_record import outline_sentence
 
         told = outline_sentence(serving.outline_figures())
-        st.caption(f"Outline of the tumour (U-Net, orange): {sizes_in_words(drawn.sizes)}. {told}")
+        st.caption(f"Outline of the tumour (U-Net, green): {sizes_in_words(drawn.sizes)}. {told}")
 
 
 def _track_record(reading: Reading, label: str) -> str:

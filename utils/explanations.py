@@ -1,7 +1,8 @@
 """Class activation maps: what in a picture speaks for each class, by five methods. Gradients are those of the head.
 
-Over a linear head (pooling and one dense layer right behind the evidence layer, as in all our networks) the gradient
-is the same in every place, so that HiResCAM is Grad-CAM, and Grad-CAM++ is LayerCAM; at earlier layers they differ.
+Where an average over places and one dense layer follow (the CNN's evidence layer) the gradient is the same in every
+place, so that HiResCAM is Grad-CAM, and Grad-CAM++ is LayerCAM; at earlier layers, and before VGG16's last
+max-pooling, they differ.
 Nothing here needs TensorFlow until a map is asked for.
 """
 

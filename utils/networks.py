@@ -49,9 +49,8 @@ def unet(size: int = INPUT_SIZE, classes: int = 1) -> keras.Model:
     scan = keras.Input((size, size, 1), name="scan")
     base = _mobilenetv2(scan)
     x = base.get_layer("block_16_project_BN").output
-    ways = (("block_13_expand_relu", 96), ("block_6_expand_relu", 64), ("block_3_expand_relu", 48), ("block_1_expand_relu", 32))  # fmt: skip
-    for step, (layer, filters) in enumerate(ways, start=1):
-        skip = base.get_layer(layer).output
+    for step, (block, filters) in enumerate(((13, 96), (6, 64), (3, 48), (1, 32)), start=1):
+        skip = base.get_layer(f"block_{block}_expand_relu").output
         skip = layers.ReLU(name=f"up{step}_skip")(_convolution(skip, filters, 1, 1, f"up{step}_skip"))
         x = layers.ReLU(name=f"up{step}_narrow")(_convolution(x, filters, 1, 1, f"up{step}_narrow"))
         x = layers.UpSampling2D(name=f"up{step}_larger")(x)

@@ -10,7 +10,11 @@ import numpy as np
 
 from utils.preprocessing import Geometry
 
-COLOUR = (230, 159, 0)  # RGB, orange; told from gray by every reader (Okabe and Ito 2008)
+COLOUR = (
+    0,
+    158,
+    115,
+)  # RGB, green; told from gray and from the maps' colours by every reader (Okabe and Ito 2008)
 KNOWN_COLOUR = (86, 180, 233)  # sky blue of the same palette: an outline that a person drew
 
 

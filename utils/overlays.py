@@ -12,8 +12,7 @@ def overlay(
     """The scan with its evidence on top: where the evidence is weak, the scan shows through.
 
     pixels: (H, W) float in 0..1. strength: (H, W) float, 1 where evidence is as strong as the scale goes; more is
-    drawn as 1, and less than `threshold` is not drawn. Returns (H, W, 3) uint8 RGB in the cividis palette
-    (Nunez, Anderton and Renslow, PLOS ONE 2018: even to the eye, also for colour-blind readers).
+    drawn as 1, and less than `threshold` is not drawn. Returns (H, W, 3) uint8 RGB in the colours of `palette`.
     """
     level = np.clip(strength, 0, 1)
     level = np.where(level >= threshold, level, 0)
@@ -30,9 +29,14 @@ def levels(strength: np.ndarray) -> np.ndarray:
 
 
 def palette() -> np.ndarray:
-    """(256, 3) uint8 RGB, the colour of each level."""
-    ramp = np.arange(256, dtype=np.uint8)[None]
-    return cv2.applyColorMap(ramp, cv2.COLORMAP_CIVIDIS)[0, :, ::-1]
+    """(256, 3) uint8 RGB, the colour of each level: violet, red, yellow.
+
+    Inferno (Smith and van der Walt, SciPy 2015: even to the eye, its lightness grows all the way, so that colour-blind
+    readers see it too) without its dark quarter, which on a scan would be taken for a shadow. Unlike cividis it passes
+    through no gray, the colour of tissue.
+    """
+    ramp = np.linspace(64, 255, 256).round().astype(np.uint8)[None]
+    return cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[0, :, ::-1]
 
 
 def gray_picture(pixels: np.ndarray) -> np.ndarray:

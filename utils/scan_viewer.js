@@ -6,7 +6,7 @@
 const START = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
   threshold: 0, contour: false, outline: true, mask: true };
 const KEPT = ["opacity", "evidence", "threshold", "contour", "outline", "mask"]; // from one scan to the next
-const LINES = { outline: { colour: "#e69f00", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
+const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
 const BLINK = 600; // milliseconds
 
 export default function ({ data, parentElement }) {
