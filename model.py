@@ -132,7 +132,17 @@ def train(args: argparse.Namespace) -> int:
 
 def calibrate(args: argparse.Namespace) -> int:
     from utils.release import calibrate as fit
+    from utils.release import calibrate_together
 
+    if args.model is None:
+        args.seed = 0
+        record = calibrate_together(_samples(args), args.command_line)
+        told = record["validation"]
+        print(
+            f"{' and '.join(record['weights_sha256'])} together: an answer from {record['referral_threshold']} on; "
+            f"validation {json.dumps(told)}"
+        )
+        return 0
     weights = networks_folder(args.protocol) / f"{args.model}.keras"
     facts = load_card(weights).facts
     args.seed = facts["seed"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import charts, evaluation_places, overlays, panels, trust_charts, ui
+from utils import charts, evaluation_places, overlays, panels, serving, trust_charts, ui
 from utils.arguments import BASELINES
 from utils.calibration import reliability, risk_coverage
 from utils.cards import NETWORK_TITLES, models_folder
@@ -137,17 +137,22 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
         )
     with right:
         st.subheader("What does referring the unsure to a person buy?")
+        together = serving.together() if chosen.protocol == "patient-disjoint" else None
         curves = {}
-        for one in (other for other in beside if other.model not in BASELINES):
+        for one in (
+            *(other for other in beside if other.model not in BASELINES),
+            *([together] if together else []),
+        ):
             table = _known(one)
             if table is not None:
                 groups = table["group"] if "group" in table else pd.Series(np.arange(len(table)), table.index)
-                confidence = table[list(CLASSES)].max(axis=1).to_numpy(dtype=float)
+                confidence = table[list(CLASSES)].max(axis=1) * table.get("agreed", 1)
                 right_ones = (table["label"] == table["target"]).to_numpy()
-                curves[one.title] = risk_coverage(confidence, right_ones, groups.to_numpy())
+                curves[one.title] = risk_coverage(confidence.to_numpy(float), right_ones, groups.to_numpy())
         panels.chart_with_caption(
             trust_charts.risk_coverage(curves),
-            "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew.",
+            "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew."
+            + (" Together: their mean probability, scans on which they disagree last." if together else ""),
         )
 
 

@@ -119,7 +119,9 @@ def _worklist(busy: bool) -> None:
         selection_mode="single-row",
         column_config={
             "": st.column_config.ImageColumn(width=40),
-            "Scan": st.column_config.TextColumn(width="medium"),
+            "Scan": st.column_config.TextColumn(width=200),
+            "Networks": st.column_config.TextColumn(width=80),
+            "Review": st.column_config.TextColumn(width=80),
         },
         key=f"worklist-{len(entries)}",
         alt="Worklist: one row a scan, with each network's answer and whether they agree",
@@ -157,23 +159,17 @@ def _in_words(seconds: float) -> str:
 
 
 def _verdict(entry: Entry) -> None:
-    unsure = [reading.title for reading in entry.readings if "unsure" in reading.flags]
-    threshold = ui.referral_threshold()
-    below = (
-        "the probability from which on 98 % of answers were right on validation scans"
-        if threshold is None
-        else f"the {100 * threshold:.1f} % that you asked for"
-    )
-    are = "is" if len(unsure) == 1 else "are"
-    doubt = f"{' and '.join(unsure)} {are} unsure: below {below}." if unsure else ""
+    doubt = _doubt(entry)
     if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
         words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"
         st.warning(words, icon=":material/call_split:")
-    elif unsure:
+    elif entry.unsure:
         st.warning(f"**No answer, look yourself:** {entry.answer}? {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
+    if entry.agreed and len(entry.readings) > 1:
+        st.caption(f"Together {percent_in_words(entry.confidence)} sure. {panels.trust_together(entry)}")
     if entry.slices:
         st.page_link(
             "pages/volume.py",
@@ -183,6 +179,25 @@ def _verdict(entry: Entry) -> None:
     assert entry.scan is not None
     for note in entry.scan.notes:
         st.info(note, icon=":material/info:")
+
+
+def _doubt(entry: Entry) -> str:
+    """Why the answer does not count, where it does not."""
+    unsure = [reading.title for reading in entry.readings if "unsure" in reading.flags]
+    if not unsure:
+        return ""
+    own, threshold = ui.own_threshold(), ui.referral_threshold()
+    if threshold is None:
+        are = "is" if len(unsure) == 1 else "are"
+        return (
+            f"{' and '.join(unsure)} {are} unsure: below the probability from which on 98 % of answers were right on "
+            "validation scans."
+        )
+    below = (
+        "that you asked for" if own else "from which on 98 % of common answers were right on validation scans"
+    )
+    sure = percent_in_words(entry.confidence)
+    return f"Together they are unsure: {sure}, below the {100 * threshold:.1f} % {below}."
 
 
 ui.enter()

@@ -80,9 +80,10 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
 
     child = command(
         "calibrate",
-        "Fit temperature, referral threshold, map scale and gate, or how outlines are drawn, again (validation data).",
+        "Fit temperature, referral threshold, map scale and gate, or how outlines are drawn, again (validation data). "
+        "Without --model: from which mean probability on the common answer of the app's networks counts.",
     )
-    protocol_options(child, (*NETWORKS, *OUTLINERS))
+    protocol_options(child, (*NETWORKS, *OUTLINERS), required=False)
 
     child = command("evaluate", "Measure a network on the test part of a protocol.")
     protocol_options(child, (*NETWORKS, *OUTLINERS, *BASELINES))

@@ -74,7 +74,11 @@ def referral_threshold(probabilities: np.ndarray, targets: np.ndarray, accuracy:
     referred to a person. 1.0 means that no threshold reaches the wish: every scan short of certainty is
     referred. Where all scans together reach it, the lowest confidence that was seen is the threshold.
     """
-    confidence, right = _confidence(probabilities, targets)
+    return lowest_confidence(*_confidence(probabilities, targets), accuracy)
+
+
+def lowest_confidence(confidence: np.ndarray, right: np.ndarray, accuracy: float = 0.98) -> float:
+    """The same of answers with their confidence (N,) and whether they are right (N,)."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
     reached = np.cumsum(right) / np.arange(1, len(right) + 1) >= accuracy

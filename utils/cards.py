@@ -13,6 +13,7 @@ APP_NETWORKS = ("cnn", "vgg16")  # what the repository ships for reading
 NETWORK_TITLES = {"cnn": "CNN", "vgg16": "VGG16", "unet": "U-Net"}
 OUTLINERS = ("unet",)  # networks that draw a tumour's outline and name no class
 OUTLINES = "segmentation"  # the task on their cards
+TOGETHER = "together.json"  # in the models folder: when the networks' common answer counts
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -136,6 +137,20 @@ def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float
             continue
     measured = [scale for scale in scales if scale > 0]
     return sum(measured) / len(measured) if measured else 1.0
+
+
+def common_threshold(models: Path | None = None) -> float | None:
+    """The mean probability from which on the networks' common answer counts (utils/together.py, `TOGETHER`).
+
+    None where it was not fitted for the very weights that the app reads with.
+    """
+    models = models or models_folder()
+    try:
+        record = json.loads((models / TOGETHER).read_text(encoding="utf-8"))
+        now = {file.stem: load_card(file).version for file in reading_networks(models)}
+        return float(record["referral_threshold"]) if record["weights_sha256"] == now else None
+    except (OSError, ValueError, KeyError, TypeError, NetworkUnavailable):
+        return None
 
 
 def scaled_methods(models: Path | None = None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 
 MODEL_TITLES = NETWORK_TITLES | {
+    "together": "Together",
     "1-nn": "1-nearest neighbour",
     "logistic": "logistic regression",
     "shortcut": "sequence shortcut",

@@ -157,6 +157,13 @@ def trust(reading: Reading) -> str:
     return trust_sentence(measured, reading.label, reading.confidence)
 
 
+def trust_together(entry: Entry) -> str:
+    """One sentence: how often the networks were right on unseen patients when they agreed as they do now."""
+    from utils.track_record import trust_sentence
+
+    return trust_sentence(serving.together(), entry.readings[0].label, entry.confidence)
+
+
 def in_markdown(name: str) -> str:
     """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)

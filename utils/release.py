@@ -16,8 +16,18 @@ import keras
 import numpy as np
 import pandas as pd
 
-from utils import calibration, metrics
-from utils.cards import OUTLINERS, OUTLINES, REPOSITORY, Card, file_sha256, load_card
+from utils import calibration, metrics, together
+from utils.cards import (
+    OUTLINERS,
+    OUTLINES,
+    REPOSITORY,
+    TOGETHER,
+    Card,
+    file_sha256,
+    load_card,
+    models_folder,
+    reading_networks,
+)
 from utils.classes import CLASSES
 from utils.detection import threshold_at
 from utils.duplicates import hash_files
@@ -145,6 +155,28 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     card = Card(reader.card.file, facts)
     save_gate(gate, gate_facts, card)
     return card
+
+
+def calibrate_together(samples: pd.DataFrame, command: str) -> dict[str, Any]:
+    """Fit from which mean probability on the common answer of the app's networks counts (utils/together.py), on the
+    validation rows; written to TOGETHER in the models folder and returned.
+    """
+    readers = [Reader.load(file) for file in reading_networks()]
+    rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
+    targets = rows["target"].map(CLASSES.index).to_numpy()
+    probabilities = []
+    for reader in readers:
+        logits, _ = _outputs(reader, list(rows["path"]))
+        probabilities.append(metrics.softmax(logits / reader.card.facts["temperature"]))
+    record = {
+        "weights_sha256": {reader.card.name: reader.card.version for reader in readers},
+        **together.fit(probabilities, targets),
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "commit": current_commit(),
+    }
+    (models_folder() / TOGETHER).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return record
 
 
 def _calibrate_outlines(weights: Path, rows: pd.DataFrame) -> Card:

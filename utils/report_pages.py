@@ -39,10 +39,10 @@ STATUS_WORDS = {
 }
 LIMITS = (
     "Four answers are all that the networks know: a metastasis, a bleed or an abscess is given one of these names.",
-    "Nearly all tumours they learned from are T1 with contrast, nearly all healthy brains T2 or FLAIR: on other "
-    "sequences their answers, above all “no tumour”, mean little.",
+    "They learned from T1, T1 with contrast, T2 and FLAIR: on other sequences their answers mean little. No healthy "
+    "brain that they learned from was known to have contrast.",
     "They see one slice at a time: no volume, no history, no other sequence.",
-    "Probabilities are calibrated on the collection that they learned from; scans from elsewhere can make them "
+    "Probabilities are calibrated on the collections that they learned from; scans from elsewhere can make them "
     "overconfident.",
     "They do not tell left from right.",
     "Evidence maps are coarse and tell what a network used; they outline no tumour.",

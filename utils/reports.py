@@ -58,7 +58,7 @@ class ReportedScan:
     """One scan of a report. `entry` of a volume: the slice in view is reported, and no other.
 
     `name` is what the report calls it ("Scan 1"). `answers_wished`: the user asked for the answers although the gate
-    refused the scan.
+    refused the scan. `referral`: the mean confidence that is asked of an answer; None where each card decides.
     """
 
     name: str
@@ -66,6 +66,7 @@ class ReportedScan:
     settings: Settings
     review: Review | None = None
     answers_wished: bool = False
+    referral: float | None = None
 
     @property
     def answers_shown(self) -> bool:
@@ -141,6 +142,9 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
     if unsure:
         cautions.append(
             f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
+            if scan.referral is None
+            else f"Together {percent_in_words(entry.confidence)} sure: below the {100 * scan.referral:.1f} % that is "
+            "asked of an answer."
         )
     if entry.grade == "ok":
         return headline, " ".join(cautions)
@@ -211,12 +215,10 @@ def review_in_words(review: Review | None) -> str:
 def network_facts(version: str, network: ReportedNetwork | None) -> dict[str, str]:
     """Name -> fact about the network with weights of this SHA-256; only that where its card is not at hand."""
     facts = network.card.facts if network else {}
-    unsure = facts.get("referral_threshold")
     return {
         "Weights (SHA-256)": version,
         "Trained": f"{facts.get('date', 'date not known')}, protocol {facts.get('protocol', 'not known')}",
         "Calibration temperature": f"{facts['temperature']:.2f}" if facts else "not known",
-        "Called unsure": f"below a probability of {100 * unsure:.0f} %" if unsure else "not known",
         "Accuracy on unseen patients": accuracy_in_words(network.evaluation if network else None),
         "Licence of the weights": facts.get("licence", "not known"),
     }

@@ -85,6 +85,7 @@ def reported(entry: Entry) -> ReportedScan:
         Settings(evidence_scale()),
         reviews().get(entry.key),
         ui.answers_shown(entry),
+        ui.referral_threshold(),
     )
 
 

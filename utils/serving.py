@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from utils import cards
 from utils.cards import (
     OUTLINERS,
+    TOGETHER,
     NetworkUnavailable,
     check_weights,
     file_sha256,
@@ -75,6 +77,17 @@ def network_problems() -> list[str]:
 def evaluations() -> list[Evaluation]:
     """How the networks did on test scans."""
     return _evaluations(str(models_folder()))
+
+
+def common_threshold() -> float | None:
+    """The mean probability below which the networks' common answer is none; None where each has but its own."""
+    stamp = models_folder() / TOGETHER
+    return _common_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+
+
+def together() -> Evaluation | None:
+    """How all networks together did on test scans; None where one was not measured."""
+    return _together(str(models_folder()))
 
 
 def explanations(network: str, version: str) -> dict | None:
@@ -174,6 +187,19 @@ def _outlines(models: str) -> dict | None:
     from utils.evaluations import load_outlines
 
     return load_outlines(Path(models) / "evaluation", OUTLINERS[0])
+
+
+@st.cache_data(show_spinner=False)
+def _common_threshold(models: str, stamp: int) -> float | None:
+    return cards.common_threshold(Path(models))
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _together(models: str) -> Evaluation | None:
+    from utils.together import evaluation_together
+
+    shown = [load_card(file) for file in reading_networks(Path(models))]
+    return evaluation_together(evaluations(), {card.name: card.version for card in shown})
 
 
 @st.cache_data(show_spinner=False)

@@ -29,18 +29,22 @@ def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str)
 def trust_sentence(evaluation: Evaluation | None, label: str, probability: float) -> str:
     """One sentence: how often a network was right on unseen patients when it spoke like this.
 
-    evaluation: its own (`evaluation_of`); label and probability (0..1, calibrated): what it says now.
+    evaluation: its own (`evaluation_of`), or that of several together (`together.evaluation_together`), which speak
+    where they agree; label and probability (0..1, calibrated): what it says now.
     """
     if evaluation is None or evaluation.predictions is None:
         return "Not yet measured on unseen patients."
+    predictions, who, was = evaluation.predictions, "it", "was"
+    if "agreed" in predictions:
+        predictions, who, was = predictions[predictions["agreed"]], "they together", "were"
     low, high = trust_bin(probability)
     how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
     said = f"{CLASS_TITLES[label]} with {how if low else f'less than {100 * high:.0f} %'}"
-    counted = trust_statement(evaluation.predictions, label, probability)
+    counted = trust_statement(predictions, label, probability)
     if counted is None:
-        return f"On scans of unseen patients it hardly ever said {said}: no track record."
+        return f"On scans of unseen patients {who} hardly ever said {said}: no track record."
     right, of = counted
-    return f"On scans of unseen patients it said {said} {of} times and was right {right} times."
+    return f"On scans of unseen patients {who} said {said} {of} times and {was} right {right} times."
 
 
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
@@ -64,12 +68,12 @@ def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[flo
     """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
 
     Over scans of a type that the networks know. None where there are no probabilities, or no scan is answered.
-    predictions: the table of an Evaluation.
+    predictions: the table of an Evaluation; of several networks together those alone are answered on which they agree.
     """
     if not set(CLASSES) <= set(predictions.columns):
         return None
     known = of_known_type(predictions)
-    answered = known[known[list(CLASSES)].max(axis=1) >= threshold]
+    answered = known[(known[list(CLASSES)].max(axis=1) >= threshold) & known.get("agreed", True)]
     if answered.empty:
         return None
     return len(answered) / len(known), float((answered["label"] == answered["target"]).mean())

@@ -15,7 +15,7 @@ from utils.example import synthetic_scan
 from utils.worklist import Entry
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 FIRST_ANSWER = 60  # seconds that an upload waits for the first of its scans; the rest is read behind the page
 THUMBNAIL = 64  # pixels
@@ -142,42 +142,52 @@ def thumbnail(entry: Entry) -> str:
     return thumbnails[key]
 
 
-def referral_threshold() -> float | None:
-    """The confidence below which a scan is referred to a person, where this session has one of its own."""
+def own_threshold() -> float | None:
+    """The confidence below which this session wants no answer; None where it has no wish of its own."""
     return st.session_state.get("referral-threshold")
+
+
+def referral_threshold() -> float | None:
+    """The networks' mean confidence below which there is no answer; None where each network's card decides."""
+    own = own_threshold()
+    return serving.common_threshold() if own is None else own
 
 
 def referral_control() -> None:
     """Choose when the networks give no answer, with what that costs and buys on the test scans."""
-    chosen = referral_threshold()
+    chosen, fitted = own_threshold(), serving.common_threshold()
     with st.popover("When to refer", icon=":material/tune:"):
         own = st.toggle(
             "A threshold of my own",
             value=chosen is not None,
-            help="Off: each network's own, from validation scans",
+            help="Off: the one that was fitted on validation scans",
         )
+        percent = 100 * (chosen or fitted or 0.9)
         if own:
-            percent = st.slider("No answer below", 50.0, 99.9, 100 * (chosen or 0.9), 0.1, format="%.1f %%")
-            for evaluation in serving.evaluations():
-                if evaluation.protocol == "patient-disjoint" and evaluation.predictions is not None:
-                    told = _referral_words(evaluation.predictions, percent / 100)
-                    if told:
-                        st.caption(f"{evaluation.title}: {told}")
+            percent = st.slider("No answer below", 50.0, 99.9, percent, 0.1, format="%.1f %%")
+        elif fitted:
+            st.markdown(f"No answer below {percent:.1f} %")
+        told = _referral_words(percent / 100) if own or fitted else ""
+        if told:
+            st.caption(told)
         wanted = percent / 100 if own else None
     if wanted != chosen:
         st.session_state["referral-threshold"] = wanted
         st.rerun()
 
 
-def _referral_words(predictions: pd.DataFrame, threshold: float) -> str:
+def _referral_words(threshold: float) -> str:
     from utils.track_record import referral_statement
 
-    told = referral_statement(predictions, threshold)
-    if told is None:
+    measured = serving.together()
+    if measured is None or measured.predictions is None:
         return ""
+    told = referral_statement(measured.predictions, threshold)
+    if told is None:
+        return "No test scan of an unseen patient would be answered."
     answered, accuracy = told
     return (
-        f"of test scans of unseen patients it would answer {100 * answered:.0f} %, and be right on "
+        f"Of test scans of unseen patients {100 * answered:.0f} % would be answered, and the answer would be right on "
         f"{100 * accuracy:.1f} % of those."
     )
 

@@ -82,8 +82,9 @@ class Entry:
 
     @property
     def confidence(self) -> float:
-        """The calibrated probability of its answer where the networks are least sure; NaN where there is none."""
-        return min((reading.confidence for reading in self.readings), default=float("nan"))
+        """The mean of the networks' calibrated probabilities of their answers; NaN where there is none."""
+        sure = [reading.confidence for reading in self.readings]
+        return sum(sure) / len(sure) if sure else float("nan")
 
     @property
     def answer(self) -> str:
@@ -92,11 +93,11 @@ class Entry:
 
 
 def referred(entry: Entry, threshold: float) -> Entry:
-    """The entry with "unsure" where a network's confidence lies below `threshold`, whatever its card asks for."""
+    """The entry with "unsure" where its confidence lies below `threshold`, whatever the networks' cards ask for."""
+    unsure = ("unsure",) if entry.confidence < threshold else ()
 
     def judged(reading: Reading) -> Reading:
-        others = tuple(flag for flag in reading.flags if flag != "unsure")
-        return replace(reading, flags=(("unsure",) if reading.confidence < threshold else ()) + others)
+        return replace(reading, flags=unsure + tuple(flag for flag in reading.flags if flag != "unsure"))
 
     return replace(
         entry,
