@@ -17,7 +17,7 @@ import model
 from benchmarks.corpus import dicom, dicom_bytes
 from utils import arguments, recipes, sampling, training
 from utils.arguments import CommandError
-from utils.cards import Card, load_card
+from utils.cards import TOGETHER, Card, common_threshold, load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
@@ -300,6 +300,15 @@ def test_protocol_that_the_data_do_not_fit_is_told(run: Run, class_folders: Path
 
 
 # train and evaluate
+
+
+def test_networks_are_calibrated_together(run: Run, class_folders, models_copy) -> None:
+    code, said, _ = run("calibrate", "--protocol", "folder", "--data", class_folders)
+    record = json.loads((models_copy / TOGETHER).read_text())
+    assert code == 0 and said.startswith("cnn and vgg16 together: an answer from ")
+    versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
+    assert record["weights_sha256"] == versions and record["validation"]["n"] > 0
+    assert common_threshold(models_copy) == record["referral_threshold"]
 
 
 @pytest.fixture

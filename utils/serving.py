@@ -198,7 +198,10 @@ def _common_threshold(models: str, stamp: int) -> float | None:
 def _together(models: str) -> Evaluation | None:
     from utils.together import evaluation_together
 
-    shown = [load_card(file) for file in reading_networks(Path(models))]
+    try:
+        shown = [load_card(file) for file in reading_networks(Path(models))]
+    except NetworkUnavailable:
+        return None
     return evaluation_together(evaluations(), {card.name: card.version for card in shown})
 
 

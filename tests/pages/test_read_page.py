@@ -15,7 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, pictures_of, viewer_of
-from utils.cards import load_card
+from utils.cards import TOGETHER, load_card
 from utils.classes import CLASSES
 from utils.metrics import figures
 from utils.worklist import Entry
@@ -227,6 +227,18 @@ def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
         for entry in page.session_state["worklist"].values()
         for reading in entry.readings
     )
+
+
+def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(entry_saying, models_copy: Path) -> None:
+    versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
+    record = {"referral_threshold": 0.95, "weights_sha256": versions}
+    (models_copy / TOGETHER).write_text(json.dumps(record))
+    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.9))
+    assert "No answer" in page.warning[0].value
+    assert "90 %, below the 95.0 % from which on 98 % of common answers" in page.warning[0].value
+    assert "Together 90 % sure. Not yet measured on unseen patients." in words_of(page)
+    page = with_entries(entry_saying("b.png", ("glioma", "glioma"), 0.96, unsure=True))
+    assert not page.warning and "the networks agree" in page.subheader[0].value
 
 
 def test_class_choice_changes_the_maps_and_not_the_scan(entry_saying, tiny_app: Path) -> None:
