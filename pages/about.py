@@ -6,9 +6,18 @@ import pandas as pd
 import streamlit as st
 
 from utils import ui
-from utils.cards import NetworkUnavailable, check_weights, load_card, models_folder, reading_networks
+from utils.cards import (
+    OUTLINERS,
+    Card,
+    NetworkUnavailable,
+    check_weights,
+    load_card,
+    models_folder,
+    reading_networks,
+)
 from utils.classes import TARGET_TITLES
-from utils.evaluations import load_evaluations, load_gate_figures
+from utils.evaluations import load_evaluations, load_gate_figures, load_outlines
+from utils.track_record import outline_sentence
 
 
 def main() -> None:
@@ -69,7 +78,8 @@ def _versions() -> None:
         for evaluation in load_evaluations(models_folder() / "evaluation")
         if evaluation.protocol == "patient-disjoint"
     }
-    for weights in reading_networks():
+    outliners = [models_folder() / f"{name}.keras" for name in OUTLINERS]
+    for weights in (*reading_networks(), *(file for file in outliners if file.is_file())):
         try:
             card = load_card(weights)
             check_weights(card)
@@ -77,17 +87,10 @@ def _versions() -> None:
             st.error(str(error), icon=":material/error:")
             continue
         facts = card.facts
-        accuracy = measured.get(card.name)
-        honest = "not measured yet"
-        if accuracy:
-            low, high = accuracy["accuracy_interval"]
-            honest = f"{100 * accuracy['accuracy']:.1f} % ({100 * low:.1f}-{100 * high:.1f}) on {accuracy['n']} scans"
         rows = {
-            "Accuracy on unseen patients": honest,
+            **(_outlines_in_words(card) if card.name in OUTLINERS else _answers_in_words(card, measured)),
             "Trained": f"{facts.get('date', '?')}, protocol {facts.get('protocol', '?')}",
             "Parameters": f"{facts.get('parameters', 0):,}",
-            "Evidence layer": facts["evidence_layer"],
-            "Temperature": f"{facts['temperature']:.2f}",
             "Weights (SHA-256)": f"`{card.version}`",
             "Licence of the weights": facts.get("licence", "?"),
         }
@@ -102,6 +105,28 @@ def _versions() -> None:
     st.caption(
         "Running on " + ", ".join(f"{name} {version}" for name, version in map(_version, packages) if version)
     )
+
+
+def _answers_in_words(card: Card, measured: dict[str, dict]) -> dict[str, str]:
+    """What a network that names a class is told by; measured: network -> figures on unseen patients."""
+    accuracy, honest = measured.get(card.name), "not measured yet"
+    if accuracy:
+        low, high = accuracy["accuracy_interval"]
+        honest = (
+            f"{100 * accuracy['accuracy']:.1f} % ({100 * low:.1f}-{100 * high:.1f}) on {accuracy['n']} scans"
+        )
+    return {
+        "Accuracy on unseen patients": honest,
+        "Evidence layer": card.facts["evidence_layer"],
+        "Temperature": f"{card.facts['temperature']:.2f}",
+    }
+
+
+def _outlines_in_words(card: Card) -> dict[str, str]:
+    """The same of a network that draws outlines."""
+    record = load_outlines(models_folder() / "evaluation", card.name)
+    fits = record is not None and record.get("weights_sha256") == card.version
+    return {"Outlines": outline_sentence(record if fits else None)}
 
 
 def _version(package: str) -> tuple[str, str]:

@@ -118,3 +118,10 @@ def test_page_starts_without_tensorflow(tiny_app: Path) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_network_that_draws_outlines_is_told_too() -> None:
+    """Of the shipped networks; what it is worth stands there where these very weights were measured."""
+    words = words_of(opened("about"))
+    card = load_card(ROOT / "models" / "unet.keras")
+    assert "U-Net" in words and card.version in words and "Outlines" in words

@@ -1,0 +1,53 @@
+"""What the maps of all classes cost over a forward pass: `python -m benchmarks.maps`. See docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from benchmarks.tables import machine, print_table, ratio
+from benchmarks.ways import weights_files
+from utils.example import synthetic_scan
+from utils.explanations import gradient_maps
+from utils.networks import split_at
+from utils.preprocessing import preprocess
+from utils.readers import BATCH, Reader
+
+ROUNDS = 20
+
+
+def main() -> None:
+    print(machine(("tensorflow-cpu", "keras", "tf-keras-vis")))
+    rows: list[tuple[str, ...]] = [
+        ("", "forward pass, s", "with all maps, s", "over the forward pass (quartiles)")
+    ]
+    for weights in weights_files():
+        reader = Reader.load(weights)
+        scans = [preprocess(synthetic_scan(seed=seed).pixels, reader.size)[0] for seed in range(BATCH)]
+        inputs = np.stack(scans)[..., None].astype(np.float32)
+        trunk, head = split_at(reader.network, reader.card.facts["evidence_layer"])
+        forward = keras.Model(
+            reader.network.inputs, [trunk.outputs[0], reader.network.get_layer("logits").output]
+        )
+        alone, with_maps = [], []
+        for _ in range(ROUNDS + 2):  # the first two build the graphs
+            begin = time.perf_counter()
+            features, _ = forward.predict_on_batch(inputs)
+            answered = time.perf_counter()
+            gradient_maps(head, [np.asarray(features)], len(reader.classes))
+            alone.append(answered - begin)
+            with_maps.append(time.perf_counter() - begin)
+        alone, with_maps = alone[2:], with_maps[2:]
+        seconds = [f"{statistics.median(times):.3f}" for times in (alone, with_maps)]
+        rows.append((reader.card.title, *seconds, ratio(with_maps, alone)))
+    print_table(f"{BATCH} scans at once, Grad-CAM of every class", rows)
+
+
+if __name__ == "__main__":
+    main()
