@@ -159,7 +159,7 @@ def _in_words(seconds: float) -> str:
 
 
 def _verdict(entry: Entry) -> None:
-    doubt = _doubt(entry)
+    doubt = f"{_doubt(entry)} {panels.tumour_all_the_same(entry)}".rstrip()
     if not entry.agreed:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
         words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"

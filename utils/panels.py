@@ -164,6 +164,21 @@ def trust_together(entry: Entry) -> str:
     return trust_sentence(serving.together(), entry.readings[0].label, entry.confidence)
 
 
+def tumour_all_the_same(entry: Entry) -> str:
+    """A sentence where every network sees a tumour, of whatever type, by its own threshold for that; else empty."""
+    told = []
+    for reading in entry.readings:
+        card = next(reader.card for reader in serving.readers() if reader.card.name == reading.network)
+        threshold, tumour = card.facts.get("tumor_threshold"), 1 - reading.probability("no_tumor")
+        if threshold is None or tumour < threshold:
+            return ""
+        told.append(f"{reading.title} {percent_in_words(tumour)}")
+    return (
+        f"A tumour of some type is seen all the same ({', '.join(told)}): 95 of 100 healthy validation scans stay "
+        "below what that takes."
+    )
+
+
 def in_markdown(name: str) -> str:
     """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)

@@ -241,6 +241,18 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(entry_saying
     assert not page.warning and "the networks agree" in page.subheader[0].value
 
 
+def test_a_tumour_of_an_unclear_type_is_told(entry_saying, models_copy: Path) -> None:
+    for name in ("cnn", "vgg16"):
+        card = load_card(models_copy / f"{name}.keras")
+        card.facts["tumor_threshold"] = 0.8
+        card.save()
+    told = "A tumour of some type is seen all the same (CNN 97 %, VGG16 97 %)"
+    page = with_entries(entry_saying("a.png", ("glioma", "meningioma"), 0.9))
+    assert "No answer" in page.warning[0].value and told in page.warning[0].value
+    page = with_entries(entry_saying("b.png", ("glioma", "no_tumor"), 0.9))
+    assert "all the same" not in page.warning[0].value
+
+
 def test_class_choice_changes_the_maps_and_not_the_scan(entry_saying, tiny_app: Path) -> None:
     page = with_entries(entry_saying("a.png", ("glioma", "glioma")))
     assert page.button_group[0].value == "glioma"
