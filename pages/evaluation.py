@@ -96,6 +96,11 @@ def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
         "**patient-disjoint** is the honest split: no patient, and no copy of a picture, stands both in the part the "
         "networks learned from and in the part they are tested on. The **published** one leaks: 75 % of its test "
         f"images show a picture of its training part, and looking up the nearest one already scores {score}."
+        + (
+            " **Left out** is the hardest: networks trained by the same recipe without a whole collection, tested on it."
+            if any(evaluation.protocol.startswith(LEAVE_OUT) for evaluation in evaluations)
+            else ""
+        )
     )
 
 

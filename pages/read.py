@@ -119,9 +119,12 @@ def _worklist(busy: bool) -> None:
         selection_mode="single-row",
         column_config={
             "": st.column_config.ImageColumn(width=40),
-            "Scan": st.column_config.TextColumn(width=200),
-            "Networks": st.column_config.TextColumn(width=80),
-            "Review": st.column_config.TextColumn(width=80),
+            **{name: st.column_config.TextColumn(width=80) for name in ("Networks", "Review")},
+            **{
+                name: st.column_config.TextColumn(width=170)
+                for name in table
+                if name not in ("", "Networks", "Review")
+            },
         },
         key=f"worklist-{len(entries)}",
         alt="Worklist: one row a scan, with each network's answer and whether they agree",
