@@ -97,7 +97,7 @@ def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
         "networks learned from and in the part they are tested on. The **published** one leaks: 75 % of its test "
         f"images show a picture of its training part, and looking up the nearest one already scores {score}."
         + (
-            " **Left out** is the hardest: networks trained by the same recipe without a whole collection, tested on it."
+            " **Left out** is the hardest: networks trained by the same recipe without a collection, tested on it."
             if any(evaluation.protocol.startswith(LEAVE_OUT) for evaluation in evaluations)
             else ""
         )
