@@ -178,6 +178,15 @@ def test_per_class_bars_carry_the_intervals(name):
     assert f"{least:.3f}" in title_of(figure)
 
 
+def test_a_class_without_a_test_scan_has_no_bar():
+    found = models()
+    for record in found.values():
+        record["classes"]["pituitary"] |= {"n": 0, "recall": 0.0}
+    figure = charts.per_class_bars(found)
+    assert "pituitary" not in title_of(figure)
+    assert all(trace.x[CLASSES.index("pituitary")] is None for trace in figure.data if trace.type == "bar")
+
+
 def test_per_class_bars_without_values():
     targets, probabilities = answers()
     neighbour = figures(targets, probabilities.argmax(axis=1), np.zeros(200), resamples=5)

@@ -203,6 +203,7 @@ def per_class_bars(models: Mapping[str, Mapping], figure_name: str = "recall") -
     seen: list[tuple[float, str, str]] = []
     for title, record in models.items():
         rows = [record["classes"][name] for name in CLASSES]
+        rows = [row if row["n"] else {} for row in rows]  # nothing to tell of a class without a test scan
         values = [row.get(figure_name) for row in rows]
         spans = [row.get(f"{figure_name}_interval") or (row.get(figure_name),) * 2 for row in rows]
         figure.add_traces(_bars_with_whiskers(title, values, spans, model_colour(title, len(seen))))
