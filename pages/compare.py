@@ -6,7 +6,7 @@ import streamlit as st
 
 from utils import evidence_panels, panels, scan_charts, serving, ui
 from utils.classes import CLASS_TITLES
-from utils.comparison import in_words, paired_record
+from utils.comparison import agreement_in_words, in_words, paired_record
 from utils.findings import percent_in_words
 from utils.worklist import Entry
 
@@ -70,6 +70,9 @@ def _record(entries: list[Entry]) -> None:
         test = paired_record(*both)
         if test:
             st.markdown(in_words(test, *titles[:2]))
+    together = serving.together()
+    if together is not None and together.predictions is not None:
+        st.markdown(agreement_in_words(together.predictions))
     seconds = {
         title: [entry.readings[number].seconds for entry in entries] for number, title in enumerate(titles)
     }

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2
 
 from utils.classes import OTHER_TUMOR
-from utils.comparison import clustered_mcnemar, in_words, paired_record
+from utils.comparison import agreement_in_words, clustered_mcnemar, in_words, paired_record
 from utils.evaluations import Evaluation
 
 
@@ -65,3 +65,19 @@ def test_words_name_the_better_one():
     first, second = answers(40, 5, 100)
     said = in_words(clustered_mcnemar(first, second, np.arange(145)), "CNN", "VGG16")
     assert "CNN alone was right on 40 and VGG16 alone on 5: CNN is better, beyond chance (p < 0.001" in said
+
+
+def test_what_agreement_is_worth() -> None:
+    table = pd.DataFrame(
+        {
+            "target": ["glioma", "glioma", "pituitary", "pituitary", OTHER_TUMOR],
+            "label": ["glioma", "meningioma", "pituitary", "pituitary", "glioma"],
+            "agreed": [True, True, True, False, True],
+        }
+    )
+    told = "On 75 % of test scans of unseen patients they agreed, and were then right on 66.7 %."
+    assert agreement_in_words(table) == told
+    assert (
+        agreement_in_words(table.assign(agreed=False))
+        == "On no test scan of an unseen patient did they agree."
+    )

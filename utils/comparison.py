@@ -75,3 +75,16 @@ def in_words(test: PairedTest, first: str, second: str) -> str:
         return f"{alone}: no difference that could not be chance ({p}, McNemar's test by patient)."
     better = first if test.first_alone > test.second_alone else second
     return f"{alone}: {better} is better, beyond chance ({p}, McNemar's test by patient)."
+
+
+def agreement_in_words(predictions: pd.DataFrame) -> str:
+    """How often networks agree, and what that is worth. predictions: those of `together.mean_answers`."""
+    known = of_known_type(predictions)
+    agreed = known[known["agreed"]]
+    if agreed.empty:
+        return "On no test scan of an unseen patient did they agree."
+    right = (agreed["label"] == agreed["target"]).mean()
+    return (
+        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they agreed, and were then right on "
+        f"{100 * right:.1f} %."
+    )
