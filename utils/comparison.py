@@ -85,6 +85,6 @@ def agreement_in_words(predictions: pd.DataFrame) -> str:
         return "On no test scan of an unseen patient did they agree."
     right = (agreed["label"] == agreed["target"]).mean()
     return (
-        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they agreed, and were then right on "
-        f"{100 * right:.1f} %."
+        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they agreed, and were then right "
+        f"on {100 * right:.1f} %."
     )
