@@ -103,6 +103,21 @@ def test_many_scans_give_what_each_gives_in_order(models_copy: Path, draw_brain)
         np.testing.assert_allclose(found.probabilities, segmenter.outline(scan).probabilities, atol=2e-3)
 
 
+def test_a_mirrored_scan_gets_the_mirrored_outline(models_copy: Path) -> None:
+    scan = keras.Input((32, 32, 1))
+    start = keras.initializers.RandomNormal(stddev=0.01, seed=0)
+    logits = keras.layers.Conv2D(1, 5, padding="same", kernel_initializer=start, name="logits")(scan)
+    network = keras.Model(scan, keras.layers.Activation("sigmoid", name="probabilities")(logits))
+    segmenter = Segmenter.load(save_with_card(network, models_copy))
+    pixels = np.random.default_rng(0).uniform(0.5, 1, (64, 64)).astype(np.float32)
+    said, of_mirrored = (
+        segmenter.outline(Scan("drawn", view, "PNG")).probabilities
+        for view in (pixels, pixels[:, ::-1].copy())
+    )
+    np.testing.assert_allclose(of_mirrored, said[:, ::-1], atol=2e-3)
+    assert not np.allclose(said, said[:, ::-1], atol=2e-3), "the scan itself is not the same both ways"
+
+
 def test_neither_kind_of_network_is_taken_for_the_other(bright: Path, models_copy: Path) -> None:
     with pytest.raises(NetworkUnavailable, match="task four-class; give one for segmentation"):
         Segmenter.load(models_copy / "cnn.keras")

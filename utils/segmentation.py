@@ -46,15 +46,23 @@ class Segmenter:
         ]
 
     def probabilities(self, scans: Sequence[Scan]) -> list[tuple[np.ndarray, Geometry]]:
-        """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back."""
+        """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back.
+
+        It is the mean of what it says of the picture and of its mirror image: on validation scans that silences most of
+        what it draws on healthy ones (test-time augmentation; docs/outlines.md).
+        """
         found: list[tuple[np.ndarray, Geometry]] = []
         for start in range(0, len(scans), BATCH):
             images, geometries = zip(
                 *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
             )
+            inputs = as_input(np.stack(images))
             with self._lock:
-                maps = self.network.predict_on_batch(as_input(np.stack(images)))
-            found += zip(keras.ops.convert_to_numpy(maps)[..., 0], geometries, strict=True)
+                maps, mirrored = (
+                    keras.ops.convert_to_numpy(self.network.predict_on_batch(given))[..., 0]
+                    for given in (inputs, inputs[:, :, ::-1])
+                )
+            found += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
         return found
 
     def score(self, rows: pd.DataFrame) -> Iterator[Scored]:
