@@ -39,7 +39,7 @@ def cnn(size: int = INPUT_SIZE, classes: int = len(CLASSES)) -> keras.Model:
 
 
 def unet(size: int = INPUT_SIZE, classes: int = 1) -> keras.Model:
-    """The convolutions of MobileNetV2 and a way back up: where in the picture the tumour is; 2.4 million parameters.
+    """The convolutions of MobileNetV2 and a way back up: where in the picture the tumour is; 2.3 million parameters.
 
     (N, size, size, 1) 0..255 -> (N, size, size, classes) probabilities, each of its own (sigmoid). `size` is a
     multiple of 32. The last step up, from half the resolution, is learned.

@@ -10,12 +10,9 @@ import numpy as np
 
 from utils.preprocessing import Geometry
 
-COLOUR = (
-    0,
-    158,
-    115,
-)  # RGB, green; told from gray and from the maps' colours by every reader (Okabe and Ito 2008)
-KNOWN_COLOUR = (86, 180, 233)  # sky blue of the same palette: an outline that a person drew
+# RGB of Okabe and Ito (2008), told from gray and from the maps' colours by every reader: green for what a network drew, ...
+COLOUR = (0, 158, 115)
+KNOWN_COLOUR = (86, 180, 233)  # ... sky blue for an outline that a person drew
 
 
 @dataclass(frozen=True)
