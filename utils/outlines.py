@@ -10,9 +10,9 @@ import numpy as np
 
 from utils.preprocessing import Geometry
 
-# RGB of Okabe and Ito (2008), told from gray and from the maps' colours by every reader: green for what a network drew, ...
+# RGB of Okabe and Ito (2008), told from gray and from the colours of maps by every reader: green for a network's, ...
 COLOUR = (0, 158, 115)
-KNOWN_COLOUR = (86, 180, 233)  # ... sky blue for an outline that a person drew
+KNOWN_COLOUR = (86, 180, 233)  # ... sky blue for a person's
 
 
 @dataclass(frozen=True)
