@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -27,6 +28,7 @@ def main() -> None:
     rows: list[tuple[str, ...]] = [
         ("", "forward pass, s", "with all maps, s", "over the forward pass (quartiles)")
     ]
+    times: list[tuple[list[float], list[float]]] = []
     for weights in weights_files():
         reader = Reader.load(weights)
         scans = [preprocess(synthetic_scan(seed=seed).pixels, reader.size)[0] for seed in range(BATCH)]
@@ -43,10 +45,16 @@ def main() -> None:
             gradient_maps(head, [np.asarray(features)], len(reader.classes))
             alone.append(answered - begin)
             with_maps.append(time.perf_counter() - begin)
-        alone, with_maps = alone[2:], with_maps[2:]
-        seconds = [f"{statistics.median(times):.3f}" for times in (alone, with_maps)]
-        rows.append((reader.card.title, *seconds, ratio(with_maps, alone)))
+        times.append((alone[2:], with_maps[2:]))
+        rows.append(_row(reader.card.title, *times[-1]))
+    both = [[sum(rounds) for rounds in zip(*kind, strict=True)] for kind in zip(*times, strict=True)]
+    rows.append(_row("together", *both))
     print_table(f"{BATCH} scans at once, Grad-CAM of every class", rows)
+
+
+def _row(title: str, alone: Sequence[float], with_maps: Sequence[float]) -> tuple[str, ...]:
+    seconds = [f"{statistics.median(times):.3f}" for times in (alone, with_maps)]
+    return (title, *seconds, ratio(with_maps, alone))
 
 
 if __name__ == "__main__":

@@ -104,7 +104,9 @@ def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(
 def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
     from playwright.sync_api import FilePayload
 
-    page.on("filechooser", lambda chooser: None)  # asks Chromium for its choosers long before the key is pressed
+    page.on(
+        "filechooser", lambda chooser: None
+    )  # asks Chromium for its choosers long before the key is pressed
     page.goto(address)
     page.locator('[data-testid="stFileUploaderDropzone"]').wait_for()
     settled(page)  # what is drawn anew loses the focus
