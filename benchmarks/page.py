@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks import ways
 from benchmarks.browser import browsing, read_example, server, tab
-from benchmarks.read import SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, print_table
 from utils.cards import REPOSITORY
 
@@ -39,9 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=10, help="scans dropped one by one (10)")
     parser.add_argument("--scans", type=int, default=200, help="scans dropped at once (200)")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        required=True,
+        help="a folder with so many scans (PNG, JPEG); the gate refuses drawn ones",
+    )
     options = parser.parse_args(arguments)
     print(machine(("streamlit", "tensorflow-cpu", "tensorflow", "keras")))
-    files = synthetic_files(options.repeats + options.scans, SIDE_KEPT)
+    count = options.repeats + options.scans
+    found = sorted(file for kind in ("*.png", "*.jpg") for file in options.pictures.glob(kind))[:count]
+    if len(found) < count:
+        parser.error(f"{options.pictures} holds {len(found)} pictures; {count} are needed.")
+    files = [file.read_bytes() for file in found]
     with multiprocessing.get_context("spawn").Pool(1) as aside:
         plain = aside.apply(_plain_seconds, (files[:1],))
     with browsing() as browser, tempfile.TemporaryDirectory() as folder:
@@ -62,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             page.get_by_text("What needs eyes first").click()  # off: the next scan is one that was read
             page.set_input_files('input[type="file"]', paths[options.repeats :])
             page.locator(PROGRESS).wait_for()
+            page.locator(
+                DRAWN.format(paths[options.repeats].name)
+            ).wait_for()  # or a click leads back to what is shown
             rows[f"Next or Previous, while {options.scans} scans are read"] = _clicks(page)
             print(f"{page.locator(PROGRESS).inner_text()} when these clicks were done")
             page.locator(PROGRESS).wait_for(state="detached")
