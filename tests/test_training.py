@@ -148,7 +148,7 @@ def test_a_network_learns_where_the_tumour_is_and_from_teachers(samples, tmp_pat
 
 OUTLINES = Recipe(
     "unet",
-    phases=(Phase("small", 32, 2, 3e-3, augmented=False), Phase("large", 64, 14, 3e-3, augmented=False)),
+    phases=(Phase("small", 32, 2, 3e-3, augmented=False), Phase("large", 64, 34, 3e-3, augmented=False)),
     batch_size=8,
 )
 
