@@ -97,7 +97,7 @@ def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
         "networks learned from and in the part they are tested on. The **published** one leaks: 75 % of its test "
         f"images show a picture of its training part, and looking up the nearest one already scores {score}."
         + (
-            " **Left out** is the hardest: networks trained by the same recipe without a collection, tested on it."
+            " **Left out** is the hardest: networks trained anew without a collection, tested on it."
             if any(evaluation.protocol.startswith(LEAVE_OUT) for evaluation in evaluations)
             else ""
         )
@@ -144,10 +144,8 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
         st.subheader("What does referring the unsure to a person buy?")
         together = serving.together() if chosen.protocol == "patient-disjoint" else None
         curves = {}
-        for one in (
-            *(other for other in beside if other.model not in BASELINES),
-            *([together] if together else []),
-        ):
+        networks = [other for other in beside if other.model not in BASELINES]
+        for one in networks + ([together] if together else []):
             table = _known(one)
             if table is not None:
                 groups = table["group"] if "group" in table else pd.Series(np.arange(len(table)), table.index)
@@ -175,7 +173,7 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
         trust_charts.elsewhere(rows),
         "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. "
         + (
-            "'left out': networks trained without that source, by the same recipe."
+            "'left out': networks trained anew without that source."
             if any(one.protocol.startswith(LEAVE_OUT) for one in evaluations)
             else "All from sources that the networks learned from; sources never seen have not been measured yet."
         ),

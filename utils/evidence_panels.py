@@ -21,7 +21,7 @@ from utils.regions import find_region, overlap
 from utils.worklist import Entry
 
 if TYPE_CHECKING:
-    from utils.readers import Reader, Reading
+    from utils.readers import Reading
 
 MOST_PANES = 12
 
@@ -163,7 +163,7 @@ def _wanted(entry: Entry) -> tuple[list[str], list[str], list[str], str | None]:
 
 
 def _layer(reading: Reading) -> str:
-    reader = _reader(reading)
+    reader = serving.reader_of(reading)
     return st.selectbox(
         "Layer",
         reader.layers,
@@ -220,10 +220,10 @@ def _explained(entry: Entry, reading: Reading, method: str, layer: str | None) -
             def progress(share: float) -> None:
                 bar.progress(share, f"Score-CAM of {reading.title}")
 
-            explained = _reader(reading).explain(entry.scan, reading, method, layer, progress)
+            explained = serving.reader_of(reading).explain(entry.scan, reading, method, layer, progress)
             bar.empty()
         else:
-            explained = _reader(reading).explain(entry.scan, reading, method, layer)
+            explained = serving.reader_of(reading).explain(entry.scan, reading, method, layer)
         kept[key] = explained.maps
     return replace(reading, maps=kept[key], method=method, layer=layer)
 
@@ -249,7 +249,7 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
     assert entry.scan is not None
     lines, regions = [], []
     for reading in readings:
-        card = _reader(reading).card
+        card = serving.reader_of(reading).card
         threshold = card.region_threshold(reading.method)
         if threshold is None or reading.layer != card.facts["evidence_layer"]:
             continue
@@ -280,13 +280,9 @@ def _outline_in_words(entry: Entry) -> None:
 def _track_record(reading: Reading, label: str) -> str:
     from utils.track_record import pointing_sentence
 
-    if reading.layer != _reader(reading).card.facts["evidence_layer"]:
+    if reading.layer != serving.reader_of(reading).card.facts["evidence_layer"]:
         return f"At {reading.layer}. Not yet measured whether this map points at tumours."
     return pointing_sentence(serving.explanations(reading.network, reading.version), reading.method, label)
-
-
-def _reader(reading: Reading) -> Reader:
-    return next(one for one in serving.readers() if one.card.name == reading.network)
 
 
 def as_npy(maps: Sequence[np.ndarray]) -> bytes:

@@ -168,8 +168,8 @@ def tumour_all_the_same(entry: Entry) -> str:
     """A sentence where every network sees a tumour, of whatever type, by its own threshold for that; else empty."""
     told = []
     for reading in entry.readings:
-        card = next(reader.card for reader in serving.readers() if reader.card.name == reading.network)
-        threshold, tumour = card.facts.get("tumor_threshold"), 1 - reading.probability("no_tumor")
+        facts = serving.reader_of(reading).card.facts
+        threshold, tumour = facts.get("tumor_threshold"), 1 - reading.probability("no_tumor")
         if threshold is None or tumour < threshold:
             return ""
         told.append(f"{reading.title} {percent_in_words(tumour)}")

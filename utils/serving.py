@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from utils.evaluations import Evaluation
-    from utils.readers import Reader
+    from utils.readers import Reader, Reading
     from utils.segmentation import Segmenter
 
 
@@ -51,6 +51,11 @@ def readers() -> list[Reader]:
         _loading.clear()  # so that a mended file is seen without a restart
         st.error(f"The networks cannot be used. {error}", icon=":material/error:")
         st.stop()
+
+
+def reader_of(reading: Reading) -> Reader:
+    """The network that gave a reading."""
+    return next(reader for reader in readers() if reader.card.name == reading.network)
 
 
 def finer_reader() -> Reader | None:

@@ -1,0 +1,69 @@
+"""U-Nets on fold 1, alone and together, with and without the mirror image: see docs/outlines.md.
+
+`python -m benchmarks.outlines --data DIR FILE.keras [FILE.keras ...]`; no test part is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pandas as pd
+
+from benchmarks.tables import print_table
+from utils.datasets import SOURCES, load_samples
+from utils.learners import predict_logits
+from utils.outline_figures import Scored, compare_all, fit_operating_point, outline_figures
+from utils.preprocessing import preprocess
+from utils.protocols import split_samples
+from utils.sampling import read_mask, with_outlines
+from utils.scans import read_scan_file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("networks", nargs="+", type=Path, help="weights of one input size")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the data sets")
+    options = parser.parse_args()
+    samples = with_outlines(split_samples(load_samples(options.data, SOURCES), "patient-disjoint"))
+    rows = samples[samples["part"] == "validation"].reset_index(drop=True)
+    networks = {str(file): keras.saving.load_model(file, compile=False) for file in options.networks}
+    size = next(iter(networks.values())).input_shape[1]
+    scans = [read_scan_file(path) for path in rows["path"]]
+    truths = [read_mask(mask, scan.shape) > 127 for mask, scan in zip(rows["mask"], scans, strict=True)]
+    pictures, geometries = zip(*(preprocess(scan.pixels, size) for scan in scans), strict=True)
+    table: list[tuple[str, ...]] = [("", "Dice", "figshare slices", "LGG", "false outlines in 100")]
+    for name, probabilities in _ways(networks, np.stack(pictures)):
+        scored = [Scored(*one) for one in zip(probabilities, geometries, truths, strict=True)]
+        drawn = compare_all(scored, fit_operating_point(scored))
+        figures = outline_figures(pd.concat([rows, drawn], axis=1), resamples=1)
+        dice = [
+            part["dice"] for part in (figures, figures["sources"]["nickparvar"], figures["sources"]["lgg"])
+        ]
+        false = figures["false_outlines_per_100"]
+        table.append((name, *(f"{value:.3f}" for value in dice), f"{false:.1f}"))
+    print_table("Fold 1, each at its own best operating point", table)
+
+
+def _ways(networks: dict[str, keras.Model], pictures: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """What is drawn from, (N, S, S) probabilities, and what it is called; pictures: (N, S, S) uint8."""
+    alone = {name: predict_logits(network, pictures)[..., 0] for name, network in networks.items()}
+    mirrored = pictures[:, :, ::-1]
+    both = {
+        name: (alone[name] + predict_logits(network, mirrored)[:, :, ::-1, 0]) / 2
+        for name, network in networks.items()
+    }
+    for words, found in (("", alone), (", both images", both)):
+        yield from ((f"{name}{words}", maps) for name, maps in found.items())
+        if len(found) > 1:
+            yield f"their mean{words}", np.mean(list(found.values()), axis=0)
+
+
+if __name__ == "__main__":
+    main()
