@@ -25,6 +25,7 @@ from utils.cards import (
     networks_folder,
 )
 from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
+from utils.classes import CLASSES
 from utils.datasets import SOURCES, DatasetError, load_samples
 from utils.outline_figures import in_words
 from utils.protocols import LEAVE_OUT, classes_of, split_samples
@@ -94,13 +95,17 @@ def train(args: argparse.Namespace) -> int:
     samples = _samples(args)
     classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
     run_folder = RUNS / args.protocol / name
-    check_run(run_folder, args)
     base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
     teachers = [Reader.load(file) for file in args.teacher]
     for teacher in teachers:
         check_forerunner("teacher", teacher.card, args.protocol)
+        if teacher.classes != classes:
+            raise CommandError(
+                f"The teacher answers with {len(teacher.classes)} classes, the network with {len(classes)} others."
+            )
     if str(base_weights).endswith(".keras"):
         check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
+    check_run(run_folder, args)
     trained = fit(
         samples,
         run_folder,
@@ -174,8 +179,10 @@ def evaluate(args: argparse.Namespace) -> int:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
     if args.explanations:
         return _evaluate_explanations(args)
-    if args.part != "test" or args.layer:
-        raise CommandError("--part and --layer are for evaluate --explanations.")
+    if args.layer:
+        raise CommandError("--layer is for evaluate --explanations.")
+    if args.part != "test" and (args.robustness or args.model in (*OUTLINERS, *BASELINES)):
+        raise CommandError("--part is for a network's classes and for --explanations.")
     if args.robustness:
         return _evaluate_robustness(args)
     if args.model in OUTLINERS:
@@ -184,11 +191,13 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.model in BASELINES:
         results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
     else:
-        reader, samples, test = _network_and_samples(args)
-        results.append(measure(reader, args.protocol, test, args.command_line))
-        if (samples["part"] != "test").any():
+        reader, samples, _ = _network_and_samples(args)
+        rows = samples[samples["part"] == args.part].reset_index(drop=True)
+        results.append(measure(reader, args.protocol, rows, args.command_line, args.part))
+        if args.part == "test" and reader.classes == CLASSES and (samples["part"] != "test").any():
             results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
-    files = [store(figures, predictions, args.output) for figures, predictions in results]
+    what = args.part if args.part != "test" else ""
+    files = [store(figures, predictions, args.output, what) for figures, predictions in results]
     if args.json:
         args.json.write_text(files[0].read_text())
     for (row, _), file in zip(results, files, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import charts, evaluation_places, overlays, panels, serving, trust_charts, ui
+from utils import charts, evaluation_finer, evaluation_places, overlays, panels, serving, trust_charts, ui
 from utils.arguments import BASELINES
 from utils.calibration import reliability, risk_coverage
 from utils.cards import NETWORK_TITLES, models_folder
@@ -66,6 +66,7 @@ def main() -> None:
         evaluation_places.maps(folder / "evaluation", protocol)
         evaluation_places.drawn_outlines(folder / "evaluation", protocol)
         _errors(chosen)
+    evaluation_finer.finer_types(folder / "evaluation")
     _details(evaluations, chosen, known, beside, folder)
 
 

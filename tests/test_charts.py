@@ -109,6 +109,13 @@ def test_confusion_matrix_shows_counts_and_row_percent():
     assert figure.layout.yaxis.autorange == "reversed"  # the diagonal falls from the top left
 
 
+def test_confusion_of_many_tells_how_often_the_very_class_is_named():
+    figure = charts.confusion_of_many([[3, 1, 0], [0, 0, 0], [0, 0, 4]], ["a", "b", "c"])
+    assert "on 88 % of 8 scans" in figure.layout.title.text.replace("<br>", " ")
+    assert figure.data[0].z.tolist() == [[75, 25, 0], [0, 0, 0], [0, 0, 100]]
+    assert list(figure.data[0].y) == ["a", "b", "c"] and figure.layout.yaxis.autorange == "reversed"
+
+
 def test_confusion_matrix_without_a_mistake_or_a_row():
     figure = charts.confusion_matrix(np.diag([5, 0, 3, 2]).tolist())
     assert title_of(figure) == "All 10 scans were read correctly"

@@ -56,6 +56,18 @@ def test_sorted_and_complete(tmp_path):
     assert [one.model for one in evaluations.load_evaluations(tmp_path)] == [one.model for one in found]
 
 
+def test_finer_types_are_told_apart_from_the_four_answers(tmp_path):
+    record = {"classes": {"a": {}, "b": {}}, "confusion": [[3, 1], [0, 2]], "accuracy": 0.8, "top_3_accuracy": 1.0}
+    files = ("cnn--feltrin44", "cnn--feltrin44--validation", "cnn--feltrin44-random")
+    for name, changed in zip(files, ({}, {}, {"confusion": [[1]]}), strict=True):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record | changed))
+    assert evaluations.load_finer(tmp_path) == {
+        ("feltrin44", "test"): record, ("feltrin44", "validation"): record,
+    }  # fmt: skip
+    assert evaluations.read_evaluations(tmp_path) == ([], [])
+    assert evaluations.load_finer(tmp_path / "nowhere") == {}
+
+
 def test_figures_of_outlines_are_of_another_kind_and_no_problem(tmp_path):
     write_evaluation(tmp_path)
     (tmp_path / "unet--patient-disjoint.json").write_text('{"model": "unet", "dice": 0.8}')

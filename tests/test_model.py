@@ -20,6 +20,7 @@ from utils.arguments import CommandError
 from utils.cards import TOGETHER, Card, common_threshold, load_card
 from utils.classes import CLASSES
 from utils.duplicates import hash_files
+from utils.evaluations import load_finer, read_evaluations
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
 from utils.readers import Reader
 from utils.recipes import Phase, Recipe
@@ -417,7 +418,7 @@ def test_explanations_are_measured_against_masks(run: Run, masked_set, models_co
     (opening,) = load_card(weights).facts["openings"]
     assert (opening["protocol"], opening["n"]) == ("patient-disjoint, explanations", 8)
 
-    assert "--explanations" in one_sentence(*run(*arguments, "--part", "validation"))
+    assert "--explanations" in one_sentence(*run(*arguments, "--robustness", "--part", "validation"))
     assert "networks" in one_sentence(
         *run("evaluate", "--model", "1-nn", "--data", masked_set, "--explanations")
     )
@@ -532,6 +533,35 @@ def test_published_protocol_trains_and_is_measured_on_testing(
     assert predictions["source"].unique().tolist() == ["nickparvar"]
 
 
+def test_finer_types_are_trained_and_measured_on_both_parts(
+    run: Run, small_recipe, quick_cnn, models_copy, tmp_path, draw_brain
+) -> None:
+    rows = []
+    for number in range(24):
+        label = ("Astrocitoma T1", "Papiloma T2", "_NORMAL T1", "_NORMAL T2")[number % 4]
+        file = tmp_path / "data" / "feltrin44" / label / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rint(255 * draw_brain(120 + number, 110, seed=number)).astype(np.uint8)).save(file)
+        rows.append({"file": f"{label}/{file.name}", "label": label, "duplicate_group": number, "group": number,
+                     "fold": number // 8})  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "data" / "feltrin44" / "manifest.csv", index=False)
+    arguments = ("--model", "cnn", "--protocol", "feltrin44", "--data", tmp_path / "data")
+    said = one_sentence(*run("train", *arguments, "--teacher", models_copy / "cnn.keras"))
+    assert said == "error: The teacher answers with 4 classes, the network with 4 others."
+    assert run("train", *arguments)[0] == 0
+    assert run("evaluate", *arguments, "--part", "validation")[0] == 0
+    weights = models_copy / "feltrin44" / "cnn.keras"
+    assert load_card(weights).facts["openings"] == []
+    assert run("evaluate", *arguments)[0] == 0
+    assert load_card(weights).facts["figures"]["feltrin44"]["top_3_accuracy"] is not None
+    records = load_finer(models_copy / "evaluation")
+    assert {key: record["n"] for key, record in records.items()} == {
+        ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
+    }  # fmt: skip
+    assert list(records["feltrin44", "test"]["classes"]) == sorted({row["label"] for row in rows})
+    assert read_evaluations(models_copy / "evaluation") == ([], [])  # it does not give the four answers
+
+
 def test_json_makes_its_folder(run: Run, class_folders, models_copy, tmp_path) -> None:
     np.savez_compressed(models_copy / "cnn.npz", picture_hashes=np.zeros((1, 32), np.uint8))
     arguments = (*FOLDER, class_folders, "--weights", models_copy / "cnn.keras")
@@ -561,6 +591,12 @@ def test_what_may_know_test_images_hands_nothing_on(
         ("leave-one-source-out-lgg", ["nickparvar"], "patient-disjoint", False),
         ("leave-one-source-out-lgg", ["feltrin44"], "leave-one-source-out-feltrin44", True),
         ("published", ["nickparvar"], "patient-disjoint", True),
+        ("patient-disjoint", ["feltrin44", "nickparvar"], "feltrin44", False),
+        ("patient-disjoint", ["feltrin44", "nickparvar"], "feltrin44-random", True),
+        ("leave-one-source-out-feltrin44", ["nickparvar"], "feltrin44-random", False),
+        ("feltrin44-random", ["feltrin44"], "feltrin44", True),
+        ("patient-disjoint", ["nickparvar"], "published-random", True),
+        ("patient-disjoint", ["nickparvar"], "sartaj", True),
     ],
 )
 def test_a_forerunner_may_know_no_test_image(protocol, sources, protocol_wanted, knows_test_images) -> None:

@@ -107,7 +107,7 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
         "--part",
         choices=("test", "validation"),
         default="test",
-        help="for --explanations: validation scans, to choose a method without opening the test part",
+        help="validation: to choose something without opening the test part",
     )
     child.add_argument("--layer", help="for --explanations: another layer than the evidence layer")
 

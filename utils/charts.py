@@ -63,6 +63,23 @@ def confusion_matrix(
     return finish(figure, findings.most_confused(table), 460)
 
 
+def confusion_of_many(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
+    """C x C counts (rows truth, columns prediction, in the order of `names`) as each row's shares, for many classes."""
+    table = np.asarray(counts, dtype=int)
+    of_row = table.sum(axis=1, keepdims=True)
+    percent = 100 * np.divide(table, of_row, out=np.zeros(table.shape), where=of_row > 0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=percent, x=names, y=names, customdata=table, colorscale="cividis", zmin=0, zmax=100, showscale=False,
+            hovertemplate="truly %{y}, read as %{x}: %{customdata} (%{z:.0f} %)<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="read as", showgrid=False, tickangle=-90, dtick=1, tickfont={"size": 9})
+    figure.update_yaxes(title="truly", showgrid=False, autorange="reversed", dtick=1, tickfont={"size": 9})
+    right = 100 * np.trace(table) / max(table.sum(), 1)
+    return finish(figure, f"The very class of {len(names)} is named on {right:.0f} % of {table.sum()} scans", 900)
+
+
 def roc_curves(
     targets: np.ndarray,
     probabilities: np.ndarray,

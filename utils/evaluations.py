@@ -1,8 +1,8 @@
 """What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
 
 NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; NAME--PROTOCOL--explanations.json and
-.csv what was measured of the evidence maps. The nearest-neighbour baseline
-stands beside the networks as "1-nn" and has no probabilities.
+.csv what was measured of the evidence maps, NAME--PROTOCOL--validation.json and .csv figures on validation scans. The
+nearest-neighbour baseline stands beside the networks as "1-nn" and has no probabilities.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ PROTOCOL_TITLES = {
     "leave-one-source-out-feltrin44": "Feltrin left out",
     "leave-one-source-out-lgg": "LGG left out",
     "published": "published split",
+    "published-random": "published split, validation drawn by image",
+    "sartaj": "Sartaj's own split",
     "folder": "split of a folder",
+}
+FINER_PROTOCOLS = {  # those of Feltrin's 44 classes
+    "feltrin44": "Similar pictures kept apart",
+    "feltrin44-random": "Images split at random",
 }
 SOURCE_TITLES = {"nickparvar": "Nickparvar", "feltrin44": "Feltrin", "lgg": "LGG", "sartaj": "Sartaj"}
 
@@ -157,11 +163,31 @@ def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjo
         return None
 
 
+def load_finer(folder: Path | str, model: str = "cnn") -> dict[tuple[str, str], dict]:
+    """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record, where it can be used."""
+    records = {}
+    for protocol in FINER_PROTOCOLS:
+        for part, suffix in (("test", ""), ("validation", "--validation")):
+            try:
+                file = Path(folder) / f"{model}--{protocol}{suffix}.json"
+                record = json.loads(file.read_text(encoding="utf-8"))
+                classes = len(record["classes"])
+                square = np.asarray(record["confusion"], dtype=int).shape == (classes, classes)
+                if square and _is_number(record["accuracy"]) and _is_number(record["top_3_accuracy"]):
+                    records[protocol, part] = record
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return records
+
+
 def _of_answers(files: Iterable[Path]) -> list[Path]:
-    """The files about answers, in order. What is told of maps has a third part in its name; what is told of outlines
-    (utils/outline_figures.py) is of another kind."""
+    """The files about the four answers, in order. What is told of maps and of validation scans has a third part in its
+    name; what is told of outlines (utils/outline_figures.py) and of finer types is of another kind."""
+    named = {file: file.stem.split("--") for file in files}
     return sorted(
-        file for file in files if file.stem.count("--") == 1 and file.name.split("--")[0] not in OUTLINERS
+        file
+        for file, parts in named.items()
+        if len(parts) == 2 and parts[0] not in OUTLINERS and parts[1] not in FINER_PROTOCOLS
     )
 
 

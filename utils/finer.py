@@ -39,6 +39,12 @@ def finer_network(models: Path | None = None) -> Path | None:
         return None
 
 
+def class_title(name: str) -> str:
+    """A class in English: "Astrocitoma T1C+" -> "astrocytoma T1C+"."""
+    kind, _, sequence = name.rpartition(" ")
+    return f"{TYPE_TITLES.get(kind, kind)} {sequence}".strip()
+
+
 def type_probabilities(classes: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
     """English type -> probability, the likeliest first; the sequences of a type are summed.
 

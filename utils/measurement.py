@@ -20,7 +20,7 @@ from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets import DatasetError
 from utils.detection import detection_figures
 from utils.duplicates import hash_files, near_pairs
-from utils.metrics import figures, top_k_accuracy
+from utils.metrics import OVERALL_FIGURES, figures, top_k_accuracy
 from utils.outline_figures import OUTLINE_FIGURES, compare_all, outline_figures
 from utils.readers import BATCH, Reader
 from utils.release import current_commit
@@ -30,6 +30,7 @@ from utils.segmentation import Segmenter
 FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
 THRESHOLDS = ("tumor_threshold", "conformal_threshold")  # of the card, fitted on validation
 COVERAGES = (0.5, 0.8, 0.9)
+KEPT = (*OVERALL_FIGURES, "top_3_accuracy")  # of the figures, on the card
 
 
 def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
@@ -65,11 +66,11 @@ def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
 
 
 def measure(
-    reader: Reader, protocol: str, test: pd.DataFrame, command: str
+    reader: Reader, protocol: str, test: pd.DataFrame, command: str, part: str = "test"
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Read every test image; returns the figures (JSON-ready) and the predictions, one row an image.
 
-    The opening of the test part is logged in the card.
+    The opening of the test part is logged in the card; reading another part (then `test` holds its rows) is none.
     """
     card = reader.card
     rows = []
@@ -83,6 +84,7 @@ def measure(
     thresholds = {name: card.facts.get(name) for name in THRESHOLDS}
     result = {
         **_head(card, protocol, command),
+        "part": part,
         "temperature": card.facts["temperature"],
         **thresholds,
         **figures_of(predictions, classes=reader.classes, **thresholds),
@@ -91,18 +93,8 @@ def measure(
         result["accuracy_corrected_labels"] = float(
             np.mean(said["label"].to_numpy() == test["true_label"].to_numpy())
         )
-    kept = (
-        "accuracy",
-        "loss",
-        "macro_precision",
-        "macro_recall",
-        "macro_f1",
-        "macro_iou",
-        "auc",
-        "kappa",
-        "ece",
-    )
-    _log_opening(card, result, len(test), kept)
+    if part == "test":
+        _log_opening(card, result, len(test), KEPT)
     return result, predictions
 
 
@@ -142,7 +134,7 @@ def _log_opening(card: Card, result: dict[str, Any], scans: int, kept: Sequence[
     said = {name: result[name] for name in ("protocol", "date", "commit", "weights_sha256")}
     card.facts["openings"].append(said | {"n": scans})
     card.facts["figures"][result["protocol"]] = {"n": result["n"]} | {
-        key: result[key] for name in kept for key in (name, f"{name}_interval")
+        key: result[key] for name in kept for key in (name, f"{name}_interval") if key in result
     }
     card.save()
 
@@ -181,7 +173,7 @@ def figures_of(
         raise DatasetError("None of the test images shows a class that the networks know.")
     targets, labels, probabilities = _answers(known, classes)
     result = figures(targets, labels, known["group"].to_numpy(), probabilities, classes=classes)
-    if len(classes) > len(CLASSES):
+    if tuple(classes) != CLASSES:
         assert probabilities is not None
         return result | {"top_3_accuracy": top_k_accuracy(probabilities, targets, 3)}
     result["tumor"] = _detection(predictions, tumor_threshold)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from utils.arguments import CommandError
 from utils.cards import Card
+from utils.datasets import SOURCES
 from utils.protocols import LEAVE_OUT
+
+ON_FOLD_0 = ("patient-disjoint", "feltrin44")  # protocols whose test part lies in fold 0
 
 
 def check_run(run_folder: Path, args: argparse.Namespace) -> None:
@@ -42,12 +45,13 @@ def check_forerunner(what: str, card: Card, protocol: str) -> None:
     """A teacher, or weights to start from, that have seen the test part would hand on what they know of it.
 
     What learned under `patient-disjoint` or with a source left out knows nothing of fold 0, nor of other sources.
+    Raises CommandError.
     """
     known = card.facts["protocol"]
     by_fold = known == "patient-disjoint" or known.startswith(LEAVE_OUT)
-    left_out = protocol.removeprefix(LEAVE_OUT) if protocol.startswith(LEAVE_OUT) else None
-    unseen = left_out is not None and left_out not in card.facts["sources"]
-    if known != protocol and not (by_fold and (unseen or protocol == "patient-disjoint")):
+    tested = protocol.removeprefix(LEAVE_OUT).removesuffix("-random")  # a source, where all its folds are in the test
+    unseen = protocol not in ON_FOLD_0 and tested in SOURCES and tested not in card.facts["sources"]
+    if known != protocol and not (by_fold and (unseen or protocol in ON_FOLD_0)):
         raise CommandError(
             f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
             f"{protocol}; train it with --protocol {protocol} first."

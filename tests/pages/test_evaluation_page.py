@@ -17,7 +17,7 @@ from utils.classes import CLASSES
 from utils.metrics import figures, softmax
 from utils.outline_figures import outline_figures
 
-SPLIT, NETWORK = 0, 1
+SPLIT, NETWORK, FINER_SPLIT, PART_OF_FINER = 0, 1, 2, 3
 
 
 def write_evaluation(models: Path, model: str, protocol: str, skill: float) -> None:
@@ -88,6 +88,20 @@ def test_places_are_told_where_they_were_measured(evaluated, evidence_record, ou
     assert any("Outlines overlap by 0.80" in title for title in titles)
     assert any("Energy inside" in table.value.columns for table in page.dataframe)
     assert "U-Net" not in str(page.button_group[NETWORK].options), "it names no class"
+
+
+def test_finer_types_are_told_where_they_were_measured(evaluated) -> None:
+    record = {"classes": {"Astrocitoma T1": {}, "_NORMAL T2": {}}, "top_3_accuracy": 0.9, "accuracy": 0.5}
+    for name, right in (("feltrin44", 1), ("feltrin44--validation", 3), ("feltrin44-random", 5)):
+        told = record | {"confusion": [[right, 1], [1, right]]}
+        (evaluated / "evaluation" / f"cnn--{name}.json").write_text(json.dumps(told))
+    page = opened("evaluation")
+    assert any("50 % of 4 scans" in title for title in titles_of(page))
+    assert "on 90 %" in words_of(page) and "promises nothing for a new patient" in words_of(page)
+    choose(page, PART_OF_FINER, "validation")
+    assert any("75 % of 8 scans" in title for title in titles_of(page))
+    choose(page, FINER_SPLIT, "feltrin44-random")
+    assert any("83 % of 12 scans" in title for title in titles_of(page))
 
 
 def test_everything_evaluated(evaluated):
