@@ -141,6 +141,15 @@ def test_folded_network_computes_what_was_trained() -> None:
     assert [layer.name for layer in plain.layers] == [layer.name for layer in vgg16(64).layers]
 
 
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_network_can_be_copied_into_a_new_one(name: str) -> None:
+    keras.utils.set_random_seed(5)
+    trained, plain = BUILDERS[name](64), BUILDERS[name](64)
+    fold_normalisation(trained, plain)
+    for own, copied in zip(trained.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, copied)
+
+
 def test_normalisation_can_be_added_to_a_network_without_a_change_of_what_it_computes() -> None:
     keras.utils.set_random_seed(6)
     plain, normalised = vgg16(64), ["block4_conv1", "block5_conv3"]

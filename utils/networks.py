@@ -123,6 +123,8 @@ def fold_normalisation(trained: keras.Model, plain: keras.Model) -> None:
     """
     added = {layer.name for layer in trained.layers} - {layer.name for layer in plain.layers}
     for layer in plain.layers:
+        if not layer.weights:  # such a layer may have a name that Keras counts up
+            continue
         weights = trained.get_layer(layer.name).get_weights()
         if f"{layer.name}_norm" in added:
             kernel, bias = weights

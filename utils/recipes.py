@@ -110,7 +110,7 @@ RECIPES = {
     # what others have built, each at the size that it can be trained at on two cores
     "resnet101v2-sartaj": Recipe(
         "resnet101v2",
-        phases=(Phase("head and fresh layers", 128, 8, 1e-3), Phase("fine-tuning", 224, 3, 3e-4)),
+        phases=(Phase("head and fresh layers", 128, 8, 1e-3), Phase("fine-tuning", 224, 8, 5e-4)),
         protocol="sartaj",
         frozen_until="conv4_block23_out",
     ),
