@@ -121,12 +121,20 @@ RECIPES = {
     ),
     "cnn-feltrin44": Recipe(
         "cnn",
-        phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
+        phases=(
+            Phase("low resolution", 128, 24, 2e-3),
+            Phase("full resolution", 224, 6, 1e-3),
+            Phase("as they are", 224, 8, 7e-4, augmented=False),
+        ),
         protocol="feltrin44",
     ),
     "cnn-feltrin44-random": Recipe(
         "cnn",
-        phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
+        phases=(
+            Phase("low resolution", 128, 24, 2e-3),
+            Phase("full resolution", 224, 6, 1e-3),
+            Phase("as they are", 224, 8, 7e-4, augmented=False),
+        ),
         protocol="feltrin44-random",
     ),
     # the settings that the field's Streamlit app describes
