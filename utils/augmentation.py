@@ -20,7 +20,7 @@ def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Cha
 def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
     """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8."""
     image, mask = _move(*mirror(image, mask, rng), rng)
-    if rng.random() < 0.2:
+    if rng.random() < 0.4:
         image = _remap(image, rng)
     if rng.random() < 0.3:
         image = _bias_field(image, rng)

@@ -36,6 +36,7 @@ class Recipe:
     patience: int = 10  # epochs of the last phase without a lower validation loss
     frozen_until: str | None = None
     pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
+    mixed: float = 0.0  # share of the pictures whose tumour is taken out or that are given one (utils/mixing.py)
     teaching: float = 0.5  # share of the teachers' answers in the loss, where there are any
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
@@ -94,6 +95,10 @@ RECIPES = {
         ),
         frozen_until="block3_pool",
         pointing=1.0,
+    ),
+    # once more, from the networks that these gave
+    "cnn-second-round": Recipe(
+        "cnn", phases=(Phase("full resolution", 224, 9, 7e-4),), pointing=1.0, mixed=0.35, patience=9
     ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(

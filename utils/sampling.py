@@ -13,6 +13,7 @@ import pandas as pd
 from utils.augmentation import augment, mirror
 from utils.classes import CLASSES, right_answers
 from utils.datasets import DatasetError
+from utils.mixing import Mixing, Shown
 from utils.preprocessing import preprocess
 from utils.scans import UnreadableScan, read_scan_file
 
@@ -27,7 +28,7 @@ class TrainingSet:
 
     `inputs` is (N, S, S) uint8 pictures, `targets` (N, C) float32, 1 for each right answer, `weights` (N,) float32,
     `masks` (N, S, S) uint8, 255 inside the tumour, all 0 where no outline is known; `transform` changes one input and
-    its mask at random.
+    its mask at random, after `mixing` may have taken its tumour away or given it one.
     """
 
     inputs: np.ndarray
@@ -38,6 +39,7 @@ class TrainingSet:
     transform: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]] = (
         augment
     )
+    mixing: Mixing | None = None
 
     @property
     def size(self) -> int:
@@ -47,9 +49,16 @@ class TrainingSet:
     def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
         """One epoch: (inputs float32, targets, weights, masks), every picture once, through a random row of it."""
         for rows in self.epoch_rows(batch_size, rng):
-            changed = [self.transform(self.inputs[row], self.masks[row], rng) for row in rows]
+            shown = [self._shown(row, rng) for row in rows]
+            changed = [self.transform(image, mask, rng) for image, mask, _, _ in shown]
             inputs, masks = (np.stack(part) for part in zip(*changed, strict=True))
-            yield as_input(inputs), self.targets[rows], self.weights[rows], masks
+            yield as_input(inputs), np.stack([one[2] for one in shown]), np.stack([one[3] for one in shown]), masks
+
+    def _shown(self, row: int, rng: np.random.Generator) -> Shown:
+        own = self.inputs, self.masks, self.targets, self.weights
+        if self.mixing is None:
+            return tuple(part[row] for part in own)  # type: ignore[return-value]
+        return self.mixing.show(row, *own, rng)
 
     def epoch_rows(self, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         shuffled = rng.permutation(len(self.pictures))
@@ -75,18 +84,23 @@ def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def training_set(
-    rows: pd.DataFrame, size: int, augmented: bool = True, classes: Sequence[str] = CLASSES
+    rows: pd.DataFrame,
+    size: int,
+    augmented: bool = True,
+    classes: Sequence[str] = CLASSES,
+    mixed: float = 0.0,
 ) -> TrainingSet:
     """Read the rows of a sample table (`path`, `mask`, `picture`, `source`, `sequence`, `target`) at an input size.
 
+    mixed: the share of pictures whose tumour is taken out or that are given one, where they are augmented.
     Raises UnreadableScan.
     """
     inputs, masks = load_pictures_and_masks(list(rows["path"]), list(rows["mask"]), size)
     numbers = pd.factorize(rows["picture"])[0]
     transform = augment if augmented else mirror
-    return TrainingSet(
-        inputs, numbers, right_answers(rows["target"], classes), balancing_weights(rows), masks, transform
-    )
+    targets = right_answers(rows["target"], classes)
+    mixing = Mixing.of(inputs, masks, targets, classes, mixed) if mixed and augmented else None
+    return TrainingSet(inputs, numbers, targets, balancing_weights(rows), masks, transform, mixing)
 
 
 def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
