@@ -11,6 +11,8 @@ import numpy as np
 
 Changed = tuple[np.ndarray, np.ndarray]
 
+REMAPPED = 0.4  # share of the pictures whose grays change their order
+
 
 def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
     """Image and mask (both (S, S)) as they are, or mirrored left to right, each half of the time."""
@@ -20,7 +22,7 @@ def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Cha
 def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
     """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8."""
     image, mask = _move(*mirror(image, mask, rng), rng)
-    if rng.random() < 0.4:
+    if rng.random() < REMAPPED:
         image = _remap(image, rng)
     if rng.random() < 0.3:
         image = _bias_field(image, rng)
