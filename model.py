@@ -116,7 +116,9 @@ def train(args: argparse.Namespace) -> int:
         classes,
     )
     folder = args.output or (
-        RUNS / "teachers" / args.protocol if args.model in TEACHERS else networks_folder(args.protocol)
+        RUNS / "teachers" / args.protocol
+        if args.model in TEACHERS and recipe.protocol is None
+        else networks_folder(args.protocol)
     )
     card = release(
         trained,

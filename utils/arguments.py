@@ -83,10 +83,10 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
         "Fit temperature, referral threshold, map scale and gate, or how outlines are drawn, again (validation data). "
         "Without --model: from which mean probability on the common answer of the app's networks counts.",
     )
-    protocol_options(child, (*NETWORKS, *OUTLINERS), required=False)
+    protocol_options(child, (*NETWORKS, *TEACHERS, *OUTLINERS), required=False)
 
     child = command("evaluate", "Measure a network on the test part of a protocol.")
-    protocol_options(child, (*NETWORKS, *OUTLINERS, *BASELINES))
+    protocol_options(child, (*NETWORKS, *TEACHERS, *OUTLINERS, *BASELINES))
     child.set_defaults(seed=0)
     child.add_argument("--weights", type=Path, help="other weights than those of the protocol")
     child.add_argument(

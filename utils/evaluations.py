@@ -163,7 +163,7 @@ def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjo
         return None
 
 
-def load_finer(folder: Path | str, model: str = "cnn") -> dict[tuple[str, str], dict]:
+def load_finer(folder: Path | str, model: str = "mobilenetv2") -> dict[tuple[str, str], dict]:
     """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record, where it can be used."""
     records = {}
     for protocol in FINER_PROTOCOLS:

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.cards import NetworkUnavailable, load_card, models_folder
 
-NETWORK = Path("feltrin44") / "cnn.keras"  # below the models folder
+NETWORK = Path("feltrin44") / "mobilenetv2.keras"  # below the models folder
 # Feltrin's Portuguese folder names, without the sequence
 TYPE_TITLES = {
     "Astrocitoma": "astrocytoma",

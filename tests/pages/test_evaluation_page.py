@@ -94,7 +94,7 @@ def test_finer_types_are_told_where_they_were_measured(evaluated) -> None:
     record = {"classes": {"Astrocitoma T1": {}, "_NORMAL T2": {}}, "top_3_accuracy": 0.9, "accuracy": 0.5}
     for name, right in (("feltrin44", 1), ("feltrin44--validation", 3), ("feltrin44-random", 5)):
         told = record | {"confusion": [[right, 1], [1, right]]}
-        (evaluated / "evaluation" / f"cnn--{name}.json").write_text(json.dumps(told))
+        (evaluated / "evaluation" / f"mobilenetv2--{name}.json").write_text(json.dumps(told))
     page = opened("evaluation")
     assert any("50 % of 4 scans" in title for title in titles_of(page))
     assert "on 90 %" in words_of(page) and "promises nothing for a new patient" in words_of(page)
