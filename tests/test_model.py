@@ -554,7 +554,7 @@ def test_finer_types_are_trained_and_measured_on_both_parts(
     assert load_card(weights).facts["openings"] == []
     assert run("evaluate", *arguments)[0] == 0
     assert load_card(weights).facts["figures"]["feltrin44"]["top_3_accuracy"] is not None
-    records = load_finer(models_copy / "evaluation")
+    records = load_finer(models_copy / "evaluation", "cnn")
     assert {key: record["n"] for key, record in records.items()} == {
         ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
     }  # fmt: skip
