@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.cards import REPOSITORY, models_folder
+from utils.cards import REPOSITORY, models_folder, networks_folder
 from utils.datasets import data_folder
 
 COPY = REPOSITORY / "runs" / "evaluation"
@@ -32,6 +32,11 @@ def main() -> int:
     shutil.rmtree(COPY, ignore_errors=True)
     shutil.copytree(models_folder(), COPY)
     failed = 0
+    for name, record in list(stored.items()):
+        card = networks_folder(record.get("protocol", ""), COPY) / f"{record.get('model')}.json"
+        if card.is_file() and not card.with_suffix(".keras").is_file():
+            print(f"{name}: its weights are not shipped; first {json.loads(card.read_text())['command']}")
+            del stored[name]
     for command in dict.fromkeys(record["command"] for record in stored.values()):
         words = [str(data) if word == "DIR" else word for word in shlex.split(command)]
         print(command, flush=True)
