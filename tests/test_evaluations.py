@@ -57,7 +57,12 @@ def test_sorted_and_complete(tmp_path):
 
 
 def test_finer_types_are_told_apart_from_the_four_answers(tmp_path):
-    record = {"classes": {"a": {}, "b": {}}, "confusion": [[3, 1], [0, 2]], "accuracy": 0.8, "top_3_accuracy": 1.0}
+    record = {
+        "classes": {"a": {}, "b": {}},
+        "confusion": [[3, 1], [0, 2]],
+        "accuracy": 0.8,
+        "top_3_accuracy": 1.0,
+    }
     files = ("mobilenetv2--feltrin44", "mobilenetv2--feltrin44--validation", "mobilenetv2--feltrin44-random")
     for name, changed in zip(files, ({}, {}, {"confusion": [[1]]}), strict=True):
         (tmp_path / f"{name}.json").write_text(json.dumps(record | changed))

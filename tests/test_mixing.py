@@ -61,10 +61,15 @@ def test_labels_masks_and_weights_go_with_the_pictures(share: float) -> None:
         inputs, np.arange(3), targets, weights, masks, lambda image, mask, _: (image, mask), mixed
     )
     (batch,) = training.batches(3, np.random.default_rng(0))
-    shown = {int(weight * 10 + target.argmax()): (target, mask) for _, target, weight, mask in zip(*batch, strict=True)}
+    shown = {
+        int(weight * 10 + target.argmax()): (target, mask)
+        for _, target, weight, mask in zip(*batch, strict=True)
+    }
     kinds = {(target.argmax() == NONE, bool(mask.any())) for target, mask in shown.values()}
     assert kinds == {(True, False), (False, True)}, "who has a tumour has a mask"
-    by_row = sorted((float(weight), int(target.argmax())) for target, weight in zip(batch[1], batch[2], strict=True))
+    by_row = sorted(
+        (float(weight), int(target.argmax())) for target, weight in zip(batch[1], batch[2], strict=True)
+    )
     if share:
         assert by_row[2] == (2.0, 1) and by_row[1][0] == by_row[0][0] == 1.0
         assert NONE in {label for _, label in by_row[:2]} and len({label for _, label in by_row[:2]}) == 2

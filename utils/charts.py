@@ -77,7 +77,9 @@ def confusion_of_many(counts: Sequence[Sequence[int]], names: Sequence[str]) -> 
     figure.update_xaxes(title="read as", showgrid=False, tickangle=-90, dtick=1, tickfont={"size": 9})
     figure.update_yaxes(title="truly", showgrid=False, autorange="reversed", dtick=1, tickfont={"size": 9})
     right = 100 * np.trace(table) / max(table.sum(), 1)
-    return finish(figure, f"The very class of {len(names)} is named on {right:.0f} % of {table.sum()} scans", 900)
+    return finish(
+        figure, f"The very class of {len(names)} is named on {right:.0f} % of {table.sum()} scans", 900
+    )
 
 
 def roc_curves(

@@ -28,13 +28,19 @@ def finer_types(folder: Path) -> None:
         )
         parts = [part for part in PARTS if (protocol, part) in records]
         part = st.segmented_control(
-            "Part", parts, default=parts[0], required=True, format_func=PARTS.__getitem__, key=f"part {protocol}"
+            "Part",
+            parts,
+            default=parts[0],
+            required=True,
+            format_func=PARTS.__getitem__,
+            key=f"part {protocol}",
         )
     record = records[protocol, part]
     names = [finer.class_title(name) for name in record["classes"]]
     panels.chart_with_caption(
         charts.confusion_of_many(record["confusion"], names),
         f"Type and sequence, of {len(names)}; rows are the truth, columns the answer. The right one is among the three "
-        f"likeliest on {100 * record['top_3_accuracy']:.0f} %. Where images are split at random, pictures of one patient "
-        "stand on both sides: that figure is for comparison with others and promises nothing for a new patient.",
+        f"likeliest on {100 * record['top_3_accuracy']:.0f} %. Where images are split at random, pictures of one "
+        "patient stand on both sides: that figure compares with those of others and promises nothing for a new "
+        "patient.",
     )

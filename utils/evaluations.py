@@ -164,7 +164,7 @@ def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjo
 
 
 def load_finer(folder: Path | str, model: str = "mobilenetv2") -> dict[tuple[str, str], dict]:
-    """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record, where it can be used."""
+    """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record; broken ones not."""
     records = {}
     for protocol in FINER_PROTOCOLS:
         for part, suffix in (("test", ""), ("validation", "--validation")):

@@ -16,7 +16,9 @@ import numpy as np
 
 Shown = tuple[np.ndarray, np.ndarray, np.ndarray, np.float32]
 
-SYMMETRY = 0.8  # correlation of a blurred picture with its mirror image: less, and the middle is not in the middle
+SYMMETRY = (
+    0.8  # correlation of a blurred picture with its mirror image: less, and the middle is not in the middle
+)
 MARGIN, MARGIN_OF_DONOR, EDGE = 0.03, 0.015, 0.012  # of the picture's width: grown masks, width of the blend
 INSIDE = 0.85  # of a tumour must lie on the head that it is put into
 HEAD = 25  # gray value from which a pixel belongs to the head
@@ -60,7 +62,8 @@ class Mixing:
             return image, mask, target, weight
         light = min(weight, np.float32(1))
         if self.removable[row]:
-            return without_tumor(image, mask), np.zeros_like(mask), np.eye(len(target), dtype=np.float32)[self.healthy], light  # fmt: skip
+            healthy = np.eye(len(target), dtype=np.float32)[self.healthy]
+            return without_tumor(image, mask), np.zeros_like(mask), healthy, light
         if target[self.healthy] == 1 and len(self.donors):
             donor = self.donors[rng.integers(len(self.donors))]
             tumor, outline = inputs[donor], masks[donor]
@@ -80,7 +83,9 @@ def is_removable(image: np.ndarray, mask: np.ndarray) -> bool:
     area = _blend(mask, MARGIN) > 0.1
     if (area & area[:, ::-1]).any():
         return False
-    sides = [cv2.GaussianBlur(np.ascontiguousarray(side), (0, 0), 2).ravel() for side in (image, image[:, ::-1])]
+    sides = [
+        cv2.GaussianBlur(np.ascontiguousarray(side), (0, 0), 2).ravel() for side in (image, image[:, ::-1])
+    ]
     return float(np.corrcoef(*sides)[0, 1]) > SYMMETRY
 
 

@@ -52,7 +52,12 @@ class TrainingSet:
             shown = [self._shown(row, rng) for row in rows]
             changed = [self.transform(image, mask, rng) for image, mask, _, _ in shown]
             inputs, masks = (np.stack(part) for part in zip(*changed, strict=True))
-            yield as_input(inputs), np.stack([one[2] for one in shown]), np.stack([one[3] for one in shown]), masks
+            yield (
+                as_input(inputs),
+                np.stack([one[2] for one in shown]),
+                np.stack([one[3] for one in shown]),
+                masks,
+            )
 
     def _shown(self, row: int, rng: np.random.Generator) -> Shown:
         own = self.inputs, self.masks, self.targets, self.weights
