@@ -561,6 +561,13 @@ def test_finer_types_are_trained_and_measured_on_both_parts(
     assert list(records["feltrin44", "test"]["classes"]) == sorted({row["label"] for row in rows})
     assert read_evaluations(models_copy / "evaluation") == ([], [])  # it does not give the four answers
 
+    card = load_card(weights)
+    card.facts["sources"] = ["feltrin44", "lgg"]
+    card.save()
+    assert run("train", *arguments, "--base-weights", weights, "--output", tmp_path / "next")[0] == 0
+    licence = load_card(tmp_path / "next" / "cnn.keras").facts["licence"]
+    assert "CC BY-NC-SA" in licence, "what the network that it began with had learned from counts too"
+
 
 def test_json_makes_its_folder(run: Run, class_folders, models_copy, tmp_path) -> None:
     np.savez_compressed(models_copy / "cnn.npz", picture_hashes=np.zeros((1, 32), np.uint8))

@@ -92,7 +92,7 @@ def release(
             "classes": list(classes),
             "input_size": trained.network.input_shape[1],
             "parameters": trained.network.count_params(),
-            "licence": licence(seen["source"].unique(), _from_imagenet(base_weights)),
+            "licence": licence({*seen["source"], *_inherited(base_weights)}, _from_imagenet(base_weights)),
             "protocol": protocol,
             "seed": seed,
             "sources": sorted(seen["source"].unique()),
@@ -196,6 +196,12 @@ def licence(sources: Iterable[str], from_imagenet: bool) -> str:
     base = "; starts from ImageNet weights (CC BY 4.0; ImageNet itself: non-commercial research)"
     trained = ", ".join(told) + (base if from_imagenet else "")
     return f"Research and education only, non-commercial: trained on {trained}. See NOTICE."
+
+
+def _inherited(base_weights: str | None) -> list[str]:
+    """What the network that another one started from had learned from."""
+    started_from = str(base_weights)
+    return load_card(Path(started_from)).facts["sources"] if started_from.endswith(".keras") else []
 
 
 def _from_imagenet(base_weights: str | None) -> bool:
