@@ -96,6 +96,8 @@ def train(args: argparse.Namespace) -> int:
     classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
     run_folder = RUNS / args.protocol / name
     base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
+    if recipe.averaged and not str(base_weights).endswith(".keras"):
+        raise CommandError(f"{name} goes on from a network: --base-weights FILE.keras says which.")
     teachers = [Reader.load(file) for file in args.teacher]
     for teacher in teachers:
         check_forerunner("teacher", teacher.card, args.protocol)

@@ -134,6 +134,21 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     assert not [layer.name for layer in trained.network.layers if "norm" in layer.name], "folded away"
 
 
+def test_an_averaged_network_lies_between_what_it_was_and_what_it_became(
+    samples, tmp_path, quick_cnn
+) -> None:
+    def trained(run: str, **options) -> keras.Model:
+        recipe = Recipe("cnn", phases=(Phase("only", 32, 2, 1e-3),), batch_size=8, **options)
+        start = tmp_path / "start.keras" if run != "start" else None
+        return train(samples, tmp_path / run, recipe, base_weights=start, say=lambda text: None).network
+
+    start = trained("start")
+    start.save(tmp_path / "start.keras")
+    became, averaged = trained("plain"), trained("averaged", averaged=True)
+    for before, after, mean in zip(*(net.get_weights() for net in (start, became, averaged)), strict=True):
+        np.testing.assert_allclose(mean, (before + after) / 2, rtol=1e-5, atol=1e-6)
+
+
 def test_a_network_learns_where_the_tumour_is_and_from_teachers(samples, tmp_path) -> None:
     mask = np.zeros((80, 80), np.uint8)
     mask[30:50, 30:50] = 255

@@ -24,6 +24,9 @@ class Phase:
 class Recipe:
     """How one network is trained. `frozen_until` names the last layer that is never changed.
 
+    `averaged`: the weights are in the end the mean of those that it was trained to and those, of the whole network, that
+    it began with (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+
     `network` is a name of `networks.BUILDERS`; `protocol` is the one that the recipe is meant for, None for any.
     """
 
@@ -104,7 +107,7 @@ RECIPES = {
     ),
     # once more, from the networks that these gave
     "cnn-second-round": Recipe(
-        "cnn", phases=(Phase("full resolution", 224, 9, 7e-4),), pointing=1.0, mixed=0.35, patience=9
+        "cnn", phases=(Phase("full resolution", 224, 9, 7e-4),), pointing=1.0, mixed=0.35, averaged=True
     ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(

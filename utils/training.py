@@ -95,6 +95,10 @@ def train(
     assert network is not None
     final = BUILDERS[name](network.input_shape[1], len(classes))
     fold_normalisation(network, final)
+    if recipe.averaged:
+        start = keras.models.load_model(base_weights, compile=False)
+        pairs = zip(start.get_weights(), final.get_weights(), strict=True)
+        final.set_weights([(before + after) / 2 for before, after in pairs])
     return Trained(final, state.history, loaded, fresh)
 
 
