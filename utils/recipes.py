@@ -39,9 +39,8 @@ class Recipe:
     patience: int = 10  # epochs of the last phase without a lower validation loss
     frozen_until: str | None = None
     pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
-    mixed: float = (
-        0.0  # share of the pictures whose tumour is taken out or that are given one (utils/mixing.py)
-    )
+    averaged: bool = False
+    mixed: float = 0.0  # share of the pictures whose tumour is taken out, or that get one (utils/mixing.py)
     teaching: float = 0.5  # share of the teachers' answers in the loss, where there are any
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
