@@ -24,8 +24,8 @@ class Phase:
 class Recipe:
     """How one network is trained. `frozen_until` names the last layer that is never changed.
 
-    `averaged`: the weights are in the end the mean of those that it was trained to and those, of the whole network, that
-    it began with (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+    `averaged`: the weights are in the end the mean of those that it was trained to and those, of the whole network,
+    that it began with (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 
     `network` is a name of `networks.BUILDERS`; `protocol` is the one that the recipe is meant for, None for any.
     """
