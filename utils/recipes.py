@@ -129,7 +129,7 @@ RECIPES = {
     ),
     "cnn-sartaj": Recipe(
         "cnn",
-        phases=(Phase("low resolution", 128, 24, 2e-3), Phase("full resolution", 224, 12, 1e-3)),
+        phases=(Phase("low resolution", 128, 20, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
         protocol="sartaj",
     ),
     "mobilenetv2-feltrin44": Recipe("mobilenetv2", FINER_PHASES, protocol="feltrin44"),
