@@ -53,10 +53,6 @@ def _class_weights(rows: pd.DataFrame) -> np.ndarray:
     return _balancing_weights(rows.assign(source="all", sequence=""))
 
 
-def _remapped(share: float) -> list[AbstractContextManager]:
-    return [mock.patch.object(augmentation, "REMAPPED", share)]
-
-
 _balancing_weights = sampling.balancing_weights
 
 # name -> (change of the recipe, patches); each is the recipe but for what its name says
@@ -73,14 +69,10 @@ VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
     "pointing 0": (lambda recipe: replace(recipe, pointing=0.0), lambda: []),
     "pointing 0.3": (lambda recipe: replace(recipe, pointing=0.3), lambda: []),
     "pointing 1": (lambda recipe: replace(recipe, pointing=1.0), lambda: []),
-    "mixed": (lambda recipe: replace(recipe, pointing=1.0, mixed=0.35), lambda: _remapped(0.2)),
+    "mixed": (lambda recipe: replace(recipe, pointing=1.0, mixed=0.35), lambda: []),
     "mixed, grays changed in half": (
-        lambda recipe: replace(recipe, pointing=1.0, mixed=0.35),
-        lambda: _remapped(0.5),
-    ),
-    "pointing 1, grays changed in a fifth": (
-        lambda recipe: replace(recipe, pointing=1.0),
-        lambda: _remapped(0.2),
+        lambda recipe: replace(recipe, pointing=1.0, mixed=0.35, grays=0.5),
+        lambda: [],
     ),
     "no label smoothing": (lambda recipe: replace(recipe, label_smoothing=0.0), lambda: []),
     "no blur, noise, low resolution, JPEG, bias field": (

@@ -11,18 +11,19 @@ import numpy as np
 
 Changed = tuple[np.ndarray, np.ndarray]
 
-REMAPPED = 0.4  # share of the pictures whose grays change their order
-
 
 def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
     """Image and mask (both (S, S)) as they are, or mirrored left to right, each half of the time."""
     return (image[:, ::-1], mask[:, ::-1]) if rng.random() < 0.5 else (image, mask)
 
 
-def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
-    """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8."""
+def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, grays: float = 0.2) -> Changed:
+    """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8.
+
+    grays: how often the grays change their order.
+    """
     image, mask = _move(*mirror(image, mask, rng), rng)
-    if rng.random() < REMAPPED:
+    if rng.random() < grays:
         image = _remap(image, rng)
     if rng.random() < 0.3:
         image = _bias_field(image, rng)

@@ -41,6 +41,7 @@ class Recipe:
     pointing: float = 0.0  # weight of the loss that asks for evidence inside the tumour's outline
     averaged: bool = False
     mixed: float = 0.0  # share of the pictures whose tumour is taken out, or that get one (utils/mixing.py)
+    grays: float = 0.2  # share of the pictures whose grays change their order, where they are augmented
     teaching: float = 0.5  # share of the teachers' answers in the loss, where there are any
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
@@ -106,7 +107,12 @@ RECIPES = {
     ),
     # once more, from the networks that these gave
     "cnn-second-round": Recipe(
-        "cnn", phases=(Phase("full resolution", 224, 9, 7e-4),), pointing=1.0, mixed=0.35, averaged=True
+        "cnn",
+        phases=(Phase("full resolution", 224, 9, 7e-4),),
+        pointing=1.0,
+        averaged=True,
+        mixed=0.35,
+        grays=0.4,
     ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(

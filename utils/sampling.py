@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -94,15 +95,17 @@ def training_set(
     augmented: bool = True,
     classes: Sequence[str] = CLASSES,
     mixed: float = 0.0,
+    grays: float = 0.2,
 ) -> TrainingSet:
     """Read the rows of a sample table (`path`, `mask`, `picture`, `source`, `sequence`, `target`) at an input size.
 
-    mixed: the share of pictures whose tumour is taken out or that are given one, where they are augmented.
+    mixed: the share of pictures whose tumour is taken out or that are given one, where they are augmented; grays: the
+    share whose grays change their order.
     Raises UnreadableScan.
     """
     inputs, masks = load_pictures_and_masks(list(rows["path"]), list(rows["mask"]), size)
     numbers = pd.factorize(rows["picture"])[0]
-    transform = augment if augmented else mirror
+    transform = partial(augment, grays=grays) if augmented else mirror
     targets = right_answers(rows["target"], classes)
     mixing = Mixing.of(inputs, masks, targets, classes, mixed) if mixed and augmented else None
     return TrainingSet(inputs, numbers, targets, balancing_weights(rows), masks, transform, mixing)

@@ -76,7 +76,9 @@ def train(
             if state.phase == number:
                 if state.epoch:
                     say(f"{phase.name}: going on after epoch {state.epoch}")
-                training = training_set(train_rows, phase.size, phase.augmented, classes, recipe.mixed)
+                training = training_set(
+                    train_rows, phase.size, phase.augmented, classes, recipe.mixed, recipe.grays
+                )
                 if number == 0 and not state.epoch:
                     _settle_normalisation(network, loaded, training, seed)
                 _run_phase(
