@@ -59,8 +59,8 @@ def close(stored: object, fresh: object) -> bool:
 @every_record
 def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
     record = json.loads(file.read_text())
-    thresholds = (record.get(name) for name in THRESHOLDS)
-    fresh = figures_of(pd.read_csv(file.with_suffix(".csv")), *thresholds, classes=tuple(record["classes"]))
+    thresholds = {name: record.get(name) for name in THRESHOLDS}
+    fresh = figures_of(pd.read_csv(file.with_suffix(".csv")), **thresholds, classes=tuple(record["classes"]))
     part = "--validation" if record.get("part") == "validation" else ""
     assert file.stem == f"{record['model']}--{record['protocol']}{part}"
     wrong = [name for name in fresh if not close(record[name], fresh[name])]

@@ -558,7 +558,7 @@ def test_finer_types_are_trained_and_measured_on_both_parts(
     assert {key: record["n"] for key, record in records.items()} == {
         ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
     }  # fmt: skip
-    assert list(records["feltrin44", "test"]["classes"]) == sorted({row["label"] for row in rows})
+    assert list(records["feltrin44", "test"]["classes"]) == sorted({str(row["label"]) for row in rows})
     assert read_evaluations(models_copy / "evaluation") == ([], [])  # it does not give the four answers
 
     card = load_card(weights)

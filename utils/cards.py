@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 APP_NETWORKS = ("cnn", "vgg16")  # what the repository ships for reading
-NETWORK_TITLES = {"cnn": "CNN", "vgg16": "VGG16", "unet": "U-Net"}
+NETWORK_TITLES = {
+    "cnn": "CNN",
+    "vgg16": "VGG16",
+    "resnet101v2": "ResNet101V2",
+    "mobilenetv2": "MobileNetV2",
+    "unet": "U-Net",
+}
 OUTLINERS = ("unet",)  # networks that draw a tumour's outline and name no class
 OUTLINES = "segmentation"  # the task on their cards
 TOGETHER = "together.json"  # in the models folder: when the networks' common answer counts

@@ -30,7 +30,7 @@ PROTOCOL_TITLES = {
     "leave-one-source-out-feltrin44": "Feltrin left out",
     "leave-one-source-out-lgg": "LGG left out",
     "published": "published split",
-    "published-random": "published split, validation drawn by image",
+    "published-random": "published, random validation",
     "sartaj": "Sartaj's own split",
     "folder": "split of a folder",
 }

@@ -83,10 +83,8 @@ def is_removable(image: np.ndarray, mask: np.ndarray) -> bool:
     area = _blend(mask, MARGIN) > 0.1
     if (area & area[:, ::-1]).any():
         return False
-    sides = [
-        cv2.GaussianBlur(np.ascontiguousarray(side), (0, 0), 2).ravel() for side in (image, image[:, ::-1])
-    ]
-    return float(np.corrcoef(*sides)[0, 1]) > SYMMETRY
+    own, other = (cv2.GaussianBlur(np.ascontiguousarray(side), (0, 0), 2) for side in (image, image[:, ::-1]))
+    return float(np.corrcoef(own.ravel(), other.ravel())[0, 1]) > SYMMETRY
 
 
 def without_tumor(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
