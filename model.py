@@ -168,10 +168,15 @@ def _fitted(facts: dict) -> str:
     if facts["task"] == OUTLINES:
         drawn = f"drawn from probability {facts['threshold']} on where a part reaches {facts['peak']}"
         return f"{drawn}; validation: {in_words(validation)}"
-    gate = facts["novelty"]
-    return (
+    told = (
         f"temperature {facts['temperature']}, referral threshold {facts['referral_threshold']}; "
-        f"validation {json.dumps(validation)}\n"
+        f"validation {json.dumps(validation)}"
+    )
+    gate = facts.get("novelty")
+    if gate is None:
+        return told
+    return (
+        f"{told}\n"
         f"gate: unusual above {gate['unusual']:.3f}, refused above {gate['refused']:.3f}: {gate['validation']}"
     )
 

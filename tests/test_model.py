@@ -552,6 +552,7 @@ def test_finer_types_are_trained_and_measured_on_both_parts(
     assert run("evaluate", *arguments, "--part", "validation")[0] == 0
     weights = models_copy / "feltrin44" / "cnn.keras"
     assert load_card(weights).facts["openings"] == []
+    assert "novelty" not in load_card(weights).facts, "scans come through the gate of the four-class networks"
     assert run("evaluate", *arguments)[0] == 0
     assert load_card(weights).facts["figures"]["feltrin44"]["top_3_accuracy"] is not None
     records = load_finer(models_copy / "evaluation", "cnn")

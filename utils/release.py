@@ -132,9 +132,6 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
     targets = rows["target"].map(classes.index).to_numpy()
     facts = dict(reader.card.facts)
     logits, seen = _outputs(reader, list(rows["path"]))
-    known = samples[samples["part"] == "train"].drop_duplicates("picture")
-    known = known.sample(min(GATE_PICTURES, len(known)), random_state=0)
-    gate, gate_facts = fit_gate(_outputs(reader, list(known["path"]))[1], seen)
     temperature = calibration.fit_temperature(logits, targets)
     probabilities = metrics.softmax(logits / temperature)
     facts["temperature"] = round(temperature, 4)
@@ -153,7 +150,12 @@ def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
         "loss": round(metrics.cross_entropy(logits / temperature, targets), 4),
     }
     card = Card(reader.card.file, facts)
-    save_gate(gate, gate_facts, card)
+    if classes != CLASSES:  # finer types are asked for behind the gate of the others
+        card.save()
+        return card
+    known = samples[samples["part"] == "train"].drop_duplicates("picture")
+    known = known.sample(min(GATE_PICTURES, len(known)), random_state=0)
+    save_gate(*fit_gate(_outputs(reader, list(known["path"]))[1], seen), card)
     return card
 
 
