@@ -56,6 +56,10 @@ def close(stored: object, fresh: object) -> bool:
     return stored == fresh
 
 
+def test_models_stay_below_their_limit() -> None:
+    assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) < 100_000_000
+
+
 @every_record
 def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
     record = json.loads(file.read_text())
