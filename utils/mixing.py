@@ -16,7 +16,7 @@ import numpy as np
 
 Shown = tuple[np.ndarray, np.ndarray, np.ndarray, np.float32]
 
-SYMMETRY = 0.8  # correlation of a blurred picture with its mirror image, from which its middle is in the middle
+SYMMETRY = 0.8  # correlation of a blurred picture with its mirror image, from which on its sides are alike
 MARGIN, MARGIN_OF_DONOR, EDGE = 0.03, 0.015, 0.012  # of the picture's width: grown masks, width of the blend
 INSIDE = 0.85  # of a tumour must lie on the head that it is put into
 HEAD = 25  # gray value from which a pixel belongs to the head

@@ -49,7 +49,7 @@ def check_forerunner(what: str, card: Card, protocol: str) -> None:
     """
     known = card.facts["protocol"]
     by_fold = known == "patient-disjoint" or known.startswith(LEAVE_OUT)
-    tested = protocol.removeprefix(LEAVE_OUT).removesuffix("-random")  # a source, where any of it may be tested
+    tested = protocol.removeprefix(LEAVE_OUT).removesuffix("-random")
     unseen = protocol not in ON_FOLD_0 and tested in SOURCES and tested not in card.facts["sources"]
     if known != protocol and not (by_fold and (unseen or protocol in ON_FOLD_0)):
         raise CommandError(
