@@ -147,7 +147,12 @@ RECIPES = {
         for protocol in ("feltrin44", "feltrin44-random")
     },
     # the settings that the field's Streamlit app describes
-    "cnn-256": Recipe("cnn", phases=(Phase("only", 256, 10, 1e-3),), patience=3, protocol="published-random"),
+    "cnn-256": Recipe(
+        "cnn",
+        phases=(Phase("only", 256, 10, 1e-3, augmented=False),),
+        patience=3,
+        protocol="published-random",
+    ),
     "vgg16-256": Recipe(
         "vgg16",
         phases=(Phase("only", 256, 10, 1e-3),),
