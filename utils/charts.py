@@ -19,7 +19,13 @@ from utils.classes import CLASS_TITLES, CLASSES
 
 BLUE, VERMILLION, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 CLASS_COLOURS = dict(zip(CLASSES, (VERMILLION, BLUE, GREEN, PURPLE), strict=True))
-MODEL_COLOURS = {"CNN": BLUE, "VGG16": VERMILLION, "1-nearest neighbour": GRAY, "Together": PURPLE}
+MODEL_COLOURS = {
+    "CNN": BLUE,
+    "VGG16": VERMILLION,
+    "ResNet101V2": GREEN,
+    "1-nearest neighbour": GRAY,
+    "Together": PURPLE,
+}
 FIGURE_TITLES = {
     "precision": "precision",
     "recall": "recall (sensitivity)",

@@ -120,7 +120,7 @@ def risk_coverage(models: Mapping[str, pd.DataFrame]) -> go.Figure:
             font={"color": colour},
         )
         told.append(f"{title} {np.interp(80, share, accuracy):.1f} % right")
-    figure.update_xaxes(title="scans that are answered, the most certain first (%)", range=[10, 112],
+    figure.update_xaxes(title="scans that are answered, the most certain first (%)", range=[10, 118],
                         tickvals=[20, 40, 60, 80, 100])  # fmt: skip
     figure.update_yaxes(title="accuracy on them (%)")
     return finish(figure, f"On the most certain 80 %: {', '.join(told)}", 440)
