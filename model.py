@@ -200,8 +200,7 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.model in BASELINES:
         results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
     else:
-        reader, samples, _ = _network_and_samples(args)
-        rows = samples[samples["part"] == args.part].reset_index(drop=True)
+        reader, samples, rows = _network_and_samples(args)
         results.append(measure(reader, args.protocol, rows, args.command_line, args.part))
         if args.part == "test" and reader.classes == CLASSES and (samples["part"] != "test").any():
             results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
@@ -258,9 +257,8 @@ def _evaluate_explanations(args: argparse.Namespace) -> int:
 
     if args.model in BASELINES:
         raise CommandError("--explanations are measured for networks.")
-    reader, samples, _ = _network_and_samples(args)
+    reader, _, rows = _network_and_samples(args)
     check_layer(reader, args.layer)
-    rows = samples[samples["part"] == args.part].reset_index(drop=True)
     result, table = measure_evidence(reader, args.protocol, args.part, rows, args.command_line, args.layer)
     what = "--".join(
         filter(None, ("explanations", args.part if args.part != "test" else "", args.layer or ""))
@@ -276,7 +274,10 @@ def _evaluate_explanations(args: argparse.Namespace) -> int:
 
 
 def _network_and_samples(args: argparse.Namespace):
-    """The network asked for, the samples that the protocol split, and the test rows among them, which it never saw."""
+    """The network asked for, the samples that the protocol split, and the rows of `args.part` among them.
+
+    It never saw the test rows.
+    """
     from utils.measurement import check_unseen
     from utils.readers import Reader
     from utils.segmentation import Segmenter
@@ -295,7 +296,7 @@ def _network_and_samples(args: argparse.Namespace):
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
     check_unseen(reader.card, args.protocol, test)
-    return reader, samples, test
+    return reader, samples, samples[samples["part"] == args.part].reset_index(drop=True)
 
 
 def cases(args: argparse.Namespace) -> int:

@@ -33,8 +33,8 @@ def main() -> int:
     shutil.copytree(models_folder(), COPY)
     failed = 0
     for name, record in list(stored.items()):
-        card = networks_folder(record.get("protocol", ""), COPY) / f"{record.get('model')}.json"
-        if card.is_file() and not card.with_suffix(".keras").is_file():
+        card = unshipped(record, COPY)
+        if card is not None:
             print(f"{name}: its weights are not shipped; first {json.loads(card.read_text())['command']}")
             del stored[name]
     for command in dict.fromkeys(record["command"] for record in stored.values()):
@@ -49,6 +49,15 @@ def main() -> int:
         told = "the same" if distance <= APART else f"up to {distance:.2g} apart"
         print(f"{name}: {told}")
     return 1 if failed else 0
+
+
+def unshipped(record: dict, models: Path) -> Path | None:
+    """The card of the network that a record's command reads with, where only the card is in `models`; else None."""
+    words = shlex.split(record["command"])
+    if "--model" not in words or "protocol" not in record:
+        return None
+    card = networks_folder(record["protocol"], models) / f"{words[words.index('--model') + 1]}.json"
+    return card if card.is_file() and not card.with_suffix(".keras").is_file() else None
 
 
 def furthest(stored: object, fresh: object) -> float:

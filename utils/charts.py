@@ -45,8 +45,7 @@ def confusion_matrix(
     intervals: [low, high] of each class's recall (0..1), told beside its name.
     """
     table = np.asarray(counts, dtype=int)
-    of_row = table.sum(axis=1, keepdims=True)
-    percent = 100 * np.divide(table, of_row, out=np.zeros(table.shape), where=of_row > 0)
+    percent = _row_percent(table)
     text = [
         [f"{count}<br>{share:.1f} %" for count, share in zip(*row, strict=True)]
         for row in zip(table, percent, strict=True)
@@ -69,11 +68,16 @@ def confusion_matrix(
     return finish(figure, findings.most_confused(table), 460)
 
 
+def _row_percent(table: np.ndarray) -> np.ndarray:
+    """(C, C) counts as percent of their row; 0 in an empty one."""
+    of_row = table.sum(axis=1, keepdims=True)
+    return 100 * np.divide(table, of_row, out=np.zeros(table.shape), where=of_row > 0)
+
+
 def confusion_of_many(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
     """C x C counts (rows truth, columns prediction, in the order of `names`) as each row's shares, for many classes."""
     table = np.asarray(counts, dtype=int)
-    of_row = table.sum(axis=1, keepdims=True)
-    percent = 100 * np.divide(table, of_row, out=np.zeros(table.shape), where=of_row > 0)
+    percent = _row_percent(table)
     figure = go.Figure(
         go.Heatmap(
             z=percent, x=names, y=names, customdata=table, colorscale="cividis", zmin=0, zmax=100, showscale=False,

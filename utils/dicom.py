@@ -130,7 +130,7 @@ def _plugin(ds: Dataset) -> str:
         syntax = ds.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
     try:
         decoder = get_decoder(syntax)
-    except NotImplementedError:
+    except NotImplementedError:  # what pydicom raises for a syntax that it has no decoder for
         name = syntax.name if syntax.name != syntax else "an unknown one"
         raise UnreadableScan(
             f"This DICOM file is compressed in a way that is not read ({name}); export it uncompressed."

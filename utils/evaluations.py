@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utils import finer
 from utils.cards import NETWORK_TITLES, OUTLINERS, networks_folder
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics import CLASS_FIGURES, OVERALL_FIGURES
@@ -163,7 +164,7 @@ def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjo
         return None
 
 
-def load_finer(folder: Path | str, model: str = "mobilenetv2") -> dict[tuple[str, str], dict]:
+def load_finer(folder: Path | str, model: str = finer.NETWORK.stem) -> dict[tuple[str, str], dict]:
     """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record; broken ones not."""
     records = {}
     for protocol in FINER_PROTOCOLS:

@@ -1,0 +1,27 @@
+"""benchmarks.evaluation: what `make evaluation` can and cannot measure again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.evaluation import furthest, unshipped
+
+
+@pytest.mark.parametrize("model", ["cnn", "1-nn"])  # the neighbour's figures come with the network's command
+def test_networks_of_which_only_the_card_is_there_are_not_measured(tmp_path: Path, model: str) -> None:
+    command = "python model.py evaluate --model cnn --protocol sartaj --data DIR"
+    record = {"model": model, "protocol": "sartaj", "command": command}
+    assert unshipped(record, tmp_path) is None
+    card = tmp_path / "sartaj" / "cnn.json"
+    card.parent.mkdir()
+    card.write_text("{}")
+    assert unshipped(record, tmp_path) == card
+    card.with_suffix(".keras").touch()
+    assert unshipped(record, tmp_path) is None
+    assert unshipped({"command": "python -m benchmarks.gate --data DIR"}, tmp_path) is None
+
+
+def test_the_furthest_of_two_records_numbers() -> None:
+    assert furthest({"a": [1.0, {"b": 2}], "only": 9}, {"a": [1.5, {"b": 2}]}) == 0.5
