@@ -81,7 +81,7 @@ def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return _bytes(image + rng.normal(0, rng.uniform(2, 12), image.shape))
+    return _bytes(image + rng.normal(0, rng.uniform(2, 32), image.shape))
 
 
 def _resolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -110,6 +110,15 @@ RECIPES = {
         mixed=0.35,
         grays=0.4,
     ),
+    "vgg16-second-round": Recipe(
+        "vgg16",
+        phases=(Phase("full resolution", 224, 3, 5e-4),),
+        frozen_until="block3_pool",
+        pointing=1.0,
+        averaged=True,
+        mixed=0.35,
+        grays=0.4,
+    ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(
         "mobilenetv2",
