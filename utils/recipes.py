@@ -112,7 +112,7 @@ RECIPES = {
     ),
     "vgg16-second-round": Recipe(
         "vgg16",
-        phases=(Phase("full resolution", 224, 3, 5e-4),),
+        phases=(Phase("full resolution", 224, 5, 5e-4),),
         frozen_until="block3_pool",
         pointing=1.0,
         averaged=True,
