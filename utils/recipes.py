@@ -138,9 +138,19 @@ RECIPES = {
         protocol="sartaj",
         frozen_until="conv4_block23_out",
     ),
+    "resnet101v2-sartaj-second-round": Recipe(
+        "resnet101v2",
+        phases=(Phase("as they are", 224, 8, 2e-4, augmented=False),),
+        protocol="sartaj",
+        frozen_until="conv4_block23_out",
+    ),
     "cnn-sartaj": Recipe(
         "cnn",
-        phases=(Phase("low resolution", 128, 20, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
+        phases=(
+            Phase("low resolution", 128, 20, 2e-3),
+            Phase("full resolution", 224, 8, 1e-3),
+            Phase("as they are", 224, 8, 5e-4, augmented=False),
+        ),
         protocol="sartaj",
     ),
     **{
