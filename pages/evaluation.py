@@ -36,7 +36,8 @@ from utils.protocols import LEAVE_OUT
 from utils.scans import UnreadableScan, read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
-AT_ONCE = 12  # pictures of mistakes
+AT_ONCE = 14  # pictures of mistakes
+PICTURE = 155  # pixels, the width of each
 
 
 def main() -> None:
@@ -220,10 +221,13 @@ def _errors(chosen: Evaluation) -> None:
     if table.empty:
         st.caption(f"{chosen.title} made none.")
         return
-    st.caption(f"{len(table)} scans were read wrongly by {chosen.title}, the surest mistakes first.")
+    st.caption(
+        f"{len(table)} scans were read wrongly by {chosen.title}, the surest mistakes first; of each patient one is "
+        "drawn."
+    )
     drawn = 0
-    columns = st.columns(6)
-    for row in table.head(AT_ONCE).itertuples():
+    side_by_side = st.container(horizontal=True)  # two on a phone, where columns would stand below each other
+    for row in table.drop_duplicates("group").head(AT_ONCE).itertuples():
         path = data_folder() / str(row.source) / str(row.file)
         try:
             pixels = overlays.gray_picture(read_scan_file(path).pixels)
@@ -231,11 +235,11 @@ def _errors(chosen: Evaluation) -> None:
             continue
         truth, said = TARGET_TITLES[str(row.target)], TARGET_TITLES[str(row.label)]
         words = f"{truth}, read as {said}, {percent_in_words(row.confidence)}"  # type: ignore[arg-type]
-        with columns[drawn % len(columns)]:
+        with side_by_side.container(width=PICTURE):
             panels.picture(pixels, f"Test scan: {words}", words)
         drawn += 1
     with st.expander("All of them by name", expanded=not drawn):
-        told = table.assign(
+        told = table.drop(columns="group").assign(
             target=table["target"].map(TARGET_TITLES),
             label=table["label"].map(TARGET_TITLES),
             confidence=table["confidence"].map(percent_in_words),

@@ -64,6 +64,8 @@ def test_mistakes_come_with_the_surest_first_and_count_a_missed_tumour_of_any_ty
     found = evaluation_tables.mistakes(table)
     assert found["file"].tolist() == ["d", "b", "e"]
     assert found["confidence"].tolist() == [0.8, 0.6, 0.5]
+    assert found["group"].nunique() == 3  # none are told: each scan is its own
+    assert evaluation_tables.mistakes(table.assign(group=7))["group"].tolist() == [7, 7, 7]
 
 
 def test_average_precision_is_that_of_scikit_learn_and_its_interval_holds_it():

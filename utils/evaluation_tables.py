@@ -117,17 +117,18 @@ def found_elsewhere(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, f
 
 
 def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The scans that were read wrongly, the surest first: file, source, target, label, confidence (0..1).
+    """The scans that were read wrongly, the surest first: file, source, target, label, group, confidence (0..1).
 
     predictions: the table of an Evaluation with probabilities. A tumour of a type without a name counts where it was
-    called healthy.
+    called healthy. Where no groups are told each scan is its own.
     """
     other = predictions["target"] == OTHER_TUMOR
     wrong = np.where(other, predictions["label"] == "no_tumor", predictions["label"] != predictions["target"])
     table = predictions[wrong]
     confidence = table[list(CLASSES)].max(axis=1)
     kept = table.reindex(columns=["file", "source", "target", "label"])
-    return kept.assign(confidence=confidence).sort_values("confidence", ascending=False)
+    kept = kept.assign(group=table.get("group", table.index), confidence=confidence)
+    return kept.sort_values("confidence", ascending=False)
 
 
 def average_precision_intervals(
