@@ -174,7 +174,7 @@ RECIPES = {
     ),
     "vgg16-256": Recipe(
         "vgg16",
-        phases=(Phase("only", 256, 10, 1e-3),),
+        phases=(Phase("only", 256, 10, 1e-3, augmented=False),),
         patience=3,
         protocol="published-random",
         frozen_until="block3_pool",
