@@ -190,8 +190,8 @@ def evaluate(args: argparse.Namespace) -> int:
         return _evaluate_explanations(args)
     if args.layer:
         raise CommandError("--layer is for evaluate --explanations.")
-    if args.part != "test" and (args.robustness or args.model in (*OUTLINERS, *BASELINES)):
-        raise CommandError("--part is for a network's classes and for --explanations.")
+    if args.part != "test" and args.model in (*OUTLINERS, *BASELINES):
+        raise CommandError("--part is for networks that name a class.")
     if args.robustness:
         return _evaluate_robustness(args)
     if args.model in OUTLINERS:
@@ -234,10 +234,11 @@ def _evaluate_robustness(args: argparse.Namespace) -> int:
 
     if args.model in (*BASELINES, *OUTLINERS):
         raise CommandError("--robustness is measured for networks that name a class.")
-    reader, _, test = _network_and_samples(args)
-    result = measure_robustness(reader, args.protocol, test, args.command_line)
+    reader, _, rows = _network_and_samples(args)
+    result = measure_robustness(reader, args.protocol, args.part, rows, args.command_line)
     args.output.mkdir(parents=True, exist_ok=True)
-    file = args.json or args.output / f"{args.model}.robustness.json"
+    what = "" if args.part == "test" else f".{args.part}"
+    file = args.json or args.output / f"{args.model}.robustness{what}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(
         f"{args.model}: accuracy {result['accuracy']:.4f} on {result['n']} scans as they are; written to {file}"

@@ -110,15 +110,6 @@ RECIPES = {
         mixed=0.35,
         grays=0.4,
     ),
-    "vgg16-second-round": Recipe(
-        "vgg16",
-        phases=(Phase("full resolution", 224, 5, 5e-4),),
-        frozen_until="block3_pool",
-        pointing=1.0,
-        averaged=True,
-        mixed=0.35,
-        grays=0.4,
-    ),
     # the teacher of both: complete ImageNet weights can be had offline for it alone
     "mobilenetv2": Recipe(
         "mobilenetv2",
@@ -146,11 +137,7 @@ RECIPES = {
     ),
     "cnn-sartaj": Recipe(
         "cnn",
-        phases=(
-            Phase("low resolution", 128, 20, 2e-3),
-            Phase("full resolution", 224, 8, 1e-3),
-            Phase("as they are", 224, 8, 5e-4, augmented=False),
-        ),
+        phases=(Phase("low resolution", 128, 20, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
         protocol="sartaj",
     ),
     **{

@@ -22,7 +22,7 @@ from utils.release import current_commit
 from utils.scans import read_scan_file
 
 Change = Callable[[np.ndarray, float], np.ndarray]  # (H, W) float32, level -> (H, W) float32
-SCANS = 300  # test scans that every level is measured on, drawn with the classes' shares
+SCANS = 300  # scans that every level is measured on, drawn with the classes' shares
 
 
 def _untouched(pixels: np.ndarray, level: float) -> np.ndarray:
@@ -82,12 +82,14 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...], str]] = {
 }
 
 
-def measure_robustness(reader: Reader, protocol: str, test: pd.DataFrame, command: str) -> dict[str, Any]:
-    """The accuracy on SCANS test scans (one known class each), as they are and under every change; JSON-ready.
+def measure_robustness(
+    reader: Reader, protocol: str, part: str, rows: pd.DataFrame, command: str
+) -> dict[str, Any]:
+    """The accuracy on SCANS of the rows (one known class each), as they are and under every change; JSON-ready.
 
-    The opening of the test part is logged in the card.
+    rows: the samples of the protocol's `part`, "test" or "validation"; opening the test part is logged in the card.
     """
-    rows = test[test["target"] != OTHER_TUMOR]
+    rows = rows[rows["target"] != OTHER_TUMOR]
     if len(rows) > SCANS:
         rows = rows.groupby("target").sample(frac=SCANS / len(rows), random_state=0)
     scans = [read_scan_file(path) for path in rows["path"]]
@@ -107,15 +109,16 @@ def measure_robustness(reader: Reader, protocol: str, test: pd.DataFrame, comman
     card = reader.card
     date, commit = datetime.date.today().isoformat(), current_commit()
     result: dict[str, Any] = {
-        "model": card.name, "protocol": protocol, "date": date, "commit": commit, "command": command,
+        "model": card.name, "protocol": protocol, "part": part, "date": date, "commit": commit, "command": command,
         "weights_sha256": card.version, "n": len(scans), "accuracy": accuracy(_untouched, 0), "changes": {},
     }  # fmt: skip
     for name, (change, levels, unit) in tqdm(CHANGES.items(), desc=f"{card.name}, robustness"):
         accuracies = [accuracy(change, level) for level in levels]
         result["changes"][name] = {"unit": unit, "levels": list(levels), "accuracy": accuracies}
-    card.facts["openings"].append(
-        {"protocol": f"{protocol}, robustness", "date": date, "commit": commit, "n": len(scans),
-         "weights_sha256": card.version}
-    )  # fmt: skip
-    card.save()
+    if part == "test":
+        card.facts["openings"].append(
+            {"protocol": f"{protocol}, robustness", "date": date, "commit": commit, "n": len(scans),
+             "weights_sha256": card.version}
+        )  # fmt: skip
+        card.save()
     return result
