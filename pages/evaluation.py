@@ -221,10 +221,7 @@ def _errors(chosen: Evaluation) -> None:
     if table.empty:
         st.caption(f"{chosen.title} made none.")
         return
-    st.caption(
-        f"{len(table)} scans were read wrongly by {chosen.title}, the surest mistakes first; of each patient one is "
-        "drawn."
-    )
+    st.caption(f"{len(table)} scans were read wrongly by {chosen.title}, the surest mistakes first.")
     drawn = 0
     side_by_side = st.container(horizontal=True)  # two on a phone, where columns would stand below each other
     for row in table.drop_duplicates("group").head(AT_ONCE).itertuples():
@@ -238,6 +235,8 @@ def _errors(chosen: Evaluation) -> None:
         with side_by_side.container(width=PICTURE):
             panels.picture(pixels, f"Test scan: {words}", words)
         drawn += 1
+    if drawn:
+        st.caption("One of each patient, or group of similar pictures.")
     with st.expander("All of them by name", expanded=not drawn):
         told = table.drop(columns="group").assign(
             target=table["target"].map(TARGET_TITLES),
