@@ -182,20 +182,28 @@ def _fitted(facts: dict) -> str:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from utils.measurement import measure, measure_baseline, store
-
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)  # before the test part is opened, not after
-    if args.explanations:
-        return _evaluate_explanations(args)
-    if args.layer:
+    if args.layer and not args.explanations:
         raise CommandError("--layer is for evaluate --explanations.")
-    if args.part != "test" and args.model in (*OUTLINERS, *BASELINES):
+    if args.explanations:
+        file = _evaluate_explanations(args)
+    elif args.part != "test" and args.model in (*OUTLINERS, *BASELINES):
         raise CommandError("--part is for networks that name a class.")
-    if args.robustness:
-        return _evaluate_robustness(args)
-    if args.model in OUTLINERS:
-        return _evaluate_outlines(args)
+    elif args.robustness:
+        file = _evaluate_robustness(args)
+    elif args.model in OUTLINERS:
+        file = _evaluate_outlines(args)
+    else:
+        file = _evaluate_classes(args)
+    if args.json:
+        args.json.write_text(file.read_text())
+    return 0
+
+
+def _evaluate_classes(args: argparse.Namespace) -> Path:
+    from utils.measurement import measure, measure_baseline, store
+
     results = []
     if args.model in BASELINES:
         results.append(measure_baseline(args.model, _samples(args), args.protocol, args.command_line))
@@ -206,30 +214,26 @@ def evaluate(args: argparse.Namespace) -> int:
             results.append(measure_baseline("1-nn", samples, args.protocol, args.command_line))
     what = args.part if args.part != "test" else ""
     files = [store(figures, predictions, args.output, what) for figures, predictions in results]
-    if args.json:
-        args.json.write_text(files[0].read_text())
     for (row, _), file in zip(results, files, strict=True):
         low, high = row["accuracy_interval"] or (float("nan"), float("nan"))
         print(
             f"{row['model']:6} {args.protocol}: accuracy {row['accuracy']:.4f} ({low:.4f}-{high:.4f}), "
             f"macro F1 {row['macro_f1']:.4f}, n {row['n']}; written to {file}"
         )
-    return 0
+    return files[0]
 
 
-def _evaluate_outlines(args: argparse.Namespace) -> int:
+def _evaluate_outlines(args: argparse.Namespace) -> Path:
     from utils.measurement import measure_outlines, store
 
     segmenter, _, test = _network_and_samples(args)
     result, table = measure_outlines(segmenter, args.protocol, test, args.command_line)
     file = store(result, table, args.output)
-    if args.json:
-        args.json.write_text(file.read_text())
     print(f"{args.model} {args.protocol}: {in_words(result)}; written to {file}")
-    return 0
+    return file
 
 
-def _evaluate_robustness(args: argparse.Namespace) -> int:
+def _evaluate_robustness(args: argparse.Namespace) -> Path:
     from utils.robustness import measure_robustness
 
     if args.model in (*BASELINES, *OUTLINERS):
@@ -238,7 +242,7 @@ def _evaluate_robustness(args: argparse.Namespace) -> int:
     result = measure_robustness(reader, args.protocol, args.part, rows, args.command_line)
     args.output.mkdir(parents=True, exist_ok=True)
     what = "" if args.part == "test" else f".{args.part}"
-    file = args.json or args.output / f"{args.model}.robustness{what}.json"
+    file = args.output / f"{args.model}.robustness{what}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(
         f"{args.model}: accuracy {result['accuracy']:.4f} on {result['n']} scans as they are; written to {file}"
@@ -249,10 +253,10 @@ def _evaluate_robustness(args: argparse.Namespace) -> int:
             for level, accuracy in zip(change["levels"], change["accuracy"], strict=True)
         )
         print(f"{name} ({change['unit']}) {levels}")
-    return 0
+    return file
 
 
-def _evaluate_explanations(args: argparse.Namespace) -> int:
+def _evaluate_explanations(args: argparse.Namespace) -> Path:
     from utils.evidence_measurement import measure_evidence, summary
     from utils.measurement import store
 
@@ -265,13 +269,11 @@ def _evaluate_explanations(args: argparse.Namespace) -> int:
         filter(None, ("explanations", args.part if args.part != "test" else "", args.layer or ""))
     )
     file = store(result, table, args.output, what)
-    if args.json:
-        args.json.write_text(file.read_text())
     print(
         f"{args.model} {args.protocol}, {args.part}: maps at {result['layer']} against the masks of {result['n']} "
         f"tumour scans, and on {result['healthy']} without tumour; written to {file}\n{summary(result)}"
     )
-    return 0
+    return file
 
 
 def _network_and_samples(args: argparse.Namespace):

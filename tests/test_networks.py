@@ -122,6 +122,16 @@ def test_base_weights_can_come_from_a_network_that_shares_layers(tmp_path) -> No
             np.testing.assert_array_equal(own, other)
 
 
+def test_network_goes_on_with_its_last_layer_where_the_classes_are_as_many(tmp_path) -> None:
+    keras.utils.set_random_seed(4)
+    trained = vgg16(64)
+    trained.save(tmp_path / "vgg16.keras")
+    again, other = vgg16(64), vgg16(64, classes=7)
+    assert load_base_weights(again, tmp_path / "vgg16.keras")[1] == []
+    np.testing.assert_allclose(again(scans()), trained(scans()), atol=1e-6)
+    assert load_base_weights(other, tmp_path / "vgg16.keras")[1] == ["logits"]
+
+
 def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
     other: dict[str, Any] = {"other/kernel": np.zeros(3)}
     np.savez(tmp_path / "base.npz", **other)

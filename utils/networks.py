@@ -160,7 +160,9 @@ BUILDERS = {
 
 
 def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[str], list[str]]:
-    """Set convolution weights by layer name; returns the layers that were loaded and those that start fresh.
+    """Set weights by layer name; returns the layers that were loaded and those that start fresh.
+
+    The last layer comes along where it has the same shape: a network goes on with the answers that it gave.
 
     `weights` is "imagenet" (downloaded by keras.applications), an .h5 that keras.applications wrote without the top,
     an .npz whose keys are `LAYER/VARIABLE`, or the .keras file of a network that shares layers. Raises ValueError where
@@ -193,8 +195,10 @@ def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[s
     for layer in network.layers:
         if not layer.trainable_weights:
             continue
-        if layer.name in found and layer.name != "logits":
-            layer.set_weights(found[layer.name])
+        weights = found.get(layer.name)
+        fits = weights and [w.shape for w in weights] == [w.shape for w in layer.get_weights()]
+        if weights and (fits or layer.name != "logits"):  # the classes of another task are learned anew
+            layer.set_weights(weights)
             loaded.append(layer.name)
         else:
             fresh.append(layer.name)
