@@ -163,14 +163,11 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "true_label": corrected.fillna(label),
                 "source": source,
                 "sequence": _sequences(table, source),
-                "published_split": table.get("published_split", pd.Series("", table.index)).fillna(""),
+                "published_split": _texts(table, "published_split"),
                 "picture": _numbers(table["duplicate_group"], manifest),
                 "group": _numbers(table["group"], manifest),
-                "patient": table.get("patient", pd.Series("", table.index)).fillna("").astype(str),
-                "mask": [
-                    str(folder / file) if file else ""
-                    for file in table.get("mask", pd.Series("", table.index)).fillna("")
-                ],
+                "patient": _texts(table, "patient"),
+                "mask": [str(folder / file) if file else "" for file in _texts(table, "mask")],
                 "original_side": _original_sides(table),
                 "fold": _numbers(table["fold"], manifest),
             }
@@ -263,6 +260,13 @@ def read_csv(file: Path, **options: Any) -> pd.DataFrame:
         return pd.read_csv(file, **options)
     except (OSError, ValueError) as error:  # pandas' parser errors and wrong encodings are ValueErrors
         raise DatasetError(f"{file} cannot be read as a CSV table ({str(error).strip()}).") from error
+
+
+def _texts(table: pd.DataFrame, column: str) -> pd.Series:
+    """A column as text, "" in empty fields and everywhere where there is no such column."""
+    if column not in table:
+        return pd.Series("", table.index)
+    return table[column].astype(object).fillna("").astype(str)
 
 
 def _numbers(column: pd.Series, file: Path) -> pd.Series:
