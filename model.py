@@ -40,6 +40,7 @@ SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all
     "published": ("nickparvar",),
     "published-random": ("nickparvar",),
     "sartaj": ("sartaj",),
+    "sartaj-random": ("sartaj",),
     "feltrin44": ("feltrin44",),
     "feltrin44-random": ("feltrin44",),
 }

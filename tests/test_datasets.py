@@ -439,6 +439,9 @@ def test_the_splits_that_others_use(data_root):
     assert (sartaj["part"] == "test").sum() == 394 and len(sartaj) == 3264
     held_out, train = (sartaj[sartaj["part"] == part] for part in ("validation", "train"))
     assert 240 < len(held_out) < 340 and not set(held_out["group"]) & set(train["group"])
+    drawn = split_samples(load_samples(data_root, sets=("sartaj",)), "sartaj-random")
+    held_out, train = (drawn[drawn["part"] == part] for part in ("validation", "train"))
+    assert len(held_out) == 287 and set(held_out["group"]) & set(train["group"])
     drawn = split_samples(load_samples(data_root, sets=("nickparvar",)), "published-random")
     assert (drawn["part"] == "validation").sum() == pytest.approx(5712 / 5, abs=1)
     samples = load_samples(data_root, sets=("feltrin44",))

@@ -33,6 +33,7 @@ PROTOCOL_TITLES = {
     "published": "published split",
     "published-random": "published, random validation",
     "sartaj": "Sartaj's own split",
+    "sartaj-random": "Sartaj, random validation",
     "folder": "split of a folder",
 }
 FINER_PROTOCOLS = {  # those of Feltrin's 44 classes

@@ -12,7 +12,7 @@ from utils.datasets import DatasetError, read_csv
 
 PROTOCOLS = (
     "patient-disjoint", "published", "leave-one-source-out", "folder",
-    "sartaj", "published-random", "feltrin44", "feltrin44-random",
+    "sartaj", "sartaj-random", "published-random", "feltrin44", "feltrin44-random",
 )  # fmt: skip
 LEAVE_OUT = "leave-one-source-out-"
 TEST_FOLD, VALIDATION_FOLD = 0, 1
@@ -21,6 +21,7 @@ _PUBLISHED = {
     "published": ("nickparvar", 20, True),
     "published-random": ("nickparvar", 5, False),
     "sartaj": ("sartaj", 10, True),
+    "sartaj-random": ("sartaj", 10, False),
 }
 
 
@@ -34,7 +35,7 @@ def split_samples(
     shares a group with them, one image per picture.
     `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
     published; `published-random`: the same with a fifth of Training, drawn by image as others do, to validate.
-    `sartaj`: its own Training and Testing, a tenth of Training (by group) to validate.
+    `sartaj`: its own Training and Testing, a tenth of Training (by group) to validate; `sartaj-random`: drawn by image.
     `feltrin44`: its 44 classes, folds 2-4, 1 and 0; `feltrin44-random`: a fifth each to validate and to test, drawn by
     image as others do: pictures of one patient stand on all sides.
     `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.

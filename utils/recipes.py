@@ -135,6 +135,17 @@ RECIPES = {
         protocol="sartaj",
         frozen_until="conv4_block23_out",
     ),
+    # both in one, for the validation part that others draw
+    "resnet101v2-sartaj-random": Recipe(
+        "resnet101v2",
+        phases=(
+            Phase("head and fresh layers", 128, 8, 1e-3),
+            Phase("fine-tuning", 224, 3, 3e-4),
+            Phase("as they are", 224, 8, 2e-4, augmented=False),
+        ),
+        protocol="sartaj-random",
+        frozen_until="conv4_block23_out",
+    ),
     "cnn-sartaj": Recipe(
         "cnn",
         phases=(Phase("low resolution", 128, 20, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
