@@ -135,7 +135,7 @@ def test_network_goes_on_with_its_last_layer_where_the_classes_are_as_many(tmp_p
 def test_base_weights_that_fit_nothing_are_refused(tmp_path) -> None:
     other: dict[str, Any] = {"other/kernel": np.zeros(3)}
     np.savez(tmp_path / "base.npz", **other)
-    with pytest.raises(ValueError, match="no weights for any layer of vgg16"):
+    with pytest.raises(ValueError, match=r"base\.npz holds no weights for any layer of vgg16"):
         load_base_weights(vgg16(64), tmp_path / "base.npz")
 
 

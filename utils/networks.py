@@ -195,10 +195,12 @@ def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[s
     for layer in network.layers:
         if not layer.trainable_weights:
             continue
-        weights = found.get(layer.name)
-        fits = weights and [w.shape for w in weights] == [w.shape for w in layer.get_weights()]
-        if weights and (fits or layer.name != "logits"):  # the classes of another task are learned anew
-            layer.set_weights(weights)
+        values = found.get(layer.name, [])
+        fits = [value.shape for value in values] == [variable.shape for variable in layer.weights]
+        if fits or (
+            values and layer.name != "logits"
+        ):  # the answers to another number of classes are learned anew
+            layer.set_weights(values)
             loaded.append(layer.name)
         else:
             fresh.append(layer.name)

@@ -69,7 +69,9 @@ def train(
             previous = network
             network, loaded, fresh = _start(recipe, phase.size, base_weights, len(classes))
             if number == 0 and base_weights is not None:
-                say(f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh) or 'none'}")
+                say(
+                    f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh) or 'none'}"
+                )
             if previous is not None:
                 network.set_weights(previous.get_weights())
             learner = learner_of(network, recipe, teachers)
