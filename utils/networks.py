@@ -197,9 +197,7 @@ def load_base_weights(network: keras.Model, weights: str | Path) -> tuple[list[s
             continue
         values = found.get(layer.name, [])
         fits = [value.shape for value in values] == [variable.shape for variable in layer.weights]
-        if fits or (
-            values and layer.name != "logits"
-        ):  # the answers to another number of classes are learned anew
+        if fits or (values and layer.name != "logits"):  # other classes are learned anew
             layer.set_weights(values)
             loaded.append(layer.name)
         else:
