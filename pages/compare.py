@@ -15,7 +15,9 @@ def main() -> None:
     entries = ui.need_scans()
     shown = [entry for entry in entries if ui.answers_shown(entry)]
     agreed = sum(entry.agreed for entry in shown)
-    st.header(f"The networks agree on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}")
+    st.header(
+        f"The networks name the same class on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}"
+    )
     _answers(entries)
     _record(shown)
     entry = panels.scan_picker(entries)

@@ -75,9 +75,11 @@ def test_what_agreement_is_worth() -> None:
             "agreed": [True, True, True, False, True],
         }
     )
-    told = "On 75 % of test scans of unseen patients they agreed, and were then right on 66.7 %."
+    told = (
+        "On 75 % of test scans of unseen patients they named the same class, and were then right on 66.7 %."
+    )
     assert agreement_in_words(table) == told
     assert (
         agreement_in_words(table.assign(agreed=False))
-        == "On no test scan of an unseen patient did they agree."
+        == "On no test scan of an unseen patient did they name the same class."
     )

@@ -82,9 +82,9 @@ def agreement_in_words(predictions: pd.DataFrame) -> str:
     known = of_known_type(predictions)
     agreed = known[known["agreed"]]
     if agreed.empty:
-        return "On no test scan of an unseen patient did they agree."
+        return "On no test scan of an unseen patient did they name the same class."
     right = (agreed["label"] == agreed["target"]).mean()
     return (
-        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they agreed, and were then right "
-        f"on {100 * right:.1f} %."
+        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they named the same class, and "
+        f"were then right on {100 * right:.1f} %."
     )

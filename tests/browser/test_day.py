@@ -58,7 +58,7 @@ def test_scan_is_dropped_compared_reviewed_and_reported(
 
     page.get_by_role("link", name="Compare").click()
     page.locator(EVIDENCE.format("VGG16")).wait_for()
-    page.get_by_text("The networks agree on").wait_for()
+    page.get_by_text("The networks name the same class on").wait_for()
 
     page.get_by_role("link", name="Cases").click()
     page.get_by_text("scans of this session are reviewed").wait_for()
