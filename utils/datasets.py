@@ -189,7 +189,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
 
 def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
     """Feltrin's manifest names them; what the set `lgg` holds of TCGA's lower-grade gliomas is the FLAIR channel."""
-    return table.get("sequence", pd.Series("FLAIR" if source == "lgg" else "", table.index)).fillna("")
+    return _texts(table, "sequence", "FLAIR" if source == "lgg" else "")
 
 
 def _original_sides(table: pd.DataFrame) -> pd.Series:
@@ -262,10 +262,10 @@ def read_csv(file: Path, **options: Any) -> pd.DataFrame:
         raise DatasetError(f"{file} cannot be read as a CSV table ({str(error).strip()}).") from error
 
 
-def _texts(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column as text, "" in empty fields and everywhere where there is no such column."""
+def _texts(table: pd.DataFrame, column: str, otherwise: str = "") -> pd.Series:
+    """A column as text, "" in empty fields; `otherwise` everywhere where there is no such column."""
     if column not in table:
-        return pd.Series("", table.index)
+        return pd.Series(otherwise, table.index)
     return table[column].astype(object).fillna("").astype(str)
 
 
