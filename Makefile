@@ -23,6 +23,7 @@ lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff format .

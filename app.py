@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from utils import access
+from utils.app import access
 
 
 def main() -> None:
     """Page config, navigation, warm-up. No logic."""
-    from utils import serving  # not before the server runs: what it caches belongs to that
+    from utils.app import resources  # not before the server runs: what it caches belongs to that
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
     access.need_login()
@@ -27,7 +27,7 @@ def main() -> None:
     access.log_out_button()
     st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
     page.run()
-    serving.warm_up()
+    resources.warm_up()
 
 
 if __name__ == "__main__":

@@ -16,23 +16,17 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from utils.arguments import BASELINES, TEACHERS, CommandError, parser, without_paths
-from utils.cards import (
-    OUTLINERS,
-    OUTLINES,
-    NetworkUnavailable,
-    load_card,
-    networks_folder,
-)
-from utils.cases import CaseStore, CaseStoreError, default_path, export_csv
+from utils.cases.store import CaseStore, CaseStoreError, default_path, export_csv
 from utils.classes import CLASSES
-from utils.datasets import SOURCES, DatasetError, load_samples
-from utils.outline_figures import in_words
-from utils.protocols import LEAVE_OUT, classes_of, split_samples
-from utils.reading_commands import check_layer, explain, predict, segment
-from utils.runs import check_forerunner, check_run
-from utils.sampling import with_outlines
-from utils.scans import UnreadableScan
+from utils.commands.arguments import BASELINES, TEACHERS, CommandError, parser, without_paths
+from utils.commands.reading_commands import check_layer, explain, predict, segment
+from utils.commands.runs import check_forerunner, check_run
+from utils.datasets.masks import with_outlines
+from utils.datasets.protocols import LEAVE_OUT, classes_of, split_samples
+from utils.datasets.samples import SOURCES, DatasetError, load_samples
+from utils.evaluation.outline_figures import in_words
+from utils.networks.cards import OUTLINERS, OUTLINES, NetworkUnavailable, load_card, networks_folder
+from utils.scans.upload import UnreadableScan
 
 RUNS = Path("runs")
 SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
@@ -63,8 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def data(args: argparse.Namespace) -> int:
-    from utils.audit import audit, format_audit
-    from utils.downloads import download_nickparvar
+    from utils.datasets.downloads import download_nickparvar
+    from utils.evaluation.audit import audit, format_audit
 
     root = download_nickparvar() if args.download else args.data
     if root is None:
@@ -76,10 +70,10 @@ def data(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    from utils.readers import Reader
-    from utils.recipes import RECIPES
-    from utils.release import release
-    from utils.training import train as fit
+    from utils.reading.reader import Reader
+    from utils.training.loop import train as fit
+    from utils.training.recipes import RECIPES
+    from utils.training.release import release
 
     if (args.model is None) == (args.recipe is None):
         raise CommandError("Say what to train: --model NAME, or --recipe NAME.")
@@ -141,8 +135,8 @@ def train(args: argparse.Namespace) -> int:
 
 
 def calibrate(args: argparse.Namespace) -> int:
-    from utils.release import calibrate as fit
-    from utils.release import calibrate_together
+    from utils.training.release import calibrate as fit
+    from utils.training.release import calibrate_together
 
     if args.model is None:
         args.seed = 0
@@ -203,7 +197,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def _evaluate_classes(args: argparse.Namespace) -> Path:
-    from utils.measurement import measure, measure_baseline, store
+    from utils.evaluation.measurement import measure, measure_baseline, store
 
     results = []
     if args.model in BASELINES:
@@ -225,7 +219,7 @@ def _evaluate_classes(args: argparse.Namespace) -> Path:
 
 
 def _evaluate_outlines(args: argparse.Namespace) -> Path:
-    from utils.measurement import measure_outlines, store
+    from utils.evaluation.measurement import measure_outlines, store
 
     segmenter, _, test = _network_and_samples(args)
     result, table = measure_outlines(segmenter, args.protocol, test, args.command_line)
@@ -235,7 +229,7 @@ def _evaluate_outlines(args: argparse.Namespace) -> Path:
 
 
 def _evaluate_robustness(args: argparse.Namespace) -> Path:
-    from utils.robustness import measure_robustness
+    from utils.evaluation.robustness import measure_robustness
 
     if args.model in (*BASELINES, *OUTLINERS):
         raise CommandError("--robustness is measured for networks that name a class.")
@@ -258,8 +252,8 @@ def _evaluate_robustness(args: argparse.Namespace) -> Path:
 
 
 def _evaluate_explanations(args: argparse.Namespace) -> Path:
-    from utils.evidence_measurement import measure_evidence, summary
-    from utils.measurement import store
+    from utils.evaluation.evidence_measurement import measure_evidence, summary
+    from utils.evaluation.measurement import store
 
     if args.model in BASELINES:
         raise CommandError("--explanations are measured for networks.")
@@ -282,9 +276,9 @@ def _network_and_samples(args: argparse.Namespace):
 
     It never saw the test rows.
     """
-    from utils.measurement import check_unseen
-    from utils.readers import Reader
-    from utils.segmentation import Segmenter
+    from utils.evaluation.measurement import check_unseen
+    from utils.reading.reader import Reader
+    from utils.reading.segmenter import Segmenter
 
     kind = Segmenter if args.model in OUTLINERS else Reader
     reader = kind.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
@@ -304,7 +298,7 @@ def _network_and_samples(args: argparse.Namespace):
 
 
 def cases(args: argparse.Namespace) -> int:
-    from utils.labelled import write_class_folders
+    from utils.cases.class_folders import write_class_folders
 
     if (args.originals is None) != (args.output is None) or not (args.export or args.originals):
         raise CommandError("Say what to make: --export FILE.csv, or --originals DIR with --output DIR.")

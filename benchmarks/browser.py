@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.ways import weights_files
-from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
+from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

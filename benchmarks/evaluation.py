@@ -15,8 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.cards import REPOSITORY, models_folder, networks_folder
-from utils.datasets import data_folder
+from utils.datasets.samples import data_folder
+from utils.networks.cards import networks_folder
+from utils.paths import REPOSITORY, models_folder
 
 COPY = REPOSITORY / "runs" / "evaluation"
 APART = 1e-6  # stored figures have six decimals

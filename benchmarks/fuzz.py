@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corpus import bombs, corpus, mutated
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
-from utils.isolation import decoder
-from utils.limits import DECODER_MEMORY
-from utils.scans import Refusal, Stack, read_stacks
+from tests.support.corpus import bombs, corpus, mutated
+from utils.scans.decoder_process import decoder
+from utils.scans.limits import DECODER_MEMORY
+from utils.scans.upload import Refusal, Stack, read_stacks
 
 MOST_SECONDS = 2.0
 MOST_MEMORY = 500e6  # bytes more than before

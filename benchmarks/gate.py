@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.drawn import DRAWN
 from benchmarks.tables import print_table
-from utils.cards import models_folder, reading_networks
-from utils.datasets import load_samples
-from utils.gate import GRADES, worst_grade
-from utils.protocols import split_samples
-from utils.scans import Scan, UnreadableScan, read_scan_file
+from tests.support.drawn import DRAWN
+from utils.datasets.protocols import split_samples
+from utils.datasets.samples import load_samples
+from utils.networks.cards import reading_networks
+from utils.paths import models_folder
+from utils.reading.ood_detector import GRADES, worst_grade
+from utils.scans.upload import Scan, UnreadableScan, read_scan_file
 
 EACH = 60  # drawings of one kind
 CHANGED = 150  # scans of fold 0 that are turned, inverted and cropped
@@ -39,8 +40,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=models_folder() / "evaluation" / "gate.json")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from utils.readers import BATCH, Reader
-    from utils.release import current_commit
+    from utils.paths import current_commit
+    from utils.reading.reader import BATCH, Reader
 
     files = [file for file in reading_networks() if not options.models or file.stem in options.models]
     readers = [Reader.load(file) for file in files]

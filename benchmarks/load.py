@@ -28,10 +28,11 @@ import numpy as np
 from websockets.exceptions import WebSocketException
 
 from benchmarks.read import SIDE, synthetic_files
-from benchmarks.sessions import LONGEST, Session, SessionFailed
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
 from benchmarks.ways import weights_files
-from utils.cards import REPOSITORY, NetworkUnavailable, check_weights, load_card
+from tests.support.sessions import LONGEST, Session, SessionFailed
+from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.paths import REPOSITORY
 
 PICTURES = 3  # of its own for each session; after them it clears its worklist and begins again
 NOTES = ("Unsure", "Disagree", "Unsure")  # reviews: buttons that every scan has
@@ -110,11 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
     """Different pictures for every session, read as `model.py predict` does. Runs in a process of its own."""
+    from utils.charts.titles import percent_in_words
     from utils.classes import CLASS_TITLES
-    from utils.findings import percent_in_words
-    from utils.overlays import gray_picture
-    from utils.readers import Reader
-    from utils.scans import read_scan
+    from utils.reading.reader import Reader
+    from utils.scans.rendering import gray_picture
+    from utils.scans.upload import read_scan
 
     readers = [Reader.load(weights) for weights in weights_files()]
     pictures = []

@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.tables import machine, print_table, ratio
 from benchmarks.ways import weights_files
-from utils.example import synthetic_scan
-from utils.explanations import gradient_maps
-from utils.networks import split_at
-from utils.preprocessing import preprocess
-from utils.readers import BATCH, Reader
+from utils.evidence.cams import gradient_maps
+from utils.networks.architectures import split_at
+from utils.reading.reader import BATCH, Reader
+from utils.scans.example import synthetic_scan
+from utils.scans.preprocessing import preprocess
 
 ROUNDS = 20
 

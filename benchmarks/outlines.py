@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import print_table
-from utils.datasets import SOURCES, load_samples
-from utils.learners import predict_logits
-from utils.outline_figures import Scored, compare_all, fit_operating_point, outline_figures
-from utils.preprocessing import preprocess
-from utils.protocols import split_samples
-from utils.sampling import read_mask, with_outlines
-from utils.scans import read_scan_file
+from utils.datasets.masks import read_mask, with_outlines
+from utils.datasets.protocols import split_samples
+from utils.datasets.samples import SOURCES, load_samples
+from utils.evaluation.outline_figures import Scored, compare_all, fit_operating_point, outline_figures
+from utils.scans.preprocessing import preprocess
+from utils.scans.upload import read_scan_file
+from utils.training.objectives import predict_logits
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks import ways
 from benchmarks.browser import browsing, read_example, server, tab
 from benchmarks.tables import machine, print_table
-from utils.cards import REPOSITORY
+from utils.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

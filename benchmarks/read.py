@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import ways
 from benchmarks.tables import machine, megabytes, print_table, ratio
-from utils.cards import NetworkUnavailable, check_weights, load_card
+from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 
 BATCHES = (1, 8, 64)
 SIDE = 320  # pixels, the synthetic example of the app
@@ -112,8 +112,8 @@ def synthetic_files(count: int, side: int) -> list[bytes]:
 
 
 def _synthetic_file(side: int, seed: int) -> bytes:
-    from utils.example import synthetic_scan
-    from utils.overlays import gray_picture, png
+    from utils.scans.example import synthetic_scan
+    from utils.scans.rendering import gray_picture, png
 
     return png(gray_picture(synthetic_scan(side, seed).pixels))
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.browser import DROP_ZONE, EVIDENCE, browsing, read_example, server, tab
 from benchmarks.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
-from utils.cards import REPOSITORY
+from utils.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.browser import EVIDENCE, browsing, read_example, server, tab
-from utils.cards import REPOSITORY
+from utils.paths import REPOSITORY
 
 
 def main() -> None:

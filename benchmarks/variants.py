@@ -24,20 +24,20 @@ import keras
 import numpy as np
 import pandas as pd
 
-from utils import augmentation, sampling
-from utils.calibration import fit_temperature
 from utils.classes import CLASSES, OTHER_TUMOR, TUMORS
-from utils.datasets import SOURCES, load_samples
-from utils.detection import threshold_at
-from utils.learners import predict_logits
-from utils.localisation import energy_inside, points_at, uniform_energy_inside
-from utils.metrics import softmax
-from utils.networks import EVIDENCE_LAYERS, logits_of, split_at
-from utils.preprocessing import foreground
-from utils.protocols import split_samples
-from utils.recipes import RECIPES, Phase, Recipe
-from utils.sampling import load_pictures, load_pictures_and_masks
-from utils.training import train
+from utils.datasets.protocols import split_samples
+from utils.datasets.samples import SOURCES, load_samples
+from utils.evaluation.localisation import energy_inside, points_at, uniform_energy_inside
+from utils.metrics.calibration import fit_temperature
+from utils.metrics.classification import softmax
+from utils.metrics.detection import threshold_at
+from utils.networks.architectures import EVIDENCE_LAYERS, logits_of, split_at
+from utils.scans.preprocessing import foreground
+from utils.training import augmentation, batches
+from utils.training.batches import load_pictures, load_pictures_and_masks
+from utils.training.loop import train
+from utils.training.objectives import predict_logits
+from utils.training.recipes import RECIPES, Phase, Recipe
 
 SIZE = 128
 
@@ -53,7 +53,7 @@ def _class_weights(rows: pd.DataFrame) -> np.ndarray:
     return _balancing_weights(rows.assign(source="all", sequence=""))
 
 
-_balancing_weights = sampling.balancing_weights
+_balancing_weights = batches.balancing_weights
 
 # name -> (change of the recipe, patches); each is the recipe but for what its name says
 VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
@@ -64,7 +64,7 @@ VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
     ),
     "classes balanced, sources and sequences not": (
         lambda recipe: recipe,
-        lambda: [mock.patch.object(sampling, "balancing_weights", _class_weights)],
+        lambda: [mock.patch.object(batches, "balancing_weights", _class_weights)],
     ),
     "pointing 0": (lambda recipe: replace(recipe, pointing=0.0), lambda: []),
     "pointing 0.3": (lambda recipe: replace(recipe, pointing=0.3), lambda: []),

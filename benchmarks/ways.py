@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.tables import memory_now, peak_memory
-from utils.cards import APP_NETWORKS, evidence_scale, load_card, models_folder
+from utils.networks.cards import APP_NETWORKS, evidence_scale, load_card
+from utils.paths import models_folder
 
 WARM_UP = 2  # runs that are not timed: the first builds the graphs
 OPACITY = 0.8  # where the slider of the Read page begins
@@ -27,8 +28,8 @@ def plain(files: Sequence[bytes]) -> Run:
     """Two forward passes over inputs that are ready: no program that asks both networks can do less."""
     import keras
 
-    from utils.preprocessing import preprocess
-    from utils.scans import read_scan
+    from utils.scans.preprocessing import preprocess
+    from utils.scans.upload import read_scan
 
     scans = [read_scan(data, "scan.png") for data in files]
     passes = []
@@ -47,8 +48,8 @@ def plain(files: Sequence[bytes]) -> Run:
 
 def app(files: Sequence[bytes]) -> Run:
     """What the app does: bytes, scan, both readings with the maps of every class, both overlays of the shown one."""
-    from utils.example import synthetic_scan
-    from utils.readers import Reader
+    from utils.reading.reader import Reader
+    from utils.scans.example import synthetic_scan
 
     readers = [Reader.load(weights) for weights in weights_files()]
     for reader in readers:
@@ -70,8 +71,8 @@ def usual(files: Sequence[bytes]) -> Run:
     from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
     from tf_keras_vis.utils.scores import CategoricalScore
 
-    from utils.preprocessing import preprocess
-    from utils.scans import read_scan
+    from utils.scans.preprocessing import preprocess
+    from utils.scans.upload import read_scan
 
     networks = []
     for weights in weights_files():
@@ -113,9 +114,9 @@ def serve(way: str, files: Sequence[bytes], pipe: Connection) -> None:
 
 def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
     """A process that is what the app is after many scans; answers with (loaded, now, peak) bytes, None if unknown."""
-    from utils import charts, panels, ui  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
-    from utils.example import synthetic_scan
-    from utils.readers import Reader
+    from utils.app import session  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
+    from utils.reading.reader import Reader
+    from utils.scans.example import synthetic_scan
 
     readers = [Reader.load(weights) for weights in weights_files()]
     for reader in readers:
@@ -128,9 +129,9 @@ def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
 
 
 def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
-    """Read files into a worklist a few at a time, as utils.ui.add_files does, and draw each as the Read page does."""
-    from utils import overlays
-    from utils.worklist import READ_AT_ONCE, open_files, read_entries
+    """Read files into a worklist a few at a time, as the app does, and draw each as the Read page does."""
+    from utils.evidence import overlays
+    from utils.reading.worklist import READ_AT_ONCE, open_files, read_entries
 
     opened = open_files([(f"scan {number}.png", data) for number, data in enumerate(files)])
     for start in range(0, len(opened), READ_AT_ONCE):

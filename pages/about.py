@@ -5,19 +5,19 @@ import importlib.metadata
 import pandas as pd
 import streamlit as st
 
-from utils import ui
-from utils.cards import (
+from utils.app import session
+from utils.classes import TARGET_TITLES
+from utils.networks.cards import (
     OUTLINERS,
     Card,
     NetworkUnavailable,
     check_weights,
     load_card,
-    models_folder,
     reading_networks,
 )
-from utils.classes import TARGET_TITLES
-from utils.evaluations import load_evaluations, load_gate_figures, load_outlines
-from utils.track_record import outline_sentence
+from utils.paths import models_folder
+from utils.results.records import load_evaluations, load_gate_figures, load_outlines
+from utils.results.track_record import outline_sentence
 
 
 def main() -> None:
@@ -139,5 +139,5 @@ def _version(package: str) -> tuple[str, str]:
     return package, ""
 
 
-ui.enter()
+session.enter()
 main()

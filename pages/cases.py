@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from utils import review_panel, ui
-from utils.cases import Case, CaseStoreError, default_path, export_csv
+from utils.app import review_panel, session
+from utils.cases.reviews import NAME_LABEL, ReviewError
+from utils.cases.store import Case, CaseStoreError, default_path, export_csv
 from utils.classes import CLASS_TITLES
-from utils.reports import session_csv
-from utils.reviews import NAME_LABEL, ReviewError
-from utils.worklist import Entry
+from utils.reading.worklist import Entry
+from utils.reports.content import session_csv
 
 
 def main() -> None:
     st.header("Reviewed cases")
-    _session([entry for entry in ui.entries() if entry.read])
+    _session([entry for entry in session.entries() if entry.read])
     st.subheader("Case store")
     if not review_panel.store_can_be_offered():
         st.caption(
@@ -47,7 +47,7 @@ def _session(entries: list[Entry]) -> None:
             {
                 "Scan": review_panel.neutral_name(entry),
                 "File": entry.name,
-                "Networks": entry.answer if ui.answers_shown(entry) else "",
+                "Networks": entry.answer if session.answers_shown(entry) else "",
                 "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
                 "Right is": CLASS_TITLES[review.right_class] if review and review.right_class else "",
                 "Note": review.note if review else "",
@@ -146,5 +146,5 @@ def _stored(cases: list[Case]) -> None:
                 st.rerun()
 
 
-ui.enter()
+session.enter()
 main()

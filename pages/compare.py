@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import evidence_panels, panels, scan_charts, serving, ui
+from utils.app import evidence_panels, panels, resources, session
+from utils.charts import readings
+from utils.charts.titles import percent_in_words
 from utils.classes import CLASS_TITLES
-from utils.comparison import agreement_in_words, in_words, paired_record
-from utils.findings import percent_in_words
-from utils.worklist import Entry
+from utils.reading.worklist import Entry
+from utils.results.comparison import agreement_in_words, in_words, paired_record
 
 
 def main() -> None:
-    entries = ui.need_scans()
-    shown = [entry for entry in entries if ui.answers_shown(entry)]
+    entries = session.need_scans()
+    shown = [entry for entry in entries if session.answers_shown(entry)]
     agreed = sum(entry.agreed for entry in shown)
     st.header(
         f"The networks name the same class on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}"
@@ -31,13 +32,13 @@ def _answers(entries: list[Entry]) -> None:
     for entry in entries:
         said = {
             reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
-            if ui.answers_shown(entry)
+            if session.answers_shown(entry)
             else "not shown"
             for reading in entry.readings
         }
         rows.append({"Scan": entry.name, **said, "Networks": entry.status})
     titles = [reading.title for reading in entries[0].readings]
-    shown = [entry for entry in entries if ui.answers_shown(entry)]
+    shown = [entry for entry in entries if session.answers_shown(entry)]
     with_scatter = len(shown) > 1 and len(titles) == 2
     table, scatter = st.columns([3, 2], gap="large") if with_scatter else (st.container(), None)
     table.dataframe(
@@ -51,12 +52,12 @@ def _answers(entries: list[Entry]) -> None:
             title: [1 - entry.readings[number].probability("no_tumor") for entry in shown]
             for number, title in enumerate(titles)
         }
-        figure = scan_charts.tumour_scatter([entry.name for entry in shown], tumour)
+        figure = readings.tumour_scatter([entry.name for entry in shown], tumour)
 
         def clicked() -> None:
             points = [one for one in st.session_state["scatter"].selection.points if one["curve_number"] == 1]
             if points:
-                ui.select(shown[int(points[0]["point_index"])].key)
+                session.select(shown[int(points[0]["point_index"])].key)
 
         with scatter:
             panels.chart(figure, "scatter", clicked)
@@ -66,13 +67,13 @@ def _answers(entries: list[Entry]) -> None:
 def _record(entries: list[Entry]) -> None:
     """How both did on test scans of unseen patients, and how long each takes here."""
     titles = [reading.title for reading in entries[0].readings] if entries else []
-    measured = {one.title: one for one in serving.evaluations() if one.protocol == "patient-disjoint"}
+    measured = {one.title: one for one in resources.evaluations() if one.protocol == "patient-disjoint"}
     both = [measured[title] for title in titles[:2] if title in measured]
     if len(both) == 2:
         test = paired_record(*both)
         if test:
             st.markdown(in_words(test, *titles[:2]))
-    together = serving.together()
+    together = resources.together()
     if together is not None and together.predictions is not None:
         st.markdown(agreement_in_words(together.predictions))
     seconds = {
@@ -83,6 +84,6 @@ def _record(entries: list[Entry]) -> None:
         st.caption(f"A scan took, with its maps: {told} (median).")
 
 
-ui.enter()
-ui.need_networks()
+session.enter()
+session.need_networks()
 main()

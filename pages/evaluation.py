@@ -8,20 +8,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from utils import charts, evaluation_finer, evaluation_places, overlays, panels, serving, trust_charts, ui
-from utils.arguments import BASELINES
-from utils.calibration import reliability, risk_coverage
-from utils.cards import NETWORK_TITLES, models_folder
+from utils.app import evaluation_places, evaluation_subtypes, panels, resources, session
+from utils.charts import performance, trust
+from utils.charts.titles import percent_in_words
 from utils.classes import CLASSES, TARGET_TITLES
-from utils.datasets import data_folder
-from utils.evaluation_tables import (
-    average_precision_intervals,
-    found_elsewhere,
-    mistakes,
-    parts_table,
-    summary_table,
-)
-from utils.evaluations import (
+from utils.commands.arguments import BASELINES
+from utils.datasets.protocols import LEAVE_OUT
+from utils.datasets.samples import data_folder
+from utils.metrics.calibration import reliability, risk_coverage
+from utils.metrics.classification import CLASS_FIGURES
+from utils.networks.cards import NETWORK_TITLES
+from utils.paths import models_folder
+from utils.results.records import (
     PROTOCOL_TITLES,
     Evaluation,
     load_history,
@@ -30,10 +28,15 @@ from utils.evaluations import (
     part_title,
     read_evaluations,
 )
-from utils.findings import percent_in_words
-from utils.metrics import CLASS_FIGURES
-from utils.protocols import LEAVE_OUT
-from utils.scans import UnreadableScan, read_scan_file
+from utils.results.tables import (
+    average_precision_intervals,
+    found_elsewhere,
+    mistakes,
+    parts_table,
+    summary_table,
+)
+from utils.scans import rendering
+from utils.scans.upload import UnreadableScan, read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
 AT_ONCE = 14  # pictures of mistakes
@@ -67,7 +70,7 @@ def main() -> None:
         evaluation_places.maps(folder / "evaluation", protocol)
         evaluation_places.drawn_outlines(folder / "evaluation", protocol)
         _errors(chosen)
-    evaluation_finer.finer_types(folder / "evaluation")
+    evaluation_subtypes.finer_types(folder / "evaluation")
     _details(evaluations, chosen, known, beside, folder)
 
 
@@ -116,7 +119,7 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
     with left:
         st.subheader("How often is it right?")
         panels.chart_with_caption(
-            trust_charts.accuracies({one.title: one.figures for one in beside}),
+            trust.accuracies({one.title: one.figures for one in beside}),
             "Beside the networks what they must beat: the most similar training picture (1-nearest neighbour) and, "
             "where measured, simpler rules.",
         )
@@ -124,7 +127,7 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
         st.subheader("On which class is it wrong, and as what?")
         recalls = [chosen.figures["classes"][name].get("recall_interval") for name in CLASSES]
         panels.chart_with_caption(
-            charts.confusion_matrix(chosen.figures["confusion"], recalls),
+            performance.confusion_matrix(chosen.figures["confusion"], recalls),
             f"{chosen.title}. Rows are the truth, columns the answer; in each cell scans and their share of the row.",
         )
 
@@ -143,13 +146,13 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
     with left:
         st.subheader("When it says 90 %, is it right 9 times in 10?")
         panels.chart_with_caption(
-            charts.reliability_diagram(reliability(probabilities, targets)),
+            performance.reliability_diagram(reliability(probabilities, targets)),
             f"{chosen.title}. On the dotted line it is right as often as it says. Whiskers: Wilson 95 % interval of "
             "each bin, scans taken as independent; bins with few scans tell little.",
         )
     with right:
         st.subheader("What does referring the unsure to a person buy?")
-        together = serving.together() if chosen.protocol == "patient-disjoint" else None
+        together = resources.together() if chosen.protocol == "patient-disjoint" else None
         curves = {}
         networks = [other for other in beside if other.model not in BASELINES]
         for one in networks + ([together] if together else []):
@@ -160,7 +163,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
                 right_ones = (table["label"] == table["target"]).to_numpy()
                 curves[one.title] = risk_coverage(confidence.to_numpy(float), right_ones, groups.to_numpy())
         panels.chart_with_caption(
-            trust_charts.risk_coverage(curves),
+            trust.risk_coverage(curves),
             "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew."
             + (" Together: their mean probability, scans on which they disagree last." if together else ""),
         )
@@ -177,7 +180,7 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
         )
         return
     panels.chart_with_caption(
-        trust_charts.elsewhere(rows),
+        trust.elsewhere(rows),
         "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. "
         + (
             "'left out': networks trained anew without that source."
@@ -209,7 +212,7 @@ def _tumour_curves(chosen: Evaluation) -> None:
     intervals = {part_title(name): part["tumor"].get("auc_interval") for name, part in parts.items()}
     if curves:
         panels.chart_with_caption(
-            trust_charts.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."
+            trust.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."
         )
 
 
@@ -227,7 +230,7 @@ def _errors(chosen: Evaluation) -> None:
     for row in table.drop_duplicates("group").head(AT_ONCE).itertuples():
         path = data_folder() / str(row.source) / str(row.file)
         try:
-            pixels = overlays.gray_picture(read_scan_file(path).pixels)
+            pixels = rendering.gray_picture(read_scan_file(path).pixels)
         except (OSError, UnreadableScan):
             continue
         truth, said = TARGET_TITLES[str(row.target)], TARGET_TITLES[str(row.label)]
@@ -266,11 +269,11 @@ def _details(
             "Figure per class",
             CLASS_FIGURES,
             index=CLASS_FIGURES.index("recall"),
-            format_func=lambda name: charts.FIGURE_TITLES[name],
+            format_func=lambda name: performance.FIGURE_TITLES[name],
         )
         models = {evaluation.title: evaluation.figures for evaluation in beside}
         panels.chart_with_caption(
-            charts.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients."
+            performance.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients."
         )
         if known is not None:
             _curves(chosen, known)
@@ -279,7 +282,7 @@ def _details(
     if record and record.get("protocol") == chosen.protocol:
         st.subheader("And on worse pictures?")
         panels.chart_with_caption(
-            trust_charts.robustness(record),
+            trust.robustness(record),
             f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
         )
 
@@ -311,13 +314,13 @@ def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         panels.chart_with_caption(
-            charts.roc_curves(targets, probabilities, areas),
+            performance.roc_curves(targets, probabilities, areas),
             "Each class against the other three. AUC: the chance that a scan of the class gets a higher "
             "probability of it than a scan of another.",
         )
     with right:
         panels.chart_with_caption(
-            charts.precision_recall_curves(targets, probabilities, average_precision_intervals(known)),
+            performance.precision_recall_curves(targets, probabilities, average_precision_intervals(known)),
             "Each class against the other three. AP: average precision, the area under the steps.",
         )
 
@@ -326,7 +329,7 @@ def _training(chosen: Evaluation, folder: Path) -> None:
     history = load_history(folder, chosen.model, chosen.protocol)
     if history:
         panels.chart_with_caption(
-            charts.training_curves(history),
+            performance.training_curves(history),
             "The ring marks the epoch whose weights were kept. The training loss is taken on changed pictures "
             "with smoothed labels, so it can lie above the validation loss.",
         )
@@ -340,5 +343,5 @@ def _arrays(known: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return targets, known[list(CLASSES)].to_numpy(dtype=np.float64)
 
 
-ui.enter()
+session.enter()
 main()

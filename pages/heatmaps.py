@@ -1,14 +1,14 @@
 """Heatmaps: study the evidence on one scan, by network, method and class."""
 
-from utils import evidence_panels, panels, ui
+from utils.app import evidence_panels, panels, session
 
 
 def main() -> None:
-    entry = panels.scan_picker(ui.need_scans())
+    entry = panels.scan_picker(session.need_scans())
     if panels.pass_gate(entry):
         evidence_panels.study(entry)
 
 
-ui.enter()
-ui.need_networks()
+session.enter()
+session.need_networks()
 main()

@@ -4,26 +4,26 @@ from collections import Counter
 
 import streamlit as st
 
-from utils import evidence_panels, panels, review_panel, ui
+from utils.app import evidence_panels, panels, review_panel, session
+from utils.charts.titles import percent_in_words
 from utils.classes import CLASS_TITLES
-from utils.findings import percent_in_words
-from utils.worklist import STATUSES, Entry, headline
+from utils.reading.worklist import STATUSES, Entry, headline
 
 REFRESH = 1.0  # seconds between two looks at the reading that goes on
 
 
 def main() -> None:
-    if not ui.entries():
+    if not session.entries():
         _welcome()
         return
     side, middle = st.columns([1, 3], gap="large")
     with side:
         _uploader("Add scans")
     with middle:
-        busy = ui.reading_progress() is not None
+        busy = session.reading_progress() is not None
         st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
     _order()
-    entries = ui.in_order()
+    entries = session.in_order()
     _refused([entry for entry in entries if not entry.accepted])
     read = [entry for entry in entries if entry.read]
     if read:
@@ -55,7 +55,7 @@ def _welcome() -> None:
     st.header("Drop brain MRI slices, see what two networks make of them")
     _uploader("Scans (JPEG, PNG, TIFF, DICOM, NIfTI, or a ZIP of them)")
     if st.button("Try the synthetic example", icon=":material/draw:"):
-        ui.add_example()
+        session.add_example()
         st.rerun()
     st.caption(
         "Scans stay in this session's memory on this machine and are never written to disk. The networks know four "
@@ -72,14 +72,14 @@ def _uploader(label: str) -> None:
         key=f"upload-{round_key}",
     )
     if files:
-        ui.add_files([(file.name, file.getvalue()) for file in files])
+        session.add_files([(file.name, file.getvalue()) for file in files])
         st.session_state["upload-round"] += 1  # empties the drop zone; the worklist keeps the files
         st.rerun()
 
 
 def _order() -> None:
     """How the worklist is sorted, what it shows, and the way to empty it."""
-    told = Counter(headline(entry).status for entry in ui.entries())
+    told = Counter(headline(entry).status for entry in session.entries())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**", width="content")
         st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
@@ -93,9 +93,9 @@ def _order() -> None:
                 format_func=lambda status: f"{told[status]} {status}",
                 label_visibility="collapsed",
             )
-        ui.referral_control()
+        session.referral_control()
         if st.button("Clear the worklist", icon=":material/delete:"):
-            ui.clear()
+            session.clear()
             st.rerun()
 
 
@@ -103,13 +103,13 @@ def _worklist(busy: bool) -> None:
     """One row a scan; a click brings it into view. While scans are being read it is drawn anew by itself."""
     import pandas as pd  # a second to import, and the first page has no table
 
-    progress = ui.reading_progress()
+    progress = session.reading_progress()
     if progress is not None:
         left = "" if progress.seconds_left is None else f", about {_in_words(progress.seconds_left)} left"
         st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} read{left}")
     elif busy:
         st.rerun()  # the last scan has been read: draw the page anew, and no more by itself
-    entries = ui.in_order()
+    entries = session.in_order()
     table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # what was not read has no answers
     event = st.dataframe(
         table,
@@ -134,13 +134,13 @@ def _worklist(busy: bool) -> None:
     if st.session_state.get("worklist-row") != key:
         st.session_state["worklist-row"] = key  # also None: a row that is chosen again counts again
         if chosen and chosen[0].read:
-            ui.select(chosen[0].key)
+            session.select(chosen[0].key)
             st.rerun()
 
 
 def _row(entry: Entry) -> dict[str, str]:
     told = headline(entry)
-    shown = told.read and ui.answers_shown(entry)
+    shown = told.read and session.answers_shown(entry)
     said = {
         reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
         if shown
@@ -149,7 +149,7 @@ def _row(entry: Entry) -> dict[str, str]:
     }
     kept = review_panel.reviews().get(entry.key)
     return {
-        "": ui.thumbnail(told) if told.accepted else "",
+        "": session.thumbnail(told) if told.accepted else "",
         "Scan": entry.name,
         "Networks": told.status,
         **said,
@@ -189,7 +189,7 @@ def _doubt(entry: Entry) -> str:
     unsure = [reading.title for reading in entry.readings if "unsure" in reading.flags]
     if not unsure:
         return ""
-    own, threshold = ui.own_threshold(), ui.referral_threshold()
+    own, threshold = session.own_threshold(), session.referral_threshold()
     if threshold is None:
         are = "is" if len(unsure) == 1 else "are"
         return (
@@ -203,6 +203,6 @@ def _doubt(entry: Entry) -> str:
     return f"Together they are unsure: {sure}, below the {100 * threshold:.1f} % {below}."
 
 
-ui.enter()
-ui.need_networks()
+session.enter()
+session.need_networks()
 main()

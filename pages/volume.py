@@ -3,15 +3,18 @@
 import numpy as np
 import streamlit as st
 
-from utils import evidence_panels, gate, overlays, panels, scan_charts, ui, viewer, worklist
+from utils.app import evidence_panels, panels, session, viewer
+from utils.charts import readings
+from utils.charts.titles import percent_in_words
 from utils.classes import CLASS_TITLES
-from utils.findings import percent_in_words
-from utils.volumes import SUSPICIOUS, suspicious_runs
-from utils.worklist import Entry
+from utils.reading import ood_detector, worklist
+from utils.reading.volumes import SUSPICIOUS, suspicious_runs
+from utils.reading.worklist import Entry
+from utils.scans import rendering
 
 
 def main() -> None:
-    volumes = [entry for entry in ui.entries() if entry.slices and entry.read]
+    volumes = [entry for entry in session.entries() if entry.slices and entry.read]
     if not volumes:
         st.info(
             "No volume is loaded yet. Drop a DICOM series (its files or a ZIP) or a NIfTI on the Read page."
@@ -86,22 +89,25 @@ def _slice(volume: Entry) -> None:
     titles = [reading.title for reading in volume.readings]
     shown = st.segmented_control("Evidence of", [*titles, "none"], default=titles[0], required=True)
     assert volume.scan is not None
-    alt, picture = f"The scan {volume.name}", overlays.gray_picture(volume.scan.pixels)
+    alt, picture = f"The scan {volume.name}", rendering.gray_picture(volume.scan.pixels)
     if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
         picture = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)
         alt += f" with the Grad-CAM evidence of {shown} for {CLASS_TITLES[reading.shown_class]}"
     wheel = f"wheel-{volume.key}"
     viewer.wheel_picture(
-        overlays.png(picture), alt, wheel, lambda: _go(volume, position + (st.session_state[wheel].step or 0))
+        rendering.png(picture),
+        alt,
+        wheel,
+        lambda: _go(volume, position + (st.session_state[wheel].step or 0)),
     )
     said = "; ".join(
         f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
         for reading in volume.readings
     )
-    st.markdown(gate.REFUSED if volume.grade == "refused" else f"{said}.")
+    st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{said}.")
     if volume.grade == "unusual":
-        st.warning(gate.UNUSUAL, icon=":material/warning:")
+        st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
     st.caption("Turn the wheel over the picture, or press the up and down keys.")
 
 
@@ -123,7 +129,7 @@ def _curves(volume: Entry) -> None:
         if points:
             _go(volume, numbers.index(int(points[0]["x"])))
 
-    panels.chart(scan_charts.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
+    panels.chart(readings.class_curves(title, numbers, probabilities, _number(volume)), key, clicked)
 
 
 def _number(entry: Entry) -> int:
@@ -134,9 +140,9 @@ def _number(entry: Entry) -> int:
 
 def _go(volume: Entry, position: int) -> None:
     """Bring a slice into view; steps beyond the ends stay there."""
-    ui.show_slice(volume, min(max(position, 0), len(volume.slices) - 1))
+    session.show_slice(volume, min(max(position, 0), len(volume.slices) - 1))
 
 
-ui.enter()
-ui.need_networks()
+session.enter()
+session.need_networks()
 main()

@@ -26,8 +26,8 @@ from utils.classes import CLASSES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from utils.readers import Reader
-    from utils.worklist import Entry
+    from utils.reading.reader import Reader
+    from utils.reading.worklist import Entry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PATIENCE = 300  # seconds until a server answers
@@ -74,7 +74,7 @@ def class_folders(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder that holds the real sets; the test is skipped where they are not."""
-    from utils.datasets import data_folder
+    from utils.datasets.samples import data_folder
 
     root = data_folder()
     if not (root / "nickparvar" / "manifest.csv").is_file():
@@ -87,8 +87,9 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with two small untrained networks under the names of the shipped ones, and their cards."""
     import keras
 
-    from utils.cards import Card, file_sha256
-    from utils.networks import EVIDENCE_LAYERS, cnn, save_small
+    from utils.networks.architectures import EVIDENCE_LAYERS, cnn, save_small
+    from utils.networks.cards import Card
+    from utils.paths import file_sha256
 
     folder = tmp_path_factory.mktemp("models")
     for seed, name in enumerate(("cnn", "vgg16")):
@@ -129,7 +130,7 @@ def quick_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is trained as "cnn" has one convolution: for tests of the training, which mostly wait for graphs."""
     import keras
 
-    from utils.networks import BUILDERS, EVIDENCE_LAYERS
+    from utils.networks.architectures import BUILDERS, EVIDENCE_LAYERS
 
     def build(size: int, classes: int = 4) -> keras.Model:
         scan = keras.Input((size, size, 1), name="scan")
@@ -183,7 +184,7 @@ def tiny_app(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def tiny_readers(tiny_models: Path) -> list[Reader]:
     """The small networks, loaded."""
-    from utils.readers import Reader
+    from utils.reading.reader import Reader
 
     return [Reader.load(tiny_models / f"{name}.keras") for name in ("cnn", "vgg16")]
 
@@ -193,8 +194,8 @@ def bright_reader(tmp_path: Path) -> Reader:
     """A network that calls bright spots glioma, finer and coarser layers alike: where its evidence lies is known."""
     import keras
 
-    from utils.cards import Card
-    from utils.readers import Reader
+    from utils.networks.cards import Card
+    from utils.reading.reader import Reader
 
     scan = keras.Input((96, 96, 1), name="scan")
     x = keras.layers.Rescaling(1 / 255)(scan)
@@ -242,11 +243,11 @@ def masked_set(tmp_path: Path) -> Path:
 @pytest.fixture
 def gated_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
     """`models_copy`, its networks with gates that know the brain-like pictures of `draw_brain`."""
-    from utils.cards import load_card
-    from utils.gate import Described, fit_gate, save_gate
-    from utils.novelty import describe
-    from utils.preprocessing import preprocess
-    from utils.scans import Scan
+    from utils.networks.cards import load_card
+    from utils.reading.novelty import describe
+    from utils.reading.ood_detector import Described, fit_gate, save_gate
+    from utils.scans.preprocessing import preprocess
+    from utils.scans.upload import Scan
 
     for reader in tiny_readers:
         parts = []
@@ -270,7 +271,7 @@ def entry_saying(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) 
 
     What they say is put into their mouths, with evidence for every class; the rest is the small networks' own.
     """
-    from utils.worklist import open_files, read_entries
+    from utils.reading.worklist import open_files, read_entries
 
     def make(
         name: str, labels: tuple[str, str], probability: float = 0.9, unsure: bool = False, grade: str = "ok"
@@ -371,8 +372,13 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
 @pytest.fixture
 def evidence_record() -> Callable[[float], dict]:
     """A function: how often the maps hit (0..1) -> what `model.py evaluate --explanations` writes for two methods."""
-    from utils.evidence_measurement import FAITHFULNESS, LOCALISATION, STRENGTHS, figures_of_evidence
-    from utils.faithfulness import DEPTHS
+    from utils.evaluation.evidence_measurement import (
+        FAITHFULNESS,
+        LOCALISATION,
+        STRENGTHS,
+        figures_of_evidence,
+    )
+    from utils.evaluation.faithfulness import DEPTHS
 
     def make(hits: float) -> dict:
         rng = np.random.default_rng(0)

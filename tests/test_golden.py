@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils.baselines import BASELINES
-from utils.cards import OUTLINERS, REPOSITORY, check_weights, file_sha256, load_card, networks_folder
 from utils.classes import OTHER_TUMOR
-from utils.evidence_measurement import figures_of_evidence
-from utils.measurement import THRESHOLDS, figures_of
-from utils.metrics import OVERALL_FIGURES
-from utils.outline_figures import OUTLINE_FIGURES, outline_figures
-from utils.readers import Reader
-from utils.scans import read_scan_file
+from utils.evaluation.baselines import BASELINES
+from utils.evaluation.evidence_measurement import figures_of_evidence
+from utils.evaluation.measurement import THRESHOLDS, figures_of
+from utils.evaluation.outline_figures import OUTLINE_FIGURES, outline_figures
+from utils.metrics.classification import OVERALL_FIGURES
+from utils.networks.cards import OUTLINERS, check_weights, load_card, networks_folder
+from utils.paths import REPOSITORY, file_sha256
+from utils.reading.reader import Reader
+from utils.scans.upload import read_scan_file
 
 MODELS = REPOSITORY / "models"
 SAMPLE = 100  # images predicted afresh

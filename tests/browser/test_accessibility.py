@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.steps import PATIENCE, SCAN, TITLES, go, settled, upload
-from utils.cards import REPOSITORY
+from utils.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

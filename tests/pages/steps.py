@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from utils.worklist import Entry
+from utils.reading.worklist import Entry
 
 ROOT = Path(__file__).parents[2]
 

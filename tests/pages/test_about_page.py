@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, opened
-from utils.cards import load_card
-from utils.metrics import figures
+from utils.metrics.classification import figures
+from utils.networks.cards import load_card
 
 
 def words_of(page: AppTest) -> str:

@@ -8,9 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again
-from utils.cases import CaseStore
-from utils.reviews import Review
-from utils.worklist import Entry
+from utils.cases.reviews import Review
+from utils.cases.store import CaseStore
+from utils.reading.worklist import Entry
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "cases.py")
 
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_store_is_told_in_a_sentence(entry_saying, store_file:
 
 
 def test_where_people_log_in_no_store_is_offered(store_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from utils import access
+    from utils.app import access
 
     monkeypatch.setattr(access, "login_required", lambda: True)
     monkeypatch.setattr(access, "need_login", lambda: None)

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, charts_of, opened, pictures_of, viewer_of
 from utils.classes import CLASSES
-from utils.metrics import figures
-from utils.worklist import Entry
+from utils.metrics.classification import figures
+from utils.reading.worklist import Entry
 
 
 def words_of(page: AppTest) -> list[str]:

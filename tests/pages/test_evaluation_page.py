@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, charts_of, opened
 from utils.classes import CLASSES
-from utils.metrics import figures, softmax
-from utils.outline_figures import outline_figures
+from utils.evaluation.outline_figures import outline_figures
+from utils.metrics.classification import figures, softmax
 
 SPLIT, NETWORK, FINER_SPLIT, PART_OF_FINER = 0, 1, 2, 3
 

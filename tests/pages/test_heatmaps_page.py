@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened, viewer_of
-from utils import evidence_panels, serving
+from utils.app import evidence_panels, resources
 
 SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
 
@@ -71,7 +71,7 @@ def test_score_cam_is_computed_once(
     page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "scorecam")
     first = [pane["evidence"] for pane in viewer_of(page)["panes"]]
-    from utils.readers import Reader
+    from utils.reading.reader import Reader
 
     monkeypatch.setattr(Reader, "explain", None)
     page = choose(page, "Evidence for", "glioma", "pituitary")
@@ -107,7 +107,7 @@ def test_where_it_is_is_told_in_the_pictures_own_frame(entry_saying, every_metho
 def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Path) -> None:
     page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
     assert all("Not yet measured" in pane["caption"] for pane in viewer_of(page)["panes"])
-    serving._explanations.clear()
+    resources._explanations.clear()
     version = json.loads((every_method / "cnn.json").read_text())["weights_sha256"]
     part = {"n": 40, "pointing": 0.85, "pointing_interval": [0.7, 0.9]}
     method = {"tumors": part, "classes": {"glioma": part}, "no_tumor": {}}
@@ -117,7 +117,7 @@ def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Pat
     (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(record))
     captions = [pane["caption"] for pane in viewer_of(again(page))["panes"]]
     assert "85 % of 40 scans with glioma" in captions[0] and "Not yet measured" in captions[1]
-    serving._explanations.clear()
+    resources._explanations.clear()
 
 
 def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
@@ -129,7 +129,7 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
     mask = np.zeros(entry.scan.shape, np.uint8)
     mask[40:60, 50:80] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    monkeypatch.setattr(serving, "_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
+    monkeypatch.setattr(resources, "_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
     (points,) = viewer_of(again(page))["outlines"]["mask"]
     corners = np.asarray(points).reshape(-1, 2) * entry.scan.shape[::-1] - 0.5
     np.testing.assert_allclose(corners.min(axis=0), (50, 40), atol=0.1)

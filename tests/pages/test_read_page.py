@@ -15,10 +15,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, pictures_of, viewer_of
-from utils.cards import TOGETHER, load_card
 from utils.classes import CLASSES
-from utils.metrics import figures
-from utils.worklist import Entry
+from utils.metrics.classification import figures
+from utils.networks.cards import TOGETHER, load_card
+from utils.reading.worklist import Entry
 
 PAGE = str(ROOT / "pages" / "read.py")
 SCAN, CNN, VGG16 = -3, -2, -1  # the pictures of a scan stand side by side
@@ -174,7 +174,7 @@ def test_only_refused_files(tiny_app: Path) -> None:
 def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
     tiny_app: Path, png_bytes, monkeypatch
 ) -> None:
-    from utils import worklist
+    from utils.reading import worklist
 
     read = worklist.read_entries
 
@@ -300,7 +300,7 @@ def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(entry_saying, ti
 
 
 def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monkeypatch) -> None:
-    from utils import worklist
+    from utils.reading import worklist
 
     read, gate = worklist.read_entries, threading.Event()
 
@@ -391,7 +391,7 @@ def test_mended_file_is_seen_without_a_restart(models_copy: Path, tiny_models: P
 
 
 def test_broken_installation_is_told_in_a_sentence(models_copy: Path, monkeypatch) -> None:
-    from utils.readers import Reader
+    from utils.reading.reader import Reader
 
     def broken(weights):
         raise ImportError("libtensorflow.so.2: no such file")

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened
-from utils.scans import Scan
-from utils.worklist import Entry, headline, in_view, position_in_view
+from utils.reading.worklist import Entry, headline, in_view, position_in_view
+from utils.scans.upload import Scan
 
 
 @pytest.fixture

@@ -1,0 +1,130 @@
+"""Reviews: which verdicts fit what the networks said, the label that follows, and the names that scans are given."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from utils.cases.reviews import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    VERDICTS,
+    NeutralNames,
+    Review,
+    ReviewError,
+    check_review,
+    checked_name,
+    label_of,
+    right_classes_for,
+    verdicts_for,
+)
+from utils.classes import CLASSES
+
+SAME, DIFFERENT = ("glioma", "glioma"), ("glioma", "pituitary")
+NOT_ASKED: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "right_class", "label"),
+    [
+        (SAME, "agree", None, "glioma"),
+        (SAME, "disagree", "no_tumor", "no_tumor"),
+        (SAME, "unsure", None, None),
+        (DIFFERENT, "disagree", "pituitary", "pituitary"),  # one of the two is right
+        (DIFFERENT, "disagree", "meningioma", "meningioma"),  # neither is
+        (DIFFERENT, "unsure", None, None),
+        (("glioma",), "agree", None, "glioma"),
+        (NOT_ASKED, "disagree", "glioma", "glioma"),
+    ],
+)
+def test_label_of_a_review(said, verdict, right_class, label) -> None:
+    assert label_of(Review(verdict, right_class), said) == label
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "right_class", "words"),
+    [
+        (DIFFERENT, "agree", None, "do not agree with each other"),
+        (NOT_ASKED, "agree", None, "say which class is right"),
+        (SAME, "disagree", None, "Say which class is right: meningioma, no tumour, pituitary tumour."),
+        (SAME, "disagree", "glioma", "Say which class is right"),  # that is what they said
+        (SAME, "disagree", "astrocytoma", "Say which class is right"),
+        (SAME, "agree", "glioma", "only by who disagrees"),
+        (SAME, "unsure", "pituitary", "only by who disagrees"),
+        (SAME, "yes", None, "There is no verdict yes"),
+    ],
+)
+def test_review_that_does_not_fit_is_refused_in_a_sentence(said, verdict, right_class, words) -> None:
+    for refuse in (check_review, label_of):
+        with pytest.raises(ReviewError, match=words) as refusal:
+            refuse(Review(verdict, right_class), said)
+        assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize("said", [SAME, DIFFERENT, ("no_tumor",), NOT_ASKED, ("astrocytoma", "astrocytoma")])
+def test_what_is_offered_is_what_is_accepted(said) -> None:
+    accepted = set()
+    for verdict, right_class in product(VERDICTS, (None, *CLASSES)):
+        try:
+            check_review(Review(verdict, right_class), said)
+            accepted.add((verdict, right_class))
+        except ReviewError:
+            pass
+    offered = {(verdict, None) for verdict in verdicts_for(said) if verdict != "disagree"}
+    assert accepted == offered | {("disagree", name) for name in right_classes_for(said)}
+
+
+def test_note_has_a_limit() -> None:
+    check_review(Review("unsure", note="a" * LONGEST_NOTE), SAME)
+    with pytest.raises(ReviewError, match=rf"{LONGEST_NOTE + 1} characters"):
+        check_review(Review("unsure", note="a" * (LONGEST_NOTE + 1)), SAME)
+
+
+def test_review_knows_its_time_in_utc_and_cannot_be_changed() -> None:
+    review = Review("unsure")
+    time = datetime.fromisoformat(review.time)
+    assert time.tzinfo == UTC and time.microsecond == 0
+    with pytest.raises(FrozenInstanceError):
+        review.note = "other"  # type: ignore[misc]
+
+
+def test_names_are_given_in_order_of_arrival_and_stay() -> None:
+    names = NeutralNames()
+    assert [names.of(key) for key in "abacb"] == ["Scan 1", "Scan 2", "Scan 1", "Scan 3", "Scan 2"]
+
+
+def test_a_number_is_not_given_again_after_renaming() -> None:
+    names = NeutralNames()
+    names.of("a")
+    names.of("b")
+    names.rename("b", "left temporal")
+    assert [names.of(key) for key in "abc"] == ["Scan 1", "left temporal", "Scan 3"]
+    names.rename("a", "Scan 4")
+    assert names.of("d") == "Scan 5"
+
+
+def test_names_of_the_store_are_kept_and_counted_on_from() -> None:
+    names = NeutralNames()
+    names.of("a")
+    names.learn({"x": "Scan 7", "y": "Scan 12 again", "z": "follow-up"})
+    assert [names.of(key) for key in "axzb"] == ["Scan 1", "Scan 7", "follow-up", "Scan 8"]
+    names.learn({"w": "Scan 2"})
+    assert names.of("c") == "Scan 9"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("  left\ttemporal\n", "left temporal"), ("a" * LONGEST_NAME,) * 2, ("=1+1", "=1+1")]
+)
+def test_name_is_kept_on_one_line(name: str, kept: str) -> None:
+    assert checked_name(name) == kept
+
+
+@pytest.mark.parametrize("name", ["", " \n", "a" * (LONGEST_NAME + 1)])
+def test_name_that_cannot_be_kept(name: str) -> None:
+    names = NeutralNames()
+    with pytest.raises(ReviewError, match="1 to"):
+        names.rename("a", name)
+    assert names.of("a") == "Scan 1"

@@ -1,0 +1,265 @@
+"""utils.charts.performance: what the titles state, what is drawn, and that every theme can show it."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.charts import performance, readings, titles, trust
+from utils.classes import CLASSES
+from utils.metrics.calibration import reliability, risk_coverage
+from utils.metrics.classification import figures, softmax
+
+COUNTS = [[150, 3, 1, 2], [12, 150, 4, 3], [0, 0, 200, 0], [1, 2, 0, 140]]
+HISTORY = [
+    {
+        "phase": "head" if epoch < 3 else "fine-tuning",
+        "epoch": epoch,
+        "loss": 1.0,
+        "validation_loss": loss,
+        "validation_accuracy": 0.5 + epoch / 20,
+    }
+    for epoch, loss in enumerate([1.0, 0.3, 0.4, 0.6], start=1)
+]
+
+
+def answers(count: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 4, count)
+    logits = rng.normal(size=(count, 4))
+    logits[np.arange(count), targets] += 2
+    return targets, softmax(logits)
+
+
+ROBUSTNESS = {
+    "accuracy": 0.9,
+    "changes": {
+        "noise": {"unit": "of full brightness", "levels": [0.1, 0.2], "accuracy": [0.8, 0.5]},
+        "inverted": {"unit": "", "levels": [1], "accuracy": [0.6]},
+    },
+}
+
+
+def models() -> dict[str, dict]:
+    found = {}
+    for seed, title in enumerate(("CNN", "VGG16")):
+        targets, probabilities = answers(seed=seed)
+        labels = probabilities.argmax(axis=1)
+        found[title] = figures(targets, labels, np.arange(200), probabilities, resamples=30)
+    return found
+
+
+def all_charts() -> dict[str, go.Figure]:
+    targets, probabilities = answers()
+    return {
+        "confusion": performance.confusion_matrix(COUNTS),
+        "roc": performance.roc_curves(targets, probabilities),
+        "precision-recall": performance.precision_recall_curves(targets, probabilities),
+        "reliability": performance.reliability_diagram(reliability(probabilities, targets)),
+        "training": performance.training_curves(HISTORY),
+        "classes": performance.per_class_bars(models()),
+        "tumour": trust.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
+        "coverage": trust.risk_coverage(
+            {
+                "CNN": risk_coverage(
+                    probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, targets
+                )
+            }
+        ),
+        "accuracies": trust.accuracies(models()),
+        "elsewhere": trust.elsewhere([("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]),
+        "robustness": trust.robustness(ROBUSTNESS),
+        "probabilities": readings.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
+    }
+
+
+def title_of(figure: go.Figure) -> str:
+    return figure.layout.title.text.replace("<br>", " ")
+
+
+def words_of(figure: go.Figure) -> str:
+    return " ".join(annotation.text for annotation in figure.layout.annotations)
+
+
+@pytest.mark.parametrize("name", list(all_charts()))
+def test_every_chart_fits_both_themes_and_names_its_axes(name):
+    figure = all_charts()[name]
+    layout = figure.layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.font.color is None and layout.title.font.color is None
+    assert title_of(figure)
+    assert max(map(len, layout.title.text.split("<br>"))) <= 50  # fits on a phone
+    assert any(axis.title.text for axis in figure.select_xaxes())
+    plain = figure.to_json().lower()
+    assert '"jet"' not in plain.replace("template", "")
+    assert "nan" not in plain
+
+
+def test_confusion_matrix_shows_counts_and_row_percent():
+    figure = performance.confusion_matrix(COUNTS)
+    assert title_of(figure) == "Most confused: meningioma read as glioma (12 of 169)"
+    heatmap = figure.data[0]
+    assert heatmap.text[1][0] == "12<br>7.1 %"
+    assert np.sum(heatmap.z, axis=1) == pytest.approx([100] * 4)
+    assert figure.layout.yaxis.autorange == "reversed"  # the diagonal falls from the top left
+
+
+def test_confusion_of_many_tells_how_often_the_very_class_is_named():
+    figure = performance.confusion_of_many([[3, 1, 0], [0, 0, 0], [0, 0, 4]], ["a", "b", "c"])
+    assert "on 88 % of 8 scans" in figure.layout.title.text.replace("<br>", " ")
+    assert figure.data[0].z.tolist() == [[75, 25, 0], [0, 0, 0], [0, 0, 100]]
+    assert list(figure.data[0].y) == ["a", "b", "c"] and figure.layout.yaxis.autorange == "reversed"
+
+
+def test_confusion_matrix_without_a_mistake_or_a_row():
+    figure = performance.confusion_matrix(np.diag([5, 0, 3, 2]).tolist())
+    assert title_of(figure) == "All 10 scans were read correctly"
+    assert figure.data[0].text[1][1] == "0<br>0.0 %"
+
+
+def test_roc_curves_are_labelled_with_the_area_of_the_figures():
+    targets, probabilities = answers()
+    expected = figures(targets, probabilities.argmax(axis=1), np.arange(200), probabilities, resamples=0)
+    figure = performance.roc_curves(targets, probabilities)
+    for name in CLASSES:
+        assert f"AUC {expected['classes'][name]['auc']:.3f}" in words_of(figure)
+    weakest = min(CLASSES, key=lambda name: expected["classes"][name]["auc"])
+    assert f"(AUC {expected['classes'][weakest]['auc']:.3f})" in title_of(figure)
+    lines = [trace for trace in figure.data if trace.name != "chance"]
+    assert len({line.line.color for line in lines}) == len({line.line.dash for line in lines}) == 4
+
+
+@pytest.mark.parametrize("draw", [performance.roc_curves, performance.precision_recall_curves])
+def test_curves_leave_out_classes_that_do_not_occur(draw):
+    targets, probabilities = answers()
+    some = targets < 2
+    assert words_of(draw(targets[some], probabilities[some])).count("■") == 2
+    one = targets == 2
+    assert title_of(draw(targets[one], probabilities[one])).startswith("Only one class")
+
+
+def test_reliability_diagram_says_which_side_the_network_errs_on():
+    sure = np.tile([0.97, 0.01, 0.01, 0.01], (10, 1))
+    figure = performance.reliability_diagram(reliability(sure, np.array([0] * 5 + [1] * 5)))
+    assert title_of(figure) == "Too sure: confidence is 47.0 percentage points above accuracy"
+    points, bars = figure.data[1], figure.data[2]
+    assert list(bars.text) == ["10"] or list(bars.text) == [10]
+    assert points.y[0] + points.error_y.array[0] < 1 and points.y[0] - points.error_y.arrayminus[0] > 0
+    unsure = np.tile([0.4, 0.2, 0.2, 0.2], (10, 1))
+    assert title_of(performance.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
+        "Not sure enough"
+    )
+
+
+def test_training_curves_mark_the_change_of_phase_and_the_best_epoch():
+    figure = performance.training_curves(HISTORY)
+    assert (
+        title_of(figure) == "Weights kept from epoch 3 of 4: validation loss 0.40"
+    )  # not epoch 2, of another phase
+    assert {shape.x0 for shape in figure.layout.shapes} == {2.5}
+    assert "head" in words_of(figure) and "fine-tuning" in words_of(figure)
+    one_phase = performance.training_curves([{**row, "phase": "from scratch"} for row in HISTORY])
+    assert not one_phase.layout.shapes
+    with pytest.raises(ValueError):
+        performance.training_curves([])
+
+
+@pytest.mark.parametrize("name", ["recall", "auc"])
+def test_per_class_bars_carry_the_intervals(name):
+    found = models()
+    figure = performance.per_class_bars(found, name)
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    assert [bar.name for bar in bars] == ["CNN", "VGG16"]
+    one = found["VGG16"]["classes"]["pituitary"]
+    low, high = one[f"{name}_interval"]
+    assert bars[1].x[3] == one[name]
+    assert (bars[1].error_x.array[3], bars[1].error_x.arrayminus[3]) == pytest.approx(
+        (high - one[name], one[name] - low)
+    )
+    least = min(found[title]["classes"][label][name] for title in found for label in CLASSES)
+    assert f"{least:.3f}" in title_of(figure)
+
+
+def test_a_class_without_a_test_scan_has_no_bar():
+    found = models()
+    for record in found.values():
+        record["classes"]["pituitary"] |= {"n": 0, "recall": 0.0}
+    figure = performance.per_class_bars(found)
+    assert "pituitary" not in title_of(figure)
+    assert all(trace.x[CLASSES.index("pituitary")] is None for trace in figure.data if trace.type == "bar")
+
+
+def test_per_class_bars_without_values():
+    targets, probabilities = answers()
+    neighbour = figures(targets, probabilities.argmax(axis=1), np.zeros(200), resamples=5)
+    assert (
+        title_of(performance.per_class_bars({"1-nearest neighbour": neighbour}, "auc"))
+        == "No class has a value"
+    )
+    assert title_of(performance.per_class_bars({"1-nearest neighbour": neighbour})).startswith(
+        "Lowest recall"
+    )
+
+
+def test_the_source_with_the_hardest_tumours_stands_in_the_title():
+    tumor = np.array([True, True, False, False])
+    easy, hard = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.9, 0.1, 0.5, 0.2])
+    figure = trust.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
+    assert title_of(figure) == "Tumours are hardest to find in hard: AUC 0.500"
+    assert "easy, AUC 1.000" in words_of(figure)
+
+
+def test_referring_the_unsure_is_told_at_80_percent():
+    confidence = np.linspace(1, 0.1, 10)
+    right = np.array([True] * 8 + [False] * 2)
+    table = risk_coverage(confidence, right, np.arange(10))
+    figure = trust.risk_coverage({"CNN": table})
+    assert title_of(figure) == "On the most certain 80 %: CNN 100.0 % right"
+    assert figure.data[1].y[-1] == pytest.approx(80) and figure.data[1].x[-1] == 100
+    assert table["low"].iloc[-1] < 0.8 < table["high"].iloc[-1]
+
+
+def test_the_best_network_stands_in_the_title_with_its_interval():
+    one = {"accuracy": 0.9, "accuracy_interval": [0.85, 0.94]}
+    figure = trust.accuracies({"CNN": one, "VGG16": {"accuracy": 0.8}})
+    assert title_of(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
+    assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
+
+
+def test_the_part_with_the_hardest_tumours_stands_in_the_title():
+    rows = [("one", "CNN", 0.9, 0.85, 0.95), ("two", "CNN", 0.7, 0.6, 0.8)]
+    assert title_of(trust.elsewhere(rows)) == (
+        "Tumours are hardest to find in two: AUC 0.700 (0.600 to 0.800, CNN)"
+    )
+
+
+def test_recall_s_interval_stands_beside_its_class():
+    figure = performance.confusion_matrix(COUNTS, [[0.9, 0.98], None, None, None])
+    assert figure.data[0].y[0] == "glioma<br>(90-98 %)" and figure.data[0].x[0] == "glioma"
+
+
+def test_the_strongest_fall_stands_in_the_title():
+    figure = trust.robustness(ROBUSTNESS)
+    assert title_of(figure) == "Falls furthest under noise 0.2: 50 % instead of 90 %"
+
+
+def test_probability_bars_state_the_answers():
+    alone = readings.probability_bars({"CNN": [0.001, 0.85, 0.1, 0.049]})
+    assert title_of(alone) == "CNN: meningioma 85 %"
+    assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
+    both = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
+    assert title_of(both) == "Both read glioma: CNN 60 %, VGG16 > 99 %"
+    apart = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
+    assert title_of(apart) == "They disagree. CNN: glioma 60 %, VGG16: no tumour 90 %"
+    assert len({trace.marker.color for trace in apart.data}) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 1))
+def test_percent_never_claims_certainty(probability):
+    words = titles.percent_in_words(probability)
+    assert words not in ("0 %", "100 %")
+    assert words in ("< 1 %", "> 99 %") or abs(float(words.split()[0]) / 100 - probability) <= 0.0051

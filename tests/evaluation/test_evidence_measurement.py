@@ -1,0 +1,119 @@
+"""Measured on a network whose evidence is known: it points where it looks, and nothing else counts as right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils.datasets.protocols import split_samples
+from utils.datasets.samples import DatasetError, load_samples
+from utils.evaluation.evidence_measurement import figures_of_evidence, measure_evidence, summary
+from utils.evaluation.faithfulness import DEPTHS
+from utils.evaluation.measurement import store
+from utils.evidence.cams import METHODS
+from utils.reading.reader import Reader
+from utils.results.records import load_explanations, read_evaluations
+from utils.scans.upload import read_scan_file
+from utils.training.evidence_calibration import calibrate_maps
+
+
+@pytest.fixture
+def samples(masked_set: Path) -> pd.DataFrame:
+    return split_samples(load_samples(masked_set), "patient-disjoint")
+
+
+def part(samples: pd.DataFrame, name: str) -> pd.DataFrame:
+    return samples[samples["part"] == name].reset_index(drop=True)
+
+
+def calibrated(reader: Reader, samples: pd.DataFrame) -> Reader:
+    scales, thresholds = calibrate_maps(reader, part(samples, "validation"), 2.0)
+    reader.card.facts.update(evidence_scale=scales, evidence_threshold=thresholds)
+    return reader
+
+
+def test_scales_and_thresholds_are_those_of_the_validation_scans(bright_reader, samples) -> None:
+    reader = calibrated(bright_reader, samples)
+    facts = reader.card.facts
+    assert tuple(facts["evidence_scale"]) == METHODS and set(facts["evidence_threshold"]) == set(METHODS)
+    rows = part(samples, "validation")
+    assert len(rows) == 8
+    peaks = []
+    for path in rows.loc[rows["target"] != "no_tumor", "path"]:
+        reading = reader.read(read_scan_file(path))
+        peaks.append(
+            max(reading.maps[reading.classes.index(name)].max() for name in ("glioma", "meningioma")) / 2.0
+        )
+    assert facts["evidence_scale"]["gradcam"] == pytest.approx(np.percentile(peaks, 75), rel=2e-3)
+    assert facts["evidence_scale"]["hirescam"] == pytest.approx(facts["evidence_scale"]["gradcam"], rel=1e-5)
+    assert 0 < facts["evidence_scale"]["scorecam"] <= 1
+    assert reader.card.region_threshold("gradcam") == pytest.approx(
+        facts["evidence_scale"]["gradcam"] * facts["evidence_threshold"]["gradcam"]
+    )
+
+
+def test_without_masks_there_are_scales_and_no_thresholds(bright_reader, samples) -> None:
+    scales, thresholds = calibrate_maps(bright_reader, part(samples, "validation").assign(mask=""), 2.0)
+    assert set(scales) == set(METHODS) and thresholds == {}
+    bright_reader.card.facts["evidence_scale"] = scales
+    assert bright_reader.card.region_threshold("gradcam") is None
+
+
+def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, tmp_path) -> None:
+    reader = calibrated(bright_reader, samples)
+    rows = part(samples, "test")
+    result, table = measure_evidence(reader, "patient-disjoint", "test", rows, "python model.py evaluate")
+    assert (result["n"], result["healthy"], result["layer"]) == (6, 2, "cells")
+    assert list(result["methods"]) == list(METHODS)
+    for method, figures in result["methods"].items():
+        glioma, meningioma = figures["classes"]["glioma"], figures["classes"]["meningioma"]
+        assert (glioma["n"], meningioma["n"], figures["classes"]["pituitary"]["n"]) == (4, 2, 0)
+        assert glioma["pointing"] == 1 and glioma["energy"] > 3 * glioma["uniform"] and glioma["iou"] > 0.3
+        assert glioma["over_uniform"] == pytest.approx(glioma["energy"] / glioma["uniform"], rel=1e-3)
+        assert 0.01 < glioma["uniform"] < 0.1
+        low, high = figures["tumors"]["energy_interval"]
+        assert low <= figures["tumors"]["energy"] <= high
+        if method != "scorecam":
+            assert glioma["energy"] > 0.5 and glioma["iou"] > 0.5
+            assert meningioma["pointing"] == 0 and meningioma["energy"] == 0  # nothing speaks for it
+            assert figures["no_tumor"]["strength_meningioma"] == 0 < figures["no_tumor"]["strength_glioma"]
+        assert figures["strengths"]["glioma"]["strength_glioma"] > 0.5
+        assert figures["no_tumor"]["n"] == 2
+        assert set(DEPTHS) <= set(figures["randomisation"]) and figures["randomisation"]["n"] == 6
+        assert figures["faithfulness"]["n"] == 6
+        assert figures["region_threshold"] == reader.card.region_threshold(method)
+    faithful = table[(table["target"] == "glioma") & (table["method"] == "gradcam")]
+    assert (faithful["insertion"] > faithful["deletion"]).all()
+    assert result["methods"]["gradcam"]["unit"] == "logit" and result["methods"]["layercam"]["unit"] is None
+    assert [opening["protocol"] for opening in reader.card.facts["openings"]] == [
+        "patient-disjoint, explanations"
+    ]
+    assert "Score-CAM" in summary(result)
+
+    file = store(result, table, tmp_path, "explanations")
+    assert file.name == "cnn--patient-disjoint--explanations.json"
+    assert load_explanations(tmp_path, "cnn") == json.loads(file.read_text())
+    assert load_explanations(tmp_path, "vgg16") is None
+    assert read_evaluations(tmp_path) == ([], [])  # the other evaluations do not stumble over it
+    again = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), reader.card.facts["evidence_scale"])
+    assert again["gradcam"]["tumors"] == result["methods"]["gradcam"]["tumors"]
+
+
+def test_validation_scans_are_no_opening_and_another_layer_has_no_regions(bright_reader, samples) -> None:
+    result, _ = measure_evidence(
+        bright_reader, "patient-disjoint", "validation", part(samples, "validation"), "", "spots"
+    )
+    assert bright_reader.card.facts["openings"] == []
+    figures = result["methods"]["gradcam"]
+    assert result["layer"] == "spots" and figures["tumors"]["iou"] is None and figures["scale"] is None
+    assert figures["classes"]["glioma"]["pointing"] == 1
+
+
+def test_without_masks_nothing_can_be_measured(bright_reader, samples) -> None:
+    with pytest.raises(DatasetError, match="No tumour scan of the test part has a mask"):
+        measure_evidence(bright_reader, "patient-disjoint", "test", part(samples, "test").assign(mask=""), "")
+    assert bright_reader.card.facts["openings"] == []

@@ -1,0 +1,108 @@
+"""The gate: what a network was fitted on passes, what is something else does not, and it is kept beside the card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.drawn import DRAWN
+from utils.datasets.protocols import split_samples
+from utils.datasets.samples import load_samples
+from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.paths import REPOSITORY
+from utils.reading.ood_detector import GRADES, load_gate, worst_grade
+from utils.reading.reader import Reader
+from utils.scans.upload import Scan, read_scan_file
+
+MODELS = REPOSITORY / "models"
+
+
+def test_scans_like_the_fitted_ones_pass(gated_models: Path, draw_brain) -> None:
+    reader = Reader.load(gated_models / "cnn.keras")
+    readings = reader.read_many([Scan("b", draw_brain(seed=seed), "PNG") for seed in range(900, 920)])
+    assert sum(reading.grade == "ok" for reading in readings) >= 19
+    assert all(reading.novelty and reading.novelty > 0 for reading in readings)
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_drawings_of_something_else_are_refused(gated_models: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    scans = [Scan(kind, draw(rng), "drawn by code") for draw in DRAWN[kind]]
+    for name in ("cnn", "vgg16"):
+        for reading in Reader.load(gated_models / f"{name}.keras").read_many(scans, with_maps=False):
+            assert reading.grade == "refused" and "refused" in reading.flags
+            assert not {"unusual", "turned"} & set(reading.flags)
+
+
+def test_between_the_thresholds_a_scan_is_unusual(gated_models: Path, brain) -> None:
+    card = load_card(gated_models / "cnn.keras")
+    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
+    card.save()
+    reading = Reader.load(gated_models / "cnn.keras").read(Scan("b", brain, "PNG"))
+    assert reading.grade == "unusual" and "unusual" in reading.flags and "refused" not in reading.flags
+
+
+def test_inverted_scan_is_said_to_be_inverted(gated_models: Path, brain) -> None:
+    reader = Reader.load(gated_models / "cnn.keras")
+    assert "inverted" in reader.read(Scan("b", 1 - brain, "PNG")).flags
+    assert "inverted" not in reader.read(Scan("b", brain, "PNG")).flags
+
+
+def test_scans_are_judged_alike_alone_and_together(gated_models: Path, draw_brain) -> None:
+    reader = Reader.load(gated_models / "cnn.keras")
+    scans = [Scan("b", draw_brain(seed=seed), "PNG") for seed in range(5)]
+    together = [reading.novelty for reading in reader.read_many(scans, with_maps=False)]
+    assert together == pytest.approx([reader.read(scan).novelty for scan in scans], rel=1e-3)
+
+
+def test_card_older_than_the_gate_lets_everything_pass(tiny_models: Path) -> None:
+    reader = Reader.load(tiny_models / "cnn.keras")
+    noise = np.random.default_rng(0).random((100, 100)).astype(np.float32)
+    reading = reader.read(Scan("noise", noise, "PNG"))
+    assert (reading.novelty, reading.grade) == (None, "ok")
+    assert not {"refused", "unusual", "inverted", "turned"} & set(reading.flags)
+
+
+def test_saving_keeps_what_the_archive_held_and_loading_gives_the_same_gate(
+    gated_models: Path, brain
+) -> None:
+    card = load_card(gated_models / "cnn.keras")
+    gate = load_gate(card)
+    assert gate is not None
+    with np.load(card.statistics, allow_pickle=False) as archive:
+        assert archive["picture_hashes"].shape == (1, 32)
+    np.testing.assert_array_equal(gate.familiar.factor, np.tril(gate.familiar.factor))
+    assert {"method", "source", "unusual", "refused", "fitted_on", "validation"} <= card.facts[
+        "novelty"
+    ].keys()
+    assert card.facts["novelty"]["validation"]["unusual_or_refused"] <= 0.005
+
+
+@pytest.mark.parametrize("damage", ["missing", "altered"])
+def test_statistics_that_are_missing_or_altered_are_named(gated_models: Path, damage: str) -> None:
+    file = gated_models / "cnn.npz"
+    file.unlink() if damage == "missing" else file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(NetworkUnavailable, match=r"cnn\.npz"):
+        check_weights(load_card(gated_models / "cnn.keras"))
+
+
+def test_the_worst_grade_counts() -> None:
+    assert worst_grade([]) == "ok" and worst_grade(GRADES) == "refused"
+    assert worst_grade(["ok", "unusual"]) == "unusual"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["cnn", "vgg16"])
+def test_shipped_gate_knows_validation_scans_and_refuses_noise(name: str, data_root: Path) -> None:
+    reader = Reader.load(MODELS / f"{name}.keras")
+    if load_gate(reader.card) is None:
+        pytest.skip(f"the card of {name} is older than the gate: model.py calibrate --model {name}")
+    samples = split_samples(load_samples(data_root, ("nickparvar",)), "patient-disjoint")
+    paths = samples.loc[samples["part"] == "validation", "path"].iloc[::25]
+    known = reader.read_many([read_scan_file(path) for path in paths], with_maps=False)
+    assert sum(reading.grade == "ok" for reading in known) >= len(known) - 1
+    rng = np.random.default_rng(3)
+    noise = [Scan("noise", rng.random((200, 200)).astype(np.float32), "drawn by code") for _ in range(4)]
+    assert {reading.grade for reading in reader.read_many(noise, with_maps=False)} <= {"unusual", "refused"}

@@ -1,0 +1,201 @@
+"""The worklist: files become entries, entries get readings, and a word says how far they can be taken as read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.reading.worklist import (
+    STATUSES,
+    Entry,
+    by_need,
+    headline,
+    in_view,
+    joined,
+    most_suspicious,
+    open_files,
+    open_stack,
+    position_in_view,
+    read_entries,
+    referred,
+    tumour_probabilities,
+)
+from utils.scans.upload import Scan, Stack
+
+
+def open_file(name: str, data: bytes) -> Entry:
+    (entry,) = open_files([(name, data)])
+    return entry
+
+
+def stack_of(draw_brain, count: int = 6) -> Stack:
+    """A head that is largest in the middle; its first slice shows air."""
+    scans = []
+    for number in range(count):
+        pixels = np.zeros((64, 64), np.float32)
+        side = 0 if number == 0 else 40 - 4 * abs(number - count // 2)
+        if side:
+            pixels[:side, :side] = 0.2 + 0.8 * draw_brain(side, side, seed=number)
+        pixels.setflags(write=False)
+        scans.append(Scan(f"slice {number}", pixels, "NIfTI", slice=number))
+    return Stack("head.nii", tuple(scans))
+
+
+def test_readable_file_becomes_an_entry_without_readings(png_bytes) -> None:
+    entry = open_file("a.png", png_bytes(1))
+    assert entry.accepted and entry.readings == () and entry.reason is None
+    assert entry.scan is not None and entry.scan.name == entry.name == "a.png"
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_unreadable_file_becomes_a_refused_entry_with_its_reason(data: bytes) -> None:
+    entry = open_file("a.png", data)
+    assert not entry.accepted and entry.status == "refused" and entry.answer == ""
+    assert entry.reason and entry.reason.endswith(".")
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_accepted_or_refused_with_a_reason(data: bytes) -> None:
+    entry = open_file("any", data)
+    assert entry.accepted == (entry.reason is None)
+
+
+def test_same_file_under_the_same_name_is_one_entry(png_bytes) -> None:
+    assert open_file("a.png", png_bytes(1)).key == open_file("a.png", png_bytes(1)).key
+    keys = {open_file(name, png_bytes(seed)).key for name in ("a.png", "b.png") for seed in (1, 2)}
+    assert len(keys) == 4
+    assert open_file("a.png", b"").key != open_file("b.png", b"").key
+
+
+def test_every_accepted_entry_gets_one_reading_a_network_in_order(png_bytes, tiny_readers) -> None:
+    entries = [
+        open_file("a.png", png_bytes(1)),
+        open_file("broken.png", b"no picture"),
+        open_file("b.png", png_bytes(2)),
+    ]
+    read = read_entries(entries, tiny_readers)
+    assert [entry.name for entry in read] == ["a.png", "broken.png", "b.png"]
+    assert read[1] is entries[1]
+    for before, after in ((entries[0], read[0]), (entries[2], read[2])):
+        assert after.scan is before.scan and after.key == before.key
+        assert [reading.network for reading in after.readings] == ["cnn", "vgg16"]
+        assert after.scan is not None
+        alone = tiny_readers[0].read(after.scan)
+        assert after.readings[0].logits == pytest.approx(alone.logits, rel=1e-3, abs=1e-4)
+
+
+def test_nothing_to_read(tiny_readers) -> None:
+    refused = open_file("broken.png", b"no picture")
+    assert read_entries([], tiny_readers) == []
+    assert read_entries([refused], tiny_readers) == [refused]
+
+
+@pytest.mark.parametrize(
+    ("labels", "unsure", "status", "answer"),
+    [
+        (("glioma", "glioma"), False, "agree", "glioma"),
+        (("no_tumor", "no_tumor"), False, "agree", "no tumour"),
+        (("glioma", "glioma"), True, "unsure", "glioma"),
+        (("glioma", "pituitary"), False, "disagree", "glioma or pituitary tumour"),
+        (("meningioma", "no_tumor"), True, "disagree", "meningioma or no tumour"),
+    ],
+)
+def test_status_and_answer(entry_saying, labels, unsure, status, answer) -> None:
+    entry = entry_saying("a.png", labels, unsure=unsure)
+    assert (entry.status, entry.answer) == (status, answer)
+    assert entry.status in STATUSES
+    assert entry.agreed == (status != "disagree")
+
+
+def test_one_unsure_network_makes_the_scan_unsure(entry_saying) -> None:
+    entry = entry_saying("a.png", ("glioma", "glioma"))
+    first, second = entry.readings
+    assert replace(entry, readings=(first, replace(second, flags=("unsure",)))).status == "unsure"
+
+
+def test_an_own_threshold_takes_the_place_of_the_cards(entry_saying) -> None:
+    sure = entry_saying("a.png", ("glioma", "glioma"), 0.9)
+    assert referred(sure, 0.95).status == "unsure" and referred(sure, 0.85).status == "agree"
+    unsure = entry_saying("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
+    assert referred(unsure, 0.5).readings[0].flags == ("unusual",)
+    assert sure.status == "agree", "the entry itself stays"
+
+
+def test_what_needs_eyes_first_comes_first(entry_saying) -> None:
+    waiting = replace(entry_saying("w", ("glioma", "glioma")), readings=())
+    ordered = [
+        entry_saying("apart", ("glioma", "no_tumor"), 0.9),
+        entry_saying("odd", ("glioma", "glioma"), 0.9, grade="unusual"),
+        entry_saying("unsure", ("glioma", "glioma"), 0.4, unsure=True),
+        entry_saying("less sure", ("glioma", "glioma"), 0.8),
+        entry_saying("sure", ("glioma", "glioma"), 0.95),
+        waiting,
+    ]
+    assert [one.name for one in by_need(ordered[::-1])] == [one.name for one in ordered]
+
+
+def test_a_file_is_known_by_its_bytes_not_by_its_name(png_bytes) -> None:
+    first, renamed, other = (
+        open_files([(name, png_bytes(seed))])[0] for name, seed in (("a.png", 1), ("b.png", 1), ("a.png", 2))
+    )
+    assert first.sha256 == renamed.sha256 == hashlib.sha256(png_bytes(1)).hexdigest() != other.sha256
+
+
+def test_entries_cannot_be_changed(png_bytes) -> None:
+    entry = open_file("a.png", png_bytes(1))
+    with pytest.raises(FrozenInstanceError):
+        entry.reason = "other"  # type: ignore[misc]
+    assert isinstance(entry, Entry)
+
+
+def test_a_volume_is_one_entry_whose_slices_without_brain_are_left_out(draw_brain) -> None:
+    volume = open_stack(stack_of(draw_brain))
+    assert [entry.scan and entry.scan.slice for entry in volume.slices] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ] and volume.slice_count == 6
+    assert {entry.key for entry in (volume, *volume.slices)} == {volume.key}
+    assert volume.name == "head.nii, slice 4 of 6" and position_in_view(volume) == 2
+    other = in_view(volume, 0)
+    assert (position_in_view(other), other.name, other.slices) == (0, "head.nii, slice 2 of 6", volume.slices)
+
+
+def test_a_read_volume_shows_its_most_suspicious_slice_first(draw_brain, tiny_readers) -> None:
+    volume = joined(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
+    suspicion = tumour_probabilities(volume)
+    assert (
+        suspicion.shape == (5,) and position_in_view(volume) == most_suspicious(volume) == suspicion.argmax()
+    )
+    elsewhere = in_view(volume, (most_suspicious(volume) + 1) % 5)
+    assert headline(elsewhere).scan is volume.scan and headline(volume).answer == volume.answer
+    assert volume.readings[0].logits == pytest.approx(
+        tiny_readers[0].read(volume.scan).logits, rel=1e-3, abs=1e-4
+    )
+
+
+def test_slices_that_broke_a_network_are_left_out(draw_brain, tiny_readers) -> None:
+    slices = list(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
+    broken = Entry(slices[1].key, slices[1].name, None, reason="The networks failed.")
+    volume = joined([slices[0], broken, *slices[2:]])
+    assert broken not in volume.slices and len(volume.slices) == 4
+    assert joined([broken]) is broken
+
+
+def test_a_volume_without_answers_has_no_most_suspicious_slice(draw_brain) -> None:
+    volume = open_stack(stack_of(draw_brain))
+    assert np.isnan(tumour_probabilities(volume)).all() and most_suspicious(volume) == 2
+
+
+@pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
+def test_gate_of_one_network_decides_the_status(entry_saying, grade: str, status: str) -> None:
+    entry = entry_saying("a.png", ("glioma", "pituitary"), grade=grade)
+    assert entry.accepted and (entry.grade, entry.status) == (grade, status)

@@ -1,0 +1,95 @@
+"""The networks asked together: they answer where they agree and are sure enough on average."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils.classes import CLASSES
+from utils.metrics.ensemble import fit
+from utils.networks.cards import TOGETHER, Card, common_threshold
+from utils.results import ensemble, track_record
+from utils.results.records import Evaluation
+
+
+def certain(labels: list[int], confidence: list[float]) -> np.ndarray:
+    """(N, 4) probabilities with this label and confidence."""
+    probabilities = np.repeat((1 - np.asarray(confidence))[:, None] / 3, 4, axis=1)
+    probabilities[np.arange(len(labels)), labels] = confidence
+    return probabilities
+
+
+def test_threshold_is_that_of_the_mean_over_scans_on_which_they_agree() -> None:
+    first = certain([0, 1, 2, 3], [0.9, 0.8, 0.7, 0.99])
+    second = certain([0, 1, 2, 0], [0.7, 0.9, 0.7, 0.98])
+    found = fit([first, second], np.array([0, 1, 3, 3]))
+    assert found["referral_threshold"] == pytest.approx(0.8)
+    assert found["validation"] == {"n": 4, "agreed": 0.75, "answered": 0.5, "accuracy": 1.0}
+
+
+def test_where_they_never_agree_nothing_is_answered() -> None:
+    found = fit([certain([0], [0.9]), certain([1], [0.9])], np.array([0]))
+    assert found["referral_threshold"] == 1.0
+    assert found["validation"] == {"n": 1, "agreed": 0.0, "answered": 0.0, "accuracy": None}
+
+
+def evaluation(
+    model: str, labels: list[int], confidence: list[float], files: list[str], **figures
+) -> Evaluation:
+    table = pd.DataFrame({"file": files, "source": "nickparvar", "group": range(len(files))})
+    table["target"] = "glioma"
+    table["label"] = [CLASSES[label] for label in labels]
+    table[list(CLASSES)] = certain(labels, confidence)
+    return Evaluation(model, "patient-disjoint", figures, table)
+
+
+def test_mean_answers_are_those_of_the_scans_that_all_have_read() -> None:
+    first = evaluation("cnn", [0, 0, 1], [0.9, 0.6, 0.9], ["a", "b", "c"])
+    second = evaluation("vgg16", [1, 0], [0.8, 0.7], ["b", "a"])
+    table = ensemble.mean_answers([first, second])
+    assert table is not None and table["file"].tolist() == ["a", "b"]
+    assert table["agreed"].tolist() == [True, False] and table["label"].tolist() == ["glioma", "meningioma"]
+    assert table["glioma"].tolist() == pytest.approx([0.8, (0.6 + 0.2 / 3) / 2])
+    without = Evaluation("vgg16", "patient-disjoint", {}, None)
+    assert ensemble.mean_answers([first, without]) is None
+
+
+def test_together_they_have_a_record_where_each_was_measured_with_these_weights() -> None:
+    files = [f"{number}" for number in range(40)]
+    both = [
+        evaluation("cnn", [0] * 40, [0.9] * 40, files, weights_sha256="a"),
+        evaluation("vgg16", [0] * 30 + [1] * 10, [0.8] * 40, files, weights_sha256="b"),
+    ]
+    assert ensemble.evaluation_together(both, {"cnn": "a"}) is None
+    assert ensemble.evaluation_together(both, {"cnn": "a", "vgg16": "other"}) is None
+    found = ensemble.evaluation_together(both, {"cnn": "a", "vgg16": "b"})
+    assert found is not None and found.predictions is not None
+    said = "On scans of unseen patients they together said glioma with 70 to 90 % 30 times and were right 30 times."
+    assert track_record.trust_sentence(found, "glioma", 0.85) == said
+    assert track_record.referral_statement(found.predictions, 0.4) == (0.75, 1.0)
+
+
+def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path) -> None:
+    facts = {
+        "task": "four-class",
+        "classes": CLASSES,
+        "input_size": 224,
+        "temperature": 1.0,
+        "protocol": "folder",
+    }
+    for name in ("cnn", "vgg16"):
+        own = {"name": name, "evidence_layer": "x", "weights_sha256": name}
+        Card(tmp_path / f"{name}.json", facts | own).save()
+    assert common_threshold(tmp_path) is None
+    record = {"referral_threshold": 0.87, "weights_sha256": {"cnn": "cnn", "vgg16": "vgg16"}}
+    (tmp_path / TOGETHER).write_text(json.dumps(record))
+    assert common_threshold(tmp_path) == 0.87
+    record["weights_sha256"] = {"cnn": "cnn", "vgg16": "an older one"}
+    (tmp_path / TOGETHER).write_text(json.dumps(record))
+    assert common_threshold(tmp_path) is None
+    (tmp_path / TOGETHER).write_text("{")
+    assert common_threshold(tmp_path) is None

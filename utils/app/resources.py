@@ -1,0 +1,222 @@
+"""The networks of the running app and how they did: loaded once for the process, for every session."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from utils.evidence.outlines import contours
+from utils.networks import cards
+from utils.networks.cards import (
+    OUTLINERS,
+    TOGETHER,
+    NetworkUnavailable,
+    check_weights,
+    load_card,
+    reading_networks,
+)
+from utils.paths import file_sha256, models_folder
+from utils.reading.subtypes import finer_network
+from utils.scans.example import synthetic_scan
+from utils.scans.upload import UnreadableScan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from utils.reading.reader import Reader, Reading
+    from utils.reading.segmenter import Segmenter
+    from utils.results.records import Evaluation
+
+
+def warm_up() -> None:
+    """Begin to load the networks in the background; the page is already on its way to the browser."""
+    _loading(str(models_folder()))
+
+
+def readers() -> list[Reader]:
+    """The networks, loaded once for the process. Shows what is missing and stops the page where one is."""
+    loading = _loading(str(models_folder()))
+    try:
+        if loading.done():
+            return loading.result()
+        with st.spinner("Loading the networks ..."):
+            return loading.result()
+    except NetworkUnavailable as error:
+        _loading.clear()  # so that a mended file is seen without a restart
+        st.error(f"The networks cannot be used. {error}", icon=":material/error:")
+        st.stop()
+
+
+def reader_of(reading: Reading) -> Reader:
+    """The network that gave a reading."""
+    return next(reader for reader in readers() if reader.card.name == reading.network)
+
+
+def finer_reader() -> Reader | None:
+    """The network of finer types, loaded when it is first asked for; None where there is none that can be used."""
+    weights = finer_network()
+    return None if weights is None else _finer(str(weights), weights.stat().st_mtime_ns)
+
+
+def network_problems() -> list[str]:
+    """A sentence for each network file that is missing or altered; they are looked for anew at the next call."""
+    problems = []
+    for weights in reading_networks():
+        try:
+            card = load_card(weights)
+            stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+            _checked(str(weights), stamp, card.version)
+        except NetworkUnavailable as error:
+            problems.append(str(error))
+    if problems:
+        _loading.clear()  # so that a mended file is seen without a restart
+    return problems
+
+
+def evaluations() -> list[Evaluation]:
+    """How the networks did on test scans."""
+    return _evaluations(str(models_folder()))
+
+
+def common_threshold() -> float | None:
+    """The mean probability below which the networks' common answer is none; None where each has but its own."""
+    stamp = models_folder() / TOGETHER
+    return _common_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+
+
+def together() -> Evaluation | None:
+    """How all networks together did on test scans; None where one was not measured."""
+    return _together(str(models_folder()))
+
+
+def explanations(network: str, version: str) -> dict | None:
+    """How far a network's maps pointed at tumours of test scans; None where these weights were not measured."""
+    record = _explanations(str(models_folder()), network)
+    return record if record and record.get("weights_sha256") == version else None
+
+
+def outline_figures() -> dict | None:
+    """What was measured of the outlines of the network that draws them now; None where it was not."""
+    drawing, record = segmenter(), _outlines(str(models_folder()))
+    return record if drawing and record and record.get("weights_sha256") == drawing.card.version else None
+
+
+def segmenter() -> Segmenter | None:
+    """The network that draws outlines, loaded when it is first asked for; None where there is none that can be used."""
+    weights = models_folder() / f"{OUTLINERS[0]}.keras"
+    return _segmenter(str(weights), weights.stat().st_mtime_ns) if weights.is_file() else None
+
+
+def known_mask(sha256: str, shape: tuple[int, int]) -> list[np.ndarray] | None:
+    """The contours, (K, 2) int (x, y) each, of the tumour's mask where the file is one of the data folder's."""
+    file = _masks().get(sha256)
+    if file is None:
+        return None
+    from utils.datasets.masks import read_mask
+
+    try:
+        return list(contours(read_mask(file, shape) > 127))
+    except UnreadableScan:
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def _loading(models: str) -> Future[list[Reader]]:
+    future: Future[list[Reader]] = Future()
+
+    def load() -> None:
+        try:
+            paths = reading_networks(Path(models))
+            for path in paths:
+                load_card(path)  # a missing file is told before TensorFlow is imported
+            from utils.reading.reader import Reader
+
+            loaded = [Reader.load(path) for path in paths]
+            for reader in loaded:
+                reader.read(synthetic_scan())  # the first pass builds the graph
+            gc.collect()
+            gc.freeze()  # Streamlit collects garbage after every rerun: a fifth of a second over TensorFlow's objects
+            future.set_result(loaded)
+        except NetworkUnavailable as error:
+            future.set_exception(error)
+        except Exception as error:  # a broken installation must not reach the browser as a traceback
+            future.set_exception(NetworkUnavailable(f"They failed to load: {type(error).__name__}: {error}"))
+
+    threading.Thread(target=load, daemon=True, name="load-networks").start()
+    return future
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _finer(weights: str, stamp: int) -> Reader | None:
+    from utils.reading.reader import Reader
+
+    try:
+        return Reader.load(Path(weights))
+    except NetworkUnavailable:
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _segmenter(weights: str, stamp: int) -> Segmenter | None:
+    from utils.reading.segmenter import Segmenter
+
+    try:
+        return Segmenter.load(Path(weights))
+    except NetworkUnavailable:
+        return None
+
+
+@st.cache_resource(show_spinner="Looking for known masks ...")
+def _masks() -> dict[str, str]:
+    from utils.datasets.samples import data_folder, outlined_samples  # they bring pandas, a second to import
+
+    rows = outlined_samples(data_folder())
+    return {file_sha256(Path(path)): mask for path, mask in zip(rows["path"], rows["mask"], strict=True)}
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _explanations(models: str, network: str) -> dict | None:
+    from utils.results.records import load_explanations
+
+    return load_explanations(Path(models) / "evaluation", network)
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _outlines(models: str) -> dict | None:
+    from utils.results.records import load_outlines
+
+    return load_outlines(Path(models) / "evaluation", OUTLINERS[0])
+
+
+@st.cache_data(show_spinner=False)
+def _common_threshold(models: str, stamp: int) -> float | None:
+    return cards.common_threshold(Path(models))
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _together(models: str) -> Evaluation | None:
+    from utils.results.ensemble import evaluation_together
+
+    try:
+        shown = [load_card(file) for file in reading_networks(Path(models))]
+    except NetworkUnavailable:
+        return None
+    return evaluation_together(evaluations(), {card.name: card.version for card in shown})
+
+
+@st.cache_data(show_spinner=False)
+def _checked(weights: str, stamp: int, version: str) -> None:
+    """Hash a weights file once for each state of it; `stamp` and `version` are only its identity."""
+    check_weights(load_card(Path(weights)))
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _evaluations(models: str) -> list:
+    from utils.results.records import load_evaluations
+
+    return load_evaluations(Path(models) / "evaluation")

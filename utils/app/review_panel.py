@@ -1,0 +1,190 @@
+"""Reviewing a scan: the buttons below its pictures, and where the session's reviews and the case store live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from utils.app import access, session
+from utils.cases.reviews import (
+    LONGEST_NOTE,
+    NOTE_LABEL,
+    NeutralNames,
+    Review,
+    ReviewError,
+    right_classes_for,
+    verdicts_for,
+)
+from utils.cases.store import CaseStore, CaseStoreError, answers_of, default_path
+from utils.classes import CLASS_TITLES
+from utils.networks.cards import evidence_scale
+from utils.reading.worklist import Entry, headline
+
+if TYPE_CHECKING:
+    from utils.reports.content import ReportedScan
+
+VERDICT_TITLES = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
+_SHORTCUTS = {"agree": "a", "disagree": "d", "unsure": "u"}
+_CHOSEN = ":material/radio_button_checked:"
+_ICONS = {"agree": ":material/check:", "disagree": ":material/close:", "unsure": ":material/question_mark:"}
+
+
+def reviews() -> dict[str, Review]:
+    """The session's reviews by the key of their entry."""
+    return st.session_state.setdefault("reviews", {})
+
+
+def neutral_name(entry: Entry) -> str:
+    """ "Scan 1", "Scan 2", ... in order of arrival, until the user gives another."""
+    return _names().of(entry.sha256)
+
+
+def rename(entry_sha256: str, name: str) -> None:
+    """Raises ReviewError where the name cannot be kept, CaseStoreError where the store cannot take it."""
+    _names().rename(entry_sha256, name)
+    if (store := case_store()) is not None:
+        store.rename(entry_sha256, name)
+
+
+def case_store() -> CaseStore | None:
+    """The store, where this session's user has switched it on."""
+    return st.session_state.get("case-store")
+
+
+def switch_store(on: bool) -> None:
+    """Open (and where it is not there, make) the case store and put the session's reviews into it, or leave it alone.
+
+    Raises CaseStoreError.
+    """
+    if not on:
+        st.session_state.pop("case-store", None)
+        return
+    store = CaseStore.open(default_path(), create=True)
+    _names().learn({case.sha256: case.name for case in store.cases()})
+    st.session_state["case-store"] = store
+    for entry in session.entries():
+        if entry.key in reviews():
+            _store(entry)
+
+
+def store_can_be_offered() -> bool:
+    """Not where people log in: the store is one file, and each would see the others' cases."""
+    return not access.login_required()
+
+
+def reported(entry: Entry) -> ReportedScan:
+    """The scan as a report tells of it: by its neutral name, with the evidence as the pages draw it."""
+    from utils.reports.content import ReportedScan, Settings
+
+    return ReportedScan(
+        neutral_name(entry),
+        headline(entry),
+        Settings(evidence_scale()),
+        reviews().get(entry.key),
+        session.answers_shown(entry),
+        session.referral_threshold(),
+    )
+
+
+def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
+    """Download a PDF about these scans; it is made when it is asked for."""
+
+    def made() -> bytes:
+        from utils.reports.content import reported_networks
+        from utils.reports.pdf import report_pdf
+
+        return report_pdf(scans, reported_networks(), datetime.now(UTC))
+
+    scans = [reported(entry) for entry in entries]  # now: the session is not there when the file is made
+    st.download_button(
+        title,
+        made,
+        "report.pdf",
+        "application/pdf",
+        icon=":material/picture_as_pdf:",
+        key=key,
+        on_click="ignore",
+    )
+
+
+def review_panel(entry: Entry) -> None:
+    """Agree, disagree or unsure about the networks' answer, with the right class and a note."""
+    said = [reading.label for reading in entry.readings]
+    current = reviews().get(entry.key)
+    chosen = st.session_state.get(_choice(entry)) or (current.verdict if current else None)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for verdict in verdicts_for(said):
+            st.button(
+                VERDICT_TITLES[verdict],
+                icon=_CHOSEN if chosen == verdict else _ICONS[verdict],
+                shortcut=_SHORTCUTS[verdict],
+                key=f"{verdict}-{entry.key}",
+                on_click=_choose,
+                args=(entry, verdict),
+            )
+        if chosen == "disagree":
+            st.segmented_control(
+                "Right is",
+                right_classes_for(said),
+                default=current.right_class if current else None,
+                format_func=CLASS_TITLES.__getitem__,
+                key=f"right-{entry.key}",
+                on_change=_keep,
+                args=(entry,),
+            )
+        if chosen:
+            st.text_input(
+                NOTE_LABEL,
+                value=current.note if current else "",
+                max_chars=LONGEST_NOTE,
+                key=f"note-{entry.key}",
+                on_change=_keep,
+                args=(entry,),
+            )
+    if chosen == "disagree" and current is None:
+        st.caption("Say which class is right, or the review is not kept.")
+    elif current:
+        where = "in this session and in the case store" if case_store() else "in this session only"
+        st.caption(f"Reviewed as {neutral_name(entry)}; kept {where}.")
+    problem = st.session_state.pop("review-problem", None)
+    if problem:
+        st.error(problem, icon=":material/error:")
+
+
+def _choose(entry: Entry, verdict: str) -> None:
+    st.session_state[_choice(entry)] = verdict
+    _keep(entry)
+
+
+def _keep(entry: Entry) -> None:
+    """Keep the review as the widgets have it; one that is not complete yet takes the place of none."""
+    verdict = st.session_state.get(_choice(entry)) or reviews()[entry.key].verdict
+    right = st.session_state.get(f"right-{entry.key}") if verdict == "disagree" else None
+    note = st.session_state.get(f"note-{entry.key}", "")
+    if verdict == "disagree" and right is None:
+        reviews().pop(entry.key, None)
+        return
+    reviews()[entry.key] = Review(verdict, right, note)
+    try:
+        _store(entry)
+    except (CaseStoreError, ReviewError) as error:
+        st.session_state["review-problem"] = (
+            f"The review is kept in this session, but not in the store. {error}"
+        )
+
+
+def _store(entry: Entry) -> None:
+    store = case_store()
+    if store is not None and entry.sha256:
+        store.save(entry.sha256, neutral_name(entry), reviews()[entry.key], answers_of(entry.readings))
+
+
+def _choice(entry: Entry) -> str:
+    return f"verdict-{entry.key}"
+
+
+def _names() -> NeutralNames:
+    return st.session_state.setdefault("names", NeutralNames())

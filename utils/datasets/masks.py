@@ -1,0 +1,35 @@
+"""Reference segmentations: which rows of a sample table have one, and its pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from utils.datasets.samples import DatasetError
+from utils.scans.limits import UnreadableScan
+
+
+def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a split sample table that tell of outlines: tumours with a mask, and scans without tumour.
+
+    A tumour that nobody outlined is left out: it is not the empty mask that it would seem to have.
+    Raises DatasetError where one of the two kinds is missing in what is trained or validated on.
+    """
+    told = samples[(samples["mask"] != "") | (samples["target"] == "no_tumor")].reset_index(drop=True)
+    for part, rows in told.groupby("part"):
+        if part != "test" and (rows["mask"] == "").nunique() < 2:
+            raise DatasetError(
+                f"Outlines need tumours with masks and scans without tumour; {part} lacks one of them."
+            )
+    return told
+
+
+def read_mask(mask: str, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 of a scan of that shape, 255 inside the tumour; "" gives an empty one. Raises UnreadableScan."""
+    if not mask:
+        return np.zeros(shape, np.uint8)
+    outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
+    if outline is None or outline.shape != shape:
+        raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
+    return outline

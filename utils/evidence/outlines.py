@@ -1,0 +1,151 @@
+"""An outline: where in a scan a tumour lies, how large it is, and its contour. NumPy and OpenCV only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from utils.scans.preprocessing import Geometry
+
+# RGB of Okabe and Ito (2008), told from gray and from the colours of maps by every reader: green for a network's, ...
+COLOUR = (0, 158, 115)
+KNOWN_COLOUR = (86, 180, 233)  # ... sky blue for a person's
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """From which probability on a pixel is drawn, and the `peak` that a connected part of the outline must reach.
+
+    Two thresholds (hysteresis: Canny, IEEE PAMI 8, 1986): a faint spot is left out, a tumour drawn whole.
+    """
+
+    threshold: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a network drew on one scan; empty where it sees no tumour.
+
+    `mask` (H, W) bool on the scan's own pixels. `contours` are the borders of its parts and of holes in them, each
+    (K, 2) int32 (x, y) of border pixels, closed. `area` in pixels; `diameter` is the longest one of the largest part,
+    from outer edge to outer edge of its pixels, in pixels. `area_mm2` and `diameter_mm` are None where the scan does
+    not know its spacing. `probabilities` (S, S) float16 are the network's, in its own frame; `geometry` lays them on
+    the scan.
+    """
+
+    mask: np.ndarray
+    contours: tuple[np.ndarray, ...]
+    area: int
+    diameter: float
+    area_mm2: float | None
+    diameter_mm: float | None
+    probabilities: np.ndarray
+    geometry: Geometry
+    point: OperatingPoint
+
+    @property
+    def empty(self) -> bool:
+        return self.area == 0
+
+    @property
+    def sizes(self) -> dict[str, float | None]:
+        """Area and longest diameter in pixels and millimetres, as the command line and exports tell them."""
+        in_mm = {"area_mm2": self.area_mm2, "diameter_mm": self.diameter_mm}
+        told = {"area": self.area, "diameter": round(self.diameter, 1)}
+        return told | {name: None if value is None else round(value, 1) for name, value in in_mm.items()}
+
+
+def sizes_in_words(sizes: dict[str, float | None]) -> str:
+    """`Outline.sizes` for a reader: in millimetres where the scan knows its spacing, else in pixels."""
+    if not sizes["area"]:
+        return "none, no tumour is seen"
+    in_mm = sizes["area_mm2"] is not None
+    area, diameter = (
+        (sizes["area_mm2"], sizes["diameter_mm"]) if in_mm else (sizes["area"], sizes["diameter"])
+    )
+    assert area is not None and diameter is not None
+    shown = f"{area / 100:.1f} cm²" if in_mm else f"{area:.0f} pixels"
+    return f"{shown}, longest diameter {diameter:.0f} {'mm' if in_mm else 'pixels'}"
+
+
+def outline(
+    probabilities: np.ndarray,
+    geometry: Geometry,
+    point: OperatingPoint,
+    spacing: tuple[float, float] | None = None,
+) -> Outline:
+    """The Outline of a network's probabilities (S, S) float; `spacing` is (row, column) in mm."""
+    mask = peaked_parts(geometry.to_scan(probabilities), point)
+    area, largest = int(mask.sum()), largest_part(mask)
+    return Outline(
+        mask=mask,
+        contours=contours(mask),
+        area=area,
+        diameter=longest_diameter(largest),
+        area_mm2=area * spacing[0] * spacing[1] if spacing else None,
+        diameter_mm=longest_diameter(largest, spacing) if spacing else None,
+        probabilities=np.asarray(probabilities, np.float16),
+        geometry=geometry,
+        point=point,
+    )
+
+
+def contours(mask: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The borders of a mask (H, W) and of its holes, each (K, 2) int32 (x, y) of border pixels, closed."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    return tuple(contour[:, 0].astype(np.int32) for contour in found)
+
+
+def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connected parts of a mask (H, W): their numbers (H, W) int, 0 outside, and (1 + parts,) areas in pixels.
+
+    Pixels that touch at a corner are connected. The first area is that of what lies outside.
+    """
+    _, numbers, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return numbers, facts[:, cv2.CC_STAT_AREA]
+
+
+def peaked_parts(probabilities: np.ndarray, point: OperatingPoint) -> np.ndarray:
+    """(H, W) bool: where probabilities (H, W) reach the threshold, connected to where they reach the peak."""
+    numbers, areas = parts(probabilities >= point.threshold)
+    kept = np.zeros(len(areas), bool)
+    kept[numbers[probabilities >= max(point.threshold, point.peak)]] = True
+    return kept[numbers]
+
+
+def largest_part(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the largest connected part alone; empty where the mask is."""
+    numbers, areas = parts(mask)
+    return numbers == 1 + areas[1:].argmax() if len(areas) > 1 else np.zeros_like(mask, bool)
+
+
+def longest_diameter(mask: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
+    """The longest distance between two corners of pixels of a mask (H, W), 0 where it is empty.
+
+    In the units of `spacing`, (row, column). One pixel has its diagonal: the mask is taken as an area, not as points.
+    """
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    if points is None:
+        return 0.0
+    hull = cv2.convexHull(points)[:, 0].astype(float)
+    corners = (hull[:, None] + [(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)]).reshape(-1, 2)
+    corners *= spacing[::-1]
+    return float(np.sqrt(((corners[:, None] - corners[None]) ** 2).sum(axis=2).max()))
+
+
+def drawn(pixels: np.ndarray, contours: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: the scan's pixels, (H, W) float in 0..1, with contours on it."""
+    gray = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return with_contours(np.repeat(gray[..., None], 3, axis=2), contours)
+
+
+def with_contours(
+    picture: np.ndarray, contours: Sequence[np.ndarray], colour: tuple[int, int, int] = COLOUR
+) -> np.ndarray:
+    """A copy of a picture (H, W, 3) uint8 RGB with contours on it."""
+    width = max(1, round(max(picture.shape[:2]) / 400))
+    return cv2.polylines(picture.copy(), [np.ascontiguousarray(one) for one in contours], True, colour, width)

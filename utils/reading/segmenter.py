@@ -1,0 +1,62 @@
+"""Segmenter: the network that draws a tumour's outline, with its operating point. Scan -> Outline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from utils.evidence.outlines import OperatingPoint, Outline, outline
+from utils.networks.cards import OUTLINES, Card
+from utils.reading.reader import BATCH, load_network
+from utils.scans.preprocessing import Geometry, as_input, preprocess
+from utils.scans.upload import Scan
+
+
+class Segmenter:
+    """A loaded network. Safe to share between threads."""
+
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        self.card = card
+        self.network = network
+        self.size = int(card.facts["input_size"])
+        self.point = OperatingPoint(float(card.facts["threshold"]), float(card.facts["peak"]))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, weights: Path) -> Segmenter:
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it draws no outlines."""
+        return cls(*load_network(weights, (OUTLINES,)))
+
+    def outline(self, scan: Scan) -> Outline:
+        return self.outline_many([scan])[0]
+
+    def outline_many(self, scans: Sequence[Scan]) -> list[Outline]:
+        """One Outline a scan, in order."""
+        return [
+            outline(probabilities, geometry, self.point, scan.spacing)
+            for scan, (probabilities, geometry) in zip(scans, self.probabilities(scans), strict=True)
+        ]
+
+    def probabilities(self, scans: Sequence[Scan]) -> list[tuple[np.ndarray, Geometry]]:
+        """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back.
+
+        It is the mean of what it says of the picture and of its mirror image: on validation scans that silences most of
+        what it draws on healthy ones (test-time augmentation; docs/outlines.md).
+        """
+        found: list[tuple[np.ndarray, Geometry]] = []
+        for start in range(0, len(scans), BATCH):
+            images, geometries = zip(
+                *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
+            )
+            inputs = as_input(np.stack(images))
+            with self._lock:
+                maps, mirrored = (
+                    keras.ops.convert_to_numpy(self.network.predict_on_batch(given))[..., 0]
+                    for given in (inputs, inputs[:, :, ::-1])
+                )
+            found += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
+        return found

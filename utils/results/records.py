@@ -1,0 +1,264 @@
+"""What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
+
+NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; NAME--PROTOCOL--explanations.json and
+.csv what was measured of the evidence maps, NAME--PROTOCOL--validation.json and .csv figures on validation scans. The
+nearest-neighbour baseline stands beside the networks as "1-nn" and has no probabilities.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from utils.classes import CLASSES, OTHER_TUMOR
+from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
+from utils.networks.cards import NETWORK_TITLES, OUTLINERS, SUBTYPE_NETWORK, networks_folder
+
+MODEL_TITLES = NETWORK_TITLES | {
+    "together": "Together",
+    "1-nn": "1-nearest neighbour",
+    "logistic": "logistic regression",
+    "shortcut": "sequence shortcut",
+}
+PROTOCOL_TITLES = {
+    "patient-disjoint": "patient-disjoint",
+    "leave-one-source-out-feltrin44": "Feltrin left out",
+    "leave-one-source-out-lgg": "LGG left out",
+    "published": "published split",
+    "published-random": "published, random validation",
+    "sartaj": "Sartaj's own split",
+    "sartaj-random": "Sartaj, random validation",
+    "folder": "split of a folder",
+}
+FINER_PROTOCOLS = {  # those of Feltrin's 44 classes
+    "feltrin44": "Similar pictures kept apart",
+    "feltrin44-random": "Images split at random",
+}
+SOURCE_TITLES = {"nickparvar": "Nickparvar", "feltrin44": "Feltrin", "lgg": "LGG", "sartaj": "Sartaj"}
+
+
+def part_title(name: str) -> str:
+    """A source, or a source and a sequence ("feltrin44 T1"), as the interface calls it."""
+    source, _, sequence = name.partition(" ")
+    return f"{SOURCE_TITLES.get(source, source)} {sequence}".strip()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One network (or baseline) on one test set: its JSON, and one row per scan where the CSV is there."""
+
+    model: str
+    protocol: str
+    figures: dict
+    predictions: pd.DataFrame | None
+
+    @property
+    def title(self) -> str:
+        """The name that the interface shows."""
+        return MODEL_TITLES.get(self.model, self.model)
+
+
+def of_known_type(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The scans of an Evaluation of a type that the networks know; of other tumours no answer is right or wrong."""
+    return predictions[predictions["target"] != OTHER_TUMOR]
+
+
+def load_evaluations(folder: Path | str) -> list[Evaluation]:
+    """The evaluations in a folder that can be read: patient-disjoint first, in each protocol cnn, vgg16, 1-nn."""
+    return read_evaluations(folder)[0]
+
+
+def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
+    """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
+    folder = Path(folder)
+    evaluations, problems = [], []
+    for path in _of_answers(folder.glob("*--*.json")):
+        try:
+            record = _read_record(path)
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.name} cannot be used: {error}")
+            continue
+        predictions = None
+        try:
+            predictions = _read_predictions(path.with_suffix(".csv"))
+        except FileNotFoundError:
+            problems.append(
+                f"{path.with_suffix('.csv').name} is missing; charts that need single scans are left out."
+            )
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
+        evaluations.append(Evaluation(record["model"], record["protocol"], record, predictions))
+    for path in _of_answers(folder.glob("*--*.csv")):
+        if not path.with_suffix(".json").exists():
+            problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
+    return sorted(evaluations, key=_rank), problems
+
+
+def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
+    """The epochs that the card of a network tells of; empty where there is no card or no history in it.
+
+    folder: the models folder.
+    """
+    card = networks_folder(protocol, Path(folder)) / f"{model}.json"
+    try:
+        history = json.loads(card.read_text(encoding="utf-8"))["history"]
+        needed = ("epoch", "loss", "validation_loss", "validation_accuracy")
+        return [{"phase": "", **row} for row in history if all(_is_number(row.get(name)) for name in needed)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def load_robustness(folder: Path | str, model: str) -> dict | None:
+    """What `model.py evaluate --robustness` wrote about a network; None where there is nothing that can be drawn."""
+    try:
+        record = json.loads((Path(folder) / f"{model}.robustness.json").read_text(encoding="utf-8"))
+        changes = record["changes"].values()
+        fits = all(len(change["levels"]) == len(change["accuracy"]) > 0 for change in changes)
+        return record if fits and _is_number(record["accuracy"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_gate_figures(models: Path) -> dict | None:
+    """What `benchmarks.gate` measured; None where it did not, or measured other weights than those in `models`."""
+    try:
+        record = json.loads((models / "evaluation" / "gate.json").read_text(encoding="utf-8"))
+        for name, measured in record["weights_sha256"].items():
+            if (
+                json.loads((models / f"{name}.json").read_text(encoding="utf-8"))["weights_sha256"]
+                != measured
+            ):
+                return None
+        return record
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_explanations(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
+    """What `model.py evaluate --explanations` wrote about a network's maps; None where there is nothing to be used.
+
+    `methods` holds what `evidence_measurement.figures_of_evidence` tells of each method.
+    """
+    try:
+        file = Path(folder) / f"{model}--{protocol}--explanations.json"
+        record = json.loads(file.read_text(encoding="utf-8"))
+        fits = all({"tumors", "classes", "no_tumor"} <= set(one) for one in record["methods"].values())
+        return record if fits and record["part"] == "test" else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
+    """What `model.py evaluate` wrote about outlines (`outline_figures`); None where there is nothing to be used."""
+    try:
+        record = json.loads((Path(folder) / f"{model}--{protocol}.json").read_text(encoding="utf-8"))
+        parts = (record, *record["classes"].values(), *record["sizes"].values())
+        fits = all({"dice", "dice_interval", "false_outlines_per_100"} <= set(part) for part in parts)
+        return record if fits and _is_number(record["dice"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def load_finer(folder: Path | str, model: str = SUBTYPE_NETWORK.stem) -> dict[tuple[str, str], dict]:
+    """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record; broken ones not."""
+    records = {}
+    for protocol in FINER_PROTOCOLS:
+        for part, suffix in (("test", ""), ("validation", "--validation")):
+            try:
+                file = Path(folder) / f"{model}--{protocol}{suffix}.json"
+                record = json.loads(file.read_text(encoding="utf-8"))
+                classes = len(record["classes"])
+                square = np.asarray(record["confusion"], dtype=int).shape == (classes, classes)
+                if square and _is_number(record["accuracy"]) and _is_number(record["top_3_accuracy"]):
+                    records[protocol, part] = record
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return records
+
+
+def _of_answers(files: Iterable[Path]) -> list[Path]:
+    """The files about the four answers, in order. What is told of maps and of validation scans has a third part in its
+    name; what is told of outlines (utils/evaluation/outline_figures.py) and of finer types is of another kind."""
+    named = {file: file.stem.split("--") for file in files}
+    return sorted(
+        file
+        for file, parts in named.items()
+        if len(parts) == 2 and parts[0] not in OUTLINERS and parts[1] not in FINER_PROTOCOLS
+    )
+
+
+def _rank(evaluation: Evaluation) -> tuple:
+    protocols, models = list(PROTOCOL_TITLES), list(MODEL_TITLES)
+    return (
+        protocols.index(evaluation.protocol) if evaluation.protocol in protocols else len(protocols),
+        models.index(evaluation.model) if evaluation.model in models else len(models),
+        evaluation.protocol,
+        evaluation.model,
+    )
+
+
+def _read_record(path: Path) -> dict:
+    """The JSON of an evaluation. Raises ValueError, in words, where something is missing or of the wrong kind."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError("it is not valid JSON.") from None
+    if not isinstance(record, dict):
+        raise ValueError("it does not hold a record.")
+    for name in ("model", "protocol"):
+        if not isinstance(record.get(name), str):
+            raise ValueError(f"it does not name its {name}.")
+    if not isinstance(record.get("n"), int):
+        raise ValueError("it does not say how many scans were read.")
+    _check_figures(record, OVERALL_FIGURES, "it")
+    classes = record.get("classes")
+    for name in CLASSES:
+        if not isinstance(classes, dict) or not isinstance(classes.get(name), dict):
+            raise ValueError(f"it has no figures for {name}.")
+        _check_figures(classes[name], CLASS_FIGURES, name)
+    try:
+        shape = np.asarray(record["confusion"], dtype=int).shape
+    except (KeyError, TypeError, ValueError):
+        shape = ()
+    if shape != (len(CLASSES), len(CLASSES)):
+        raise ValueError("it has no 4 x 4 confusion matrix.")
+    return record
+
+
+def _check_figures(record: dict, names: Iterable[str], owner: str) -> None:
+    for name in names:
+        interval = record.get(f"{name}_interval")
+        if name not in record or not (record[name] is None or _is_number(record[name])):
+            raise ValueError(f"{owner} has no {name}.")
+        if interval is not None and not (
+            isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval))
+        ):
+            raise ValueError(f"{owner} has no interval [low, high] for {name}.")
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    """The CSV of an evaluation. Raises ValueError, in words, where it does not hold what it should."""
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise ValueError("it is not a readable CSV table.") from None
+    lacking = {"file", "target", "label"} - set(table.columns)
+    if lacking:
+        raise ValueError(f"it lacks the columns {', '.join(sorted(lacking))}.")
+    if not (table["target"].isin((*CLASSES, OTHER_TUMOR)).all() and table["label"].isin(CLASSES).all()):
+        raise ValueError("it names a class that is not known.")
+    present = [name for name in CLASSES if name in table.columns]
+    if present:
+        numbers = table.reindex(columns=list(CLASSES)).apply(pd.to_numeric, errors="coerce")
+        if not numbers.apply(lambda column: column.between(0, 1)).all(axis=None):
+            raise ValueError("its probabilities are not numbers from 0 to 1 for every class.")
+    return table
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -1,0 +1,175 @@
+"""Tables of what `model.py evaluate` measured (utils/results/records.py), for the Evaluation page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.metrics.bootstrap import group_weights, weighted_average_precision
+from utils.results.records import PROTOCOL_TITLES, Evaluation, part_title
+
+# figure -> column title, decimals, in percent
+_COLUMNS = {
+    "accuracy": ("Accuracy", 1, True),
+    "macro_f1": ("F1", 1, True),
+    "macro_iou": ("IoU", 1, True),
+    "auc": ("AUC", 3, False),
+    "loss": ("Loss (nats)", 2, False),
+    "ece": ("ECE", 3, False),
+    "macro_precision": ("Precision", 1, True),
+    "macro_recall": ("Recall", 1, True),
+    "kappa": ("Kappa", 2, False),
+}
+
+_PART_COLUMNS = {
+    "sensitivity": "Tumours found",
+    "specificity": "Healthy left alone",
+    "sensitivity_at_95_specificity": "Found at 95 % left alone",
+}
+
+
+def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+    """One row a network and protocol; each figure in words, "91.0 % (89.1-92.7)", or a dash where it has none."""
+    rows = []
+    for evaluation in evaluations:
+        figures = evaluation.figures
+        row = {
+            "Network": evaluation.title,
+            "Split": PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol),
+            "Scans": f"{figures['n']:,}".replace(",", " "),
+        }
+        row |= {title: _in_words(figures, name) for name, (title, _, _) in _COLUMNS.items()}
+        rows.append(row)
+    columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+    """One row a network and source, or source and sequence, where an evaluation tells of several; else empty."""
+    rows = []
+    for evaluation in evaluations:
+        for name, part in evaluation.figures.get("parts", {}).items():
+            tumor = part.get("tumor", {})
+            rows.append(
+                {
+                    "Scans from": part_title(name),
+                    "Network": evaluation.title,
+                    "Tumours": tumor.get("tumors"),
+                    "Healthy": tumor.get("healthy"),
+                    **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
+                    "AUC": "–" if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
+                    "Right type": _percent(part, "accuracy"),
+                    "ECE": "–" if part.get("ece") is None else f"{part['ece']:.3f}",
+                }
+            )
+    return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
+
+
+def places_table(records: Mapping[str, Mapping]) -> pd.DataFrame:
+    """One row a network, method and class of tumour; records: title -> what `evaluations.load_explanations` gives."""
+    rows = []
+    for title, record in records.items():
+        for figures in record["methods"].values():
+            parts = {"all tumours": figures["tumors"]}
+            parts |= {CLASS_TITLES[name]: part for name, part in figures["classes"].items() if part["n"]}
+            for name, part in parts.items():
+                whole = name == "all tumours"
+                healthy = [value for key, value in figures["no_tumor"].items()
+                           if key.startswith("strength_") and isinstance(value, int | float)]  # fmt: skip
+                rows.append(
+                    {
+                        "Network": title,
+                        "Method": figures["title"],
+                        "Tumours": f"{name} ({part['n']})",
+                        "Points inside": _percent(part, "pointing"),
+                        "Energy inside": _percent(part, "energy"),
+                        "Over uniform": _rounded(part, "over_uniform", 1),
+                        "IoU": _rounded(part, "iou", 2),
+                        "Insertion": _rounded(figures["faithfulness"], "insertion", 2) if whole else "",
+                        "Deletion": _rounded(figures["faithfulness"], "deletion", 2) if whole else "",
+                        "Head shuffled": _rounded(figures["randomisation"], "head", 2) if whole else "",
+                        "Healthy": f"{100 * max(healthy):.0f} %" if whole and healthy else "",
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def found_elsewhere(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, float, float, float]]:
+    """Tumour at all for each source of the patient-disjoint test and each that was left out of training:
+    (part, network's title, AUC, low, high)."""
+    rows = []
+    for one in evaluations:
+        parts: dict[str, dict] = {}
+        if one.protocol == "patient-disjoint":
+            parts = {f"{part_title(name)}, unseen patients": part for name, part in one.figures.get("parts", {}).items()
+                     if " " not in name}  # fmt: skip
+        elif one.protocol.startswith("leave-one-source-out"):
+            parts = {PROTOCOL_TITLES.get(one.protocol, one.protocol): one.figures}
+        for name, part in parts.items():
+            tumor = part.get("tumor", {})
+            if tumor.get("auc") is not None:
+                low, high = tumor.get("auc_interval") or (tumor["auc"],) * 2
+                rows.append((name, one.title, tumor["auc"], low, high))
+    return rows
+
+
+def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The scans that were read wrongly, the surest first: file, source, target, label, group, confidence (0..1).
+
+    predictions: the table of an Evaluation with probabilities. A tumour of a type without a name counts where it was
+    called healthy. Where no groups are told each scan is its own.
+    """
+    other = predictions["target"] == OTHER_TUMOR
+    wrong = np.where(other, predictions["label"] == "no_tumor", predictions["label"] != predictions["target"])
+    table = predictions[wrong]
+    confidence = table[list(CLASSES)].max(axis=1)
+    kept = table.reindex(columns=["file", "source", "target", "label"])
+    kept = kept.assign(group=table.get("group", table.index), confidence=confidence)
+    return kept.sort_values("confidence", ascending=False)
+
+
+def average_precision_intervals(
+    predictions: pd.DataFrame, resamples: int = 200
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of each class's average precision, whole groups drawn anew.
+
+    predictions: scans of CLASSES alone, from the table of an Evaluation with probabilities.
+    """
+    group_of = pd.factorize(predictions.get("group", predictions.index))[0]
+    weights = group_weights(group_of, resamples, seed=0)[:, group_of]
+    intervals = {}
+    for name in CLASSES:
+        scores, positive = predictions[name].to_numpy(float), (predictions["target"] == name).to_numpy()
+        if positive.any():
+            drawn = weighted_average_precision(scores, positive, weights)[1:]
+            low, high = np.nanpercentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+            intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def _rounded(figures: Mapping, name: str, digits: int) -> str:
+    return "–" if figures.get(name) is None else f"{figures[name]:.{digits}f}"
+
+
+def _percent(figures: Mapping, name: str) -> str:
+    """ "91.0 % (89.1-92.7)", or a dash."""
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "–"
+    span = "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
+    return f"{100 * value:.1f} %{span}"
+
+
+def _in_words(figures: dict, name: str) -> str:
+    _, digits, percent = _COLUMNS[name]
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "–"
+    scale = 100 if percent else 1
+    text = f"{scale * value:.{digits}f}" + (" %" if percent else "")
+    if interval is None:
+        return text
+    return f"{text} ({scale * interval[0]:.{digits}f}-{scale * interval[1]:.{digits}f})"

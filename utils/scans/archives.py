@@ -1,0 +1,88 @@
+"""ZIP -> the files in it, one at a time and in memory: none is ever written to disk."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from utils.scans.decoded import damaged, is_zip
+from utils.scans.limits import (
+    LARGEST_FILE,
+    LARGEST_RATIO,
+    LARGEST_UNPACKED,
+    MEGABYTE,
+    MOST_FILES,
+    RATIO_MATTERS_FROM,
+    UnreadableScan,
+)
+
+ENTRY = b"PK\x01\x02"  # begins each entry of a ZIP's table of contents
+LONGEST_NAME = 100  # characters of a file's name that are kept
+
+
+def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
+    """The files of a ZIP under their base names, or why one is not read. Folders and hidden files are left out.
+
+    Raises UnreadableScan where the whole archive is refused, also in the middle of it.
+    """
+    if data.count(ENTRY) > MOST_FILES:  # counted before the table is read: a million entries take long
+        raise UnreadableScan(
+            f"This ZIP file holds more than {MOST_FILES} files; bring the folder of one series alone."
+        )
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        entries = [entry for entry in archive.infolist() if not _hidden(entry)]
+    except Exception:  # zipfile raises a dozen kinds on broken archives
+        raise damaged("ZIP file") from None
+    if not entries:
+        raise UnreadableScan("This ZIP file holds no file that could be a scan.")
+    total = sum(entry.file_size for entry in entries)
+    if total > LARGEST_UNPACKED:
+        raise UnreadableScan(
+            f"This ZIP file unpacks to {total / MEGABYTE:.0f} MB; at most "
+            f"{LARGEST_UNPACKED // MEGABYTE} MB are read, so bring a part of it."
+        )
+    for entry in entries:
+        try:
+            yield base_name(entry.filename), _member(archive, entry)
+        except UnreadableScan as refusal:
+            yield base_name(entry.filename), refusal
+
+
+def base_name(name: str) -> str:
+    """The last part of a path of any system, without what cannot be printed, not too long."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    printable = "".join(letter if letter.isprintable() else " " for letter in last).strip()
+    return printable[-LONGEST_NAME:] or "unnamed"
+
+
+def _hidden(entry: zipfile.ZipInfo) -> bool:
+    """Folders, and what systems leave in archives (.DS_Store, __MACOSX)."""
+    parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+    return (
+        entry.is_dir() or any(part == "__MACOSX" for part in parts) or parts[-1:] == () or parts[-1][0] == "."
+    )
+
+
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    if entry.flag_bits & 1:
+        raise UnreadableScan("This file is locked with a password; unlock it first.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UnreadableScan("This file is packed in an unusual way; pack it as an ordinary ZIP.")
+    large = entry.file_size > RATIO_MATTERS_FROM
+    if entry.file_size > LARGEST_FILE or (large and entry.file_size > LARGEST_RATIO * entry.compress_size):
+        raise UnreadableScan(
+            f"This file unpacks to {entry.file_size / MEGABYTE:.0f} MB, which is more than a scan may take."
+        )
+    try:
+        with archive.open(entry) as stream:
+            data = stream.read(entry.file_size + 1)
+    except MemoryError:
+        raise
+    except Exception:
+        raise damaged("file in a ZIP") from None
+    if is_zip(data):
+        raise UnreadableScan("This is a ZIP file inside a ZIP file; unpack it first.")
+    return data

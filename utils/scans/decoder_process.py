@@ -1,0 +1,203 @@
+"""The decoder process: native decoders and hostile files may crash, hang or fill memory there, not in the app.
+
+One long-lived process, started when it is first needed and again when it has died. The parent sends the bytes of a
+file; the answer is lines of JSON, each frame followed by its float32 numbers. Nothing is pickled, and the process can
+write no file. `utils/scans/decoder_program.py` is its program.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from utils.paths import REPOSITORY
+from utils.scans.decoded import Decoded
+from utils.scans.limits import (
+    DECODER_SECONDS,
+    DECODER_SECONDS_PER_MEGABYTE,
+    LARGEST_STACK,
+    MEGABYTE,
+    MOST_SLICES,
+    DecoderFailed,
+    UnreadableScan,
+)
+
+REQUEST = struct.Struct("<QdQ")  # length of the file in bytes, processor seconds, most pixels
+STARTING_SECONDS = 120.0  # by the clock: on a busy machine importing the decoders takes a while
+WAITING = 30.0  # seconds by the clock for one of processor time, before a decoder that sleeps is ended
+GROWN = 64 * MEGABYTE  # a process that kept more than this of a file is replaced
+FAILED = "This file makes its decoder fail or run too long; it is damaged, so export it again."
+TOO_MUCH_MEMORY = "This file needs more memory than a scan may take; bring a part of it, or export it again."
+
+
+class DecoderProcess:
+    """The process, its pipes, and a lock: one file at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def decode(
+        self, data: bytes, seconds: float = DECODER_SECONDS, most_pixels: int = LARGEST_STACK
+    ) -> tuple[Decoded, float]:
+        """Decode a file there. Returns it, frames in a list, and the processor time until the first of them.
+
+        Raises UnreadableScan with the decoder's own sentence, DecoderFailed where it crashed, ran longer than
+        `seconds` of processor time until its first frame (and what `limits` adds for the rest) or out of memory.
+        A file with more pixels than `most_pixels`, in all frames, is refused as too much for this upload.
+        """
+        longest = seconds + DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
+        with self._lock:
+            process = self._running()
+            timer = threading.Timer(WAITING * longest + 2, process.kill)
+            timer.start()
+            refusal = None
+            try:
+                process.stdin.write(REQUEST.pack(len(data), seconds, most_pixels))  # type: ignore[union-attr]
+                process.stdin.write(data)  # type: ignore[union-attr]
+                process.stdin.flush()  # type: ignore[union-attr]
+                decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
+            except _Refused as answer:
+                refusal, end = answer.refusal, answer.end
+            except Exception:  # it died, or what came is no answer: the pipe cannot be used any more
+                self._stop()
+                raise DecoderFailed(FAILED) from None
+            except BaseException:  # an interrupt in the middle of an answer
+                self._stop()
+                raise
+            finally:
+                timer.cancel()
+            if end["leaves"]:
+                self._stop()
+        if refusal is not None:
+            refusal.seconds = float(end["seconds"])
+            raise refusal
+        return decoded, float(end["seconds"])
+
+    def stop(self) -> None:
+        """End the process; the next file starts another one."""
+        with self._lock:
+            self._stop()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._stop()
+        environment = {
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "utils.scans.decoder_program"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # decoders remark on what they read there, names included
+                cwd=REPOSITORY,
+                env=environment,
+            )
+        except OSError:
+            raise DecoderFailed("The decoder of such files could not be started; try again.") from None
+        self._process = process
+        timer = threading.Timer(STARTING_SECONDS, process.kill)
+        timer.start()
+        try:
+            if process.stdout.readline() != b"ready\n":  # type: ignore[union-attr]
+                self._stop()
+                raise DecoderFailed("The decoder of such files could not be started; try again.")
+        finally:
+            timer.cancel()
+        return process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):  # what was not flushed cannot be
+                pipe.close()  # type: ignore[union-attr]
+
+
+def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
+    """One whole answer. The process is not trusted to keep the limits: what it sends is counted.
+
+    Raises what was refused, and EOFError, ValueError, KeyError or TypeError where the answer is none.
+    """
+    facts: dict[str, Any] = {}
+    refusal: UnreadableScan | None = None
+    frames: list[np.ndarray] = []
+    pixels = 0
+    while "end" not in (line := _line(stream)):
+        if "frame" in line:
+            height, width = (int(side) for side in line["frame"])
+            pixels += height * width
+            if min(height, width) < 1 or pixels > LARGEST_STACK or len(frames) >= MOST_SLICES:
+                raise ValueError("more than was promised")
+            frames.append(_frame(stream, height, width))
+        elif "refused" in line:
+            refusal = (DecoderFailed if line["failed"] else UnreadableScan)(str(line["refused"]))
+        else:
+            facts = line
+    if refusal is not None:
+        raise _Refused(refusal, line)
+    spacing = facts.pop("spacing")
+    for name in ("notes", "orientation", "positions"):
+        facts[name] = tuple(facts[name])
+    facts |= {"frames": frames, "spacing": tuple(spacing) if spacing else None}
+    decoded = Decoded(**facts)
+    if len(frames) != decoded.count or len({frame.shape for frame in frames}) != 1:
+        raise ValueError("not what was promised")
+    return decoded, line
+
+
+class _Refused(Exception):
+    """A complete answer that refuses the file."""
+
+    def __init__(self, refusal: UnreadableScan, end: dict[str, Any]) -> None:
+        super().__init__()
+        self.refusal, self.end = refusal, end
+
+
+def _frame(stream: BinaryIO, height: int, width: int) -> np.ndarray:
+    buffer = bytearray(4 * height * width)
+    view, done = memoryview(buffer), 0
+    while done < len(buffer):
+        read = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not read:
+            raise EOFError
+        done += read
+    return np.frombuffer(buffer, np.float32).reshape(height, width)
+
+
+def _line(stream: BinaryIO) -> dict[str, Any]:
+    text = stream.readline(MEGABYTE)
+    if not text.endswith(b"\n"):
+        raise EOFError
+    return json.loads(text)
+
+
+_decoder = DecoderProcess()
+atexit.register(_decoder.stop)
+
+
+def decoder() -> DecoderProcess:
+    """The one decoder process of this program."""
+    return _decoder

@@ -1,0 +1,128 @@
+"""JPEG, PNG, BMP, TIFF and WebP -> Decoded, with Pillow."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from utils.scans.decoded import Decoded
+from utils.scans.limits import (
+    LARGEST_PICTURE,
+    PLAIN_BYTES,
+    PLAIN_PASSES,
+    PLAIN_PIXELS,
+    UnreadableScan,
+    check_size,
+)
+
+PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+PLAIN_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+LUMA = np.asarray([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+BAND = 262_144  # pixels of a very large picture made gray at once: bounds the memory, and is quicker
+NOT_A_PICTURE = "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
+COLOUR_NOTE = "This is a colour picture; MRI is grayscale. Its brightness alone was read."
+
+
+def decode_plain(data: bytes) -> Decoded | None:
+    """Decode a PNG or JPEG of usual size at once; None for every other file, which `decode` may read.
+
+    Raises UnreadableScan. Nothing that comes this far can cost much: see `limits`.
+    """
+    if not data.startswith(PLAIN_BEGINNINGS) or len(data) > PLAIN_BYTES:
+        return None
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > PLAIN_PASSES:
+        return None
+    return _decode(data, ("PNG", "JPEG"), PLAIN_PIXELS)
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode one picture. Raises UnreadableScan, and nothing else but MemoryError."""
+    decoded = _decode(data, PICTURE_FORMATS, LARGEST_PICTURE)
+    assert decoded is not None  # more pixels than this raise
+    return decoded
+
+
+def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit is ours
+            image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
+            check_size(*image.size)
+            if image.width * image.height > most_pixels:
+                return None
+            image_format = image.format or "unknown"
+            several = _frames(image) > 1
+            image.load()
+            image = ImageOps.exif_transpose(image) or image
+            pixels, coloured = _to_gray(image)
+    except (UnreadableScan, MemoryError):
+        raise
+    except Image.UnidentifiedImageError:
+        raise UnreadableScan(NOT_A_PICTURE) from None
+    except Image.DecompressionBombError:  # Pillow's limit comes before ours for the very largest
+        most = f"{LARGEST_PICTURE / 1e6:.0f} million"
+        raise UnreadableScan(f"This picture has far more than the {most} pixels that are read.") from None
+    except Exception:  # Pillow raises almost anything on broken files
+        text = "This picture is damaged or cut short and cannot be decoded; save or export it again."
+        raise UnreadableScan(text) from None
+    notes = ["Only the first of several pictures in this file is read."] if several else []
+    return Decoded(image_format, 1, [pixels], notes=tuple(notes + [COLOUR_NOTE] * coloured))
+
+
+def gray(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(H, W, 3) float32 in 0..1 -> (H, W) float32 in 0..1, and whether the picture carried real colour."""
+    brightness = np.clip(rgb @ LUMA, 0, 1).astype(np.float32)
+    return brightness, bool(np.mean(_strong_colour(rgb)) > 0.02)
+
+
+def _strong_colour(rgb: np.ndarray) -> np.ndarray:
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]  # np.ptp says the same ten times more slowly
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue) > 0.15
+
+
+def _frames(image: Image.Image) -> int:
+    return int(getattr(image, "n_frames", 1))
+
+
+def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
+    """(H, W) float32 in 0..1, and whether the picture carried real colour."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return _stretched(np.asarray(image, dtype=np.float32)), False
+    if image.mode in ("1", "L") and "transparency" not in image.info:
+        return np.asarray(image.convert("L"), dtype=np.float32) / 255, False
+    width, height = image.size
+    if width * height <= PLAIN_PIXELS:
+        return gray(_rgb(image))
+    rows = max(BAND // width, 1)
+    pixels = np.empty((height, width), np.float32)
+    strong = 0
+    for top in range(0, height, rows):
+        rgb = _rgb(image.crop((0, top, width, min(top + rows, height))))
+        pixels[top : top + rows] = gray(rgb)[0]
+        strong += int(_strong_colour(rgb).sum())
+    return pixels, strong > 0.02 * width * height
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) float32 in 0..1; what is transparent is laid on black."""
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
+    return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+
+
+def _stretched(raw: np.ndarray) -> np.ndarray:
+    """A picture of 16 or 32 bit or of floats, from its smallest to its largest number."""
+    if not np.isfinite(raw).all():
+        raise UnreadableScan(
+            "This picture holds numbers that are not finite; export it again as 8 or 16 bit."
+        )
+    low, high = float(raw.min()), float(raw.max())
+    if high - low > 1e38:  # their difference would be beyond float32
+        raise UnreadableScan("This picture holds numbers beyond any brightness; export it as 8 or 16 bit.")
+    return (raw - low) / max(high - low, 1e-6)

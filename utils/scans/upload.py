@@ -1,0 +1,238 @@
+"""Bytes -> Scan, Stack or Refusal. The only door for files; the rooms behind it decode one format each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.scans import archives, pictures, windowing
+from utils.scans.decoded import Decoded, is_recognised, is_zip
+from utils.scans.decoder_process import decoder
+from utils.scans.limits import (
+    DECODER_SECONDS,
+    DECODER_SECONDS_PER_FILE,
+    DECODER_SECONDS_PER_MEGABYTE,
+    LARGEST_UPLOAD,
+    MEGABYTE,
+    MOST_DECODER_FAILURES,
+    MOST_FILES,
+    UPLOAD_FULL,
+    DecoderFailed,
+    UnreadableScan,
+    check_file,
+    check_stack,
+)
+from utils.scans.pictures import PICTURE_SUFFIXES
+from utils.scans.stacking import Slice, in_order, slices_of, split_by_orientation
+
+__all__ = [
+    "PICTURE_SUFFIXES", "Refusal", "Scan", "Stack", "UnreadableScan",
+    "read_scan", "read_scan_file", "read_stack", "read_stacks",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One grayscale picture, whatever file it came from.
+
+    `pixels` is (H, W) float32 in 0..1, not writeable. `spacing` is (row, column) in mm where the file knows it.
+    `slice` is the 0-based slice number in a stack, None for a single picture. `notes` are short
+    sentences about the file that the reader of the scan should see.
+    """
+
+    name: str
+    pixels: np.ndarray
+    format: str
+    slice: int | None = None
+    spacing: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    sha256: str = (
+        ""  # of the file's bytes (in a ZIP those of its member), hexadecimal; "" where there is no file
+    )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One picture, or a volume from one end to the other; `notes` are those of its scans and its own."""
+
+    name: str
+    scans: tuple[Scan, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that was not read, and why, in one sentence."""
+
+    name: str
+    reason: str
+
+
+def read_stacks(files: Sequence[tuple[str, bytes]]) -> list[Stack | Refusal]:
+    """All that an upload of (name, bytes) holds, in the order of arrival. Never raises.
+
+    DICOM files of one series become one Stack, also out of a ZIP, ordered along the normal of its slices; each of its
+    scans keeps the name of its own file.
+    """
+    upload = _Upload()
+    for name, data in files[:MOST_FILES]:
+        upload.add(name, data)
+    if len(files) > MOST_FILES:
+        more = f"{files[MOST_FILES][0]} and {len(files) - MOST_FILES - 1} more"
+        upload.parts.append(Refusal(more, f"At most {MOST_FILES} files are read at once."))
+    return upload.finished()
+
+
+def read_stack(data: bytes, name: str) -> Stack:
+    """The one picture or volume of a file. Raises UnreadableScan, and nothing else, where there is none, or several."""
+    found = read_stacks([(name, data)])
+    if len(found) > 1:
+        raise UnreadableScan(f"This file holds {len(found)} pictures or stacks; bring them one by one.")
+    if isinstance(found[0], Refusal):
+        raise UnreadableScan(found[0].reason)
+    return found[0]
+
+
+def read_scan(data: bytes, name: str) -> Scan:
+    """The picture of a file with a single one; the bytes decide the format, never the name.
+
+    Raises UnreadableScan, and nothing else, for whatever is not a usable picture.
+    """
+    stack = read_stack(data, name)
+    if len(stack.scans) > 1:
+        raise UnreadableScan(f"This file is a stack of {len(stack.scans)} slices, not a single picture.")
+    return stack.scans[0]
+
+
+def read_scan_file(path: Path | str, name: str | None = None) -> Scan:
+    """`read_scan` for a file on disk. Raises UnreadableScan also where the file cannot be opened."""
+    return read_scan(file_bytes(path), name or str(path))
+
+
+def file_bytes(path: Path | str) -> bytes:
+    """The bytes of a file on disk. Raises UnreadableScan where it cannot be opened or is too large to be read."""
+    try:
+        check_file(Path(path).stat().st_size)
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableScan(f"This file cannot be opened ({error.strerror or error}).") from error
+
+
+class _Upload:
+    """What has been read so far: whole stacks, refusals, and series that may still grow."""
+
+    def __init__(self) -> None:
+        self.parts: list[Stack | Refusal | list[Slice]] = []
+        self._series: dict[str, list[Slice]] = {}
+        self._pixels_left = LARGEST_UPLOAD
+        self._failures = 0
+
+    def add(self, name: str, data: bytes) -> None:
+        """Read one file, or each file of a ZIP."""
+        add = self._add_zip if is_zip(data) else self._add_file
+        try:
+            check_file(len(data))
+            add(name, data)
+        except UnreadableScan as refusal:
+            self.parts.append(Refusal(name, str(refusal)))
+        except Exception:  # a fault of ours: the person who brought the file sees no traceback for it
+            self.parts.append(Refusal(name, "This file cannot be read; export the scan again."))
+
+    def finished(self) -> list[Stack | Refusal]:
+        found: list[Stack | Refusal] = []
+        for part in self.parts:
+            if isinstance(part, list):
+                found += [_stack_or_refusal(group) for group in split_by_orientation(part)]
+            else:
+                found.append(part)
+        return found
+
+    def _add_file(self, name: str, data: bytes) -> None:
+        self._add_decoded(name, data, self._decode(data, DECODER_SECONDS)[0])
+
+    def _add_zip(self, name: str, data: bytes) -> None:
+        """The files of a ZIP share the processor time: an archive may not cost more because it holds many."""
+        seconds = DECODER_SECONDS
+        for member, content in archives.unpacked(data):
+            try:
+                if isinstance(content, UnreadableScan):
+                    raise content
+                check_file(len(content))
+                seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
+                decoded, used = self._decode(content, seconds)
+                seconds = max(seconds - used, 0.0)
+                self._add_decoded(member, content, decoded)
+            except DecoderFailed:
+                raise UnreadableScan(
+                    "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
+                    "read, so bring the other files alone."
+                ) from None
+            except UnreadableScan as refusal:
+                seconds = max(seconds - refusal.seconds, 0.0)
+                self.parts.append(Refusal(member, str(refusal)))
+
+    def _decode(self, data: bytes, seconds: float) -> tuple[Decoded, float]:
+        """The file, and the processor time that the decoder process took until its first frame."""
+        if not is_recognised(data):
+            raise UnreadableScan(pictures.NOT_A_PICTURE)
+        plain = pictures.decode_plain(data)
+        if plain is not None:
+            return plain, 0.0
+        if self._failures >= MOST_DECODER_FAILURES:
+            raise UnreadableScan("Too many files of this upload are damaged; bring this one alone.")
+        try:
+            return decoder().decode(data, seconds, self._pixels_left)
+        except DecoderFailed:
+            self._failures += 1
+            raise
+
+    def _add_decoded(self, name: str, data: bytes, decoded: Decoded) -> None:
+        slices = slices_of(name, hashlib.sha256(data).hexdigest(), decoded)
+        pixels = sum(one.frame.size for one in slices)
+        if pixels > self._pixels_left:
+            raise UnreadableScan(UPLOAD_FULL)
+        self._pixels_left -= pixels
+        if decoded.series and decoded.count == 1:
+            if decoded.series not in self._series:
+                self._series[decoded.series] = []
+                self.parts.append(self._series[decoded.series])
+            self._series[decoded.series].append(slices[0])
+        else:
+            self.parts.append(_stack_or_refusal(slices))
+
+
+def _stack_or_refusal(slices: list[Slice]) -> Stack | Refusal:
+    """Order, window and number the slices of one stack."""
+    first = slices[0].name
+    files = len({id(one.of) for one in slices})
+    name = f"{first} and {files - 1} more" if files > 1 else first
+    try:
+        ordered, note = in_order(slices)
+        frames = [one.frame for one in ordered]
+        check_stack(frames[0].shape[1], frames[0].shape[0], len(frames))
+        raw = [one.frame for one in ordered if not one.of.windowed]
+        window = windowing.window_of(raw) if raw else (0.0, 1.0)
+        for one in ordered:
+            windowing.apply_window(one.frame, (0.0, 1.0) if one.of.windowed else window)
+    except UnreadableScan as refusal:
+        return Refusal(name, str(refusal))
+    if windowing.is_blank(frames):
+        what = "stack" if len(frames) > 1 else "picture"
+        return Refusal(name, f"This {what} is blank: all its pixels have the same brightness.")
+    scans = []
+    for number, one in enumerate(ordered):
+        one.frame.setflags(write=False)
+        place = number if len(frames) > 1 else None
+        scans.append(
+            Scan(one.name, one.frame, one.of.format, place, one.of.spacing, one.of.notes, one.sha256)
+        )
+    notes = dict.fromkeys(each for scan in scans for each in scan.notes)
+    return Stack(name, tuple(scans), (*notes, note) if note else tuple(notes))
