@@ -26,7 +26,7 @@ from utils.datasets.protocols import LEAVE_OUT, classes_of, split_samples
 from utils.datasets.samples import SOURCES, DatasetError, load_samples
 from utils.evaluation.outline_figures import in_words
 from utils.networks.cards import OUTLINERS, OUTLINES, NetworkUnavailable, load_card, networks_folder
-from utils.scans.upload import UnreadableScan
+from utils.scans.errors import UnreadableScan
 
 RUNS = Path("runs")
 SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES

@@ -21,7 +21,8 @@ from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, pr
 from tests.support.corpus import bombs, corpus, mutated
 from utils.scans.decoder_process import decoder
 from utils.scans.limits import DECODER_MEMORY
-from utils.scans.upload import Refusal, Stack, read_stacks
+from utils.scans.scan import Refusal, Stack
+from utils.scans.upload import read_stacks
 
 MOST_SECONDS = 2.0
 MOST_MEMORY = 500e6  # bytes more than before

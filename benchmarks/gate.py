@@ -25,7 +25,9 @@ from utils.datasets.samples import load_samples
 from utils.networks.cards import reading_networks
 from utils.paths import models_folder
 from utils.reading.ood_detector import GRADES, worst_grade
-from utils.scans.upload import Scan, UnreadableScan, read_scan_file
+from utils.scans.errors import UnreadableScan
+from utils.scans.scan import Scan
+from utils.scans.upload import read_scan_file
 
 EACH = 60  # drawings of one kind
 CHANGED = 150  # scans of fold 0 that are turned, inverted and cropped

@@ -36,7 +36,8 @@ from utils.results.tables import (
     summary_table,
 )
 from utils.scans import rendering
-from utils.scans.upload import UnreadableScan, read_scan_file
+from utils.scans.errors import UnreadableScan
+from utils.scans.upload import read_scan_file
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
 AT_ONCE = 14  # pictures of mistakes

@@ -247,7 +247,7 @@ def gated_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
     from utils.reading.novelty import describe
     from utils.reading.ood_detector import Described, fit_gate, save_gate
     from utils.scans.preprocessing import preprocess
-    from utils.scans.upload import Scan
+    from utils.scans.scan import Scan
 
     for reader in tiny_readers:
         parts = []

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from utils.datasets.duplicates import NEAR, hash_files, near_pairs, picture_hash, same_pictures
-from utils.scans.upload import UnreadableScan, read_scan
+from utils.scans.errors import UnreadableScan
+from utils.scans.upload import read_scan
 
 
 def distance(first: np.ndarray, second: np.ndarray) -> int:

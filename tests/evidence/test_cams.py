@@ -22,7 +22,7 @@ from utils.networks.architectures import (
 )
 from utils.networks.cards import APP_NETWORKS
 from utils.reading.reader import Reader
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 LIBRARY = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "layercam": Layercam}
 INNER_LAYERS = {  # before the evidence layer, three of them inside a residual block

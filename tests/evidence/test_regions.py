@@ -14,7 +14,7 @@ from utils.evidence.regions import (
     strongest_part,
 )
 from utils.scans.preprocessing import foreground
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 def spots(shape: tuple[int, int], *boxes: tuple[int, int, int, int, float]) -> np.ndarray:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened
 from utils.reading.worklist import Entry, headline, in_view, position_in_view
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from utils.reading.background import BackgroundReading
 from utils.reading.worklist import Entry
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 class FakeReader:

@@ -14,7 +14,8 @@ from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 from utils.paths import REPOSITORY
 from utils.reading.ood_detector import GRADES, load_gate, worst_grade
 from utils.reading.reader import Reader
-from utils.scans.upload import Scan, read_scan_file
+from utils.scans.scan import Scan
+from utils.scans.upload import read_scan_file
 
 MODELS = REPOSITORY / "models"
 

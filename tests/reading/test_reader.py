@@ -10,7 +10,7 @@ import pytest
 from utils.networks.cards import NetworkUnavailable, evidence_scale, load_card, reading_networks
 from utils.paths import file_sha256
 from utils.reading.reader import Reader
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 @pytest.fixture

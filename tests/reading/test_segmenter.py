@@ -24,7 +24,8 @@ from utils.paths import file_sha256
 from utils.reading.reader import Reader
 from utils.reading.segmenter import Segmenter
 from utils.scans.preprocessing import preprocess
-from utils.scans.upload import Scan, read_scan_file
+from utils.scans.scan import Scan
+from utils.scans.upload import read_scan_file
 from utils.training import recipes
 from utils.training.recipes import Phase, Recipe
 

@@ -25,7 +25,7 @@ from utils.reading.worklist import (
     referred,
     tumour_probabilities,
 )
-from utils.scans.upload import Scan, Stack
+from utils.scans.scan import Scan, Stack
 
 
 def open_file(name: str, data: bytes) -> Entry:

@@ -37,7 +37,7 @@ from utils.reports.pdf import DISCLAIMER, report_pdf
 from utils.reports.pdf_layout import UNPRINTABLE, bar_length, printable, scan_size, shrunk
 from utils.results.records import Evaluation
 from utils.scans.preprocessing import Geometry, preprocess
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 CREATED = datetime(2026, 11, 21, 18, 4, tzinfo=UTC)
 SECRET = "Doe^Jane19700101.dcm"

@@ -18,8 +18,10 @@ from pydicom.sequence import Sequence
 
 from tests.support.corpus import dicom, dicom_bytes, dicom_copy, drawing
 from utils.scans import dicom as room
+from utils.scans.errors import UnreadableScan
 from utils.scans.limits import MOST_SLICES
-from utils.scans.upload import Refusal, Scan, Stack, UnreadableScan, read_scan, read_stack, read_stacks
+from utils.scans.scan import Refusal, Scan, Stack
+from utils.scans.upload import read_scan, read_stack, read_stacks
 
 SECRETS = ("Secret", "script", "ID-4711", "19700102", "20200304", "Hidden", "1.2.826")
 STORED = drawing().astype(np.float32) * 16  # what `dicom()` holds, 0..4000 of 12 bit

@@ -9,8 +9,10 @@ import nibabel
 import numpy as np
 import pytest
 
+from utils.scans.errors import UnreadableScan
 from utils.scans.limits import LARGEST_FILE
-from utils.scans.upload import Refusal, Stack, UnreadableScan, read_scan, read_stack, read_stacks
+from utils.scans.scan import Refusal, Stack
+from utils.scans.upload import read_scan, read_stack, read_stacks
 
 SIDES = (40, 44, 36)  # right-left, front-back, up-down
 

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from utils.scans import pictures, upload
+from utils.scans import images, upload
+from utils.scans.errors import UnreadableScan
 from utils.scans.limits import LARGEST_PICTURE, PLAIN_PIXELS
-from utils.scans.upload import Scan, UnreadableScan, read_scan, read_scan_file
+from utils.scans.scan import Scan
+from utils.scans.upload import read_scan, read_scan_file
 
 
 def encode(image: Image.Image, image_format: str = "PNG", **options) -> bytes:
@@ -247,7 +249,7 @@ def test_a_jpeg_of_very_many_passes_is_not_decoded_in_this_process(brain):
     bomb = data[:last] + data[last:-2] * 200_000 + data[-2:]
     assert len(bomb) > 1_000_000
     check_scan_or_refusal(bomb)
-    assert pictures.decode_plain(data[:last] + data[last:-2] * 100 + data[-2:]) is None
+    assert images.decode_plain(data[:last] + data[last:-2] * 100 + data[-2:]) is None
 
 
 @pytest.mark.data

@@ -20,9 +20,10 @@ import pytest
 from PIL import Image
 
 from tests.support.corpus import dicom, dicom_bytes, endless_jpeg, zipped
-from utils.scans import decoder_process, limits, pictures
+from utils.scans import decoder_process, errors, images, limits
 from utils.scans.decoded import Decoded
-from utils.scans.upload import Refusal, Stack, read_stacks
+from utils.scans.scan import Refusal, Stack
+from utils.scans.upload import read_stacks
 
 HANG = 60  # seconds by the clock: a guard, not a measurement
 
@@ -69,7 +70,7 @@ def test_series_in_a_zip_is_one_stack_with_loose_files_of_it(png_bytes) -> None:
     assert [type(one) for one in found] == [Stack, Refusal, Stack]
     assert isinstance(found[0], Stack)
     assert found[0].name == "IM0 and 3 more" and [scan.slice for scan in found[0].scans] == [0, 1, 2, 3]
-    assert found[1] == Refusal("notes.txt", pictures.NOT_A_PICTURE)
+    assert found[1] == Refusal("notes.txt", images.NOT_AN_IMAGE)
 
 
 def test_zips_that_are_refused_as_a_whole(png_bytes) -> None:
@@ -199,14 +200,14 @@ def test_decoder_that_hangs_is_ended(tiff, monkeypatch) -> None:
 
 def test_processor_time_is_bounded(tiff) -> None:
     read_stacks([("a.tif", tiff)])
-    with pytest.raises(limits.DecoderFailed):
+    with pytest.raises(errors.DecoderFailed):
         decoder_process.decoder().decode(endless_jpeg(), 0.1)
     assert isinstance(only(read_stacks([("a.tif", tiff)])), Stack)
 
 
 def test_a_zip_whose_file_breaks_the_decoder_is_not_read_further(tiff, monkeypatch) -> None:
     def fail(*arguments) -> tuple[Decoded, float]:
-        raise limits.DecoderFailed(decoder_process.FAILED)
+        raise errors.DecoderFailed(decoder_process.FAILED)
 
     monkeypatch.setattr(decoder_process.DecoderProcess, "decode", fail)
     found = read_stacks([("all.zip", zipped({f"{n}.tif": tiff for n in range(5)}))])

@@ -17,7 +17,8 @@ from utils.evidence import outlines, overlays
 from utils.networks.cards import NETWORK_TITLES, OUTLINERS, evidence_scale
 from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
-from utils.scans.upload import UnreadableScan, read_scan_file
+from utils.scans.errors import UnreadableScan
+from utils.scans.upload import read_scan_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,8 +22,8 @@ from utils.networks.cards import (
 )
 from utils.paths import file_sha256, models_folder
 from utils.reading.subtypes import finer_network
+from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
-from utils.scans.upload import UnreadableScan
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,9 +13,11 @@ from utils.cases.store import Case
 from utils.classes import CLASSES
 from utils.datasets.samples import DatasetError
 from utils.paths import file_sha256
+from utils.scans.errors import UnreadableScan
 from utils.scans.files import files_in
+from utils.scans.images import IMAGE_SUFFIXES
 from utils.scans.rendering import gray_picture, png
-from utils.scans.upload import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
+from utils.scans.upload import read_scan_file
 
 # Names that Windows keeps for devices, whatever the suffix.
 RESERVED = {
@@ -99,7 +101,7 @@ def _copy(original: Path, target: Path) -> None:
     scan = read_scan_file(original)
     target.parent.mkdir(parents=True, exist_ok=True)
     suffix = original.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
+    if suffix in IMAGE_SUFFIXES:
         shutil.copyfile(original, target.with_name(target.name + suffix))
     else:
         target.with_name(f"{target.name}.png").write_bytes(png(gray_picture(scan.pixels)))

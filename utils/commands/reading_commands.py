@@ -15,7 +15,7 @@ from utils.networks.cards import OUTLINERS, evidence_scale, reading_networks, sc
 from utils.paths import models_folder
 from utils.reading.ood_detector import REFUSED, worst_grade
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 def predict(args: argparse.Namespace) -> int:

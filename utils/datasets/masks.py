@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from utils.datasets.samples import DatasetError
-from utils.scans.limits import UnreadableScan
+from utils.scans.errors import UnreadableScan
 
 
 def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:

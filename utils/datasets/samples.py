@@ -22,7 +22,9 @@ import pandas as pd
 from utils.classes import class_of, sequence_of
 from utils.datasets.duplicates import same_pictures
 from utils.paths import REPOSITORY
-from utils.scans.upload import PICTURE_SUFFIXES, UnreadableScan, read_scan_file
+from utils.scans.errors import UnreadableScan
+from utils.scans.images import IMAGE_SUFFIXES
+from utils.scans.upload import read_scan_file
 
 SOURCES = (
     "nickparvar",
@@ -211,7 +213,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
             continue
         for file in sorted(files):
             path = Path(directory) / file
-            if file.lower().endswith(PICTURE_SUFFIXES) and not file.startswith("."):
+            if file.lower().endswith(IMAGE_SUFFIXES) and not file.startswith("."):
                 rows.append(
                     (
                         str(path),
@@ -226,7 +228,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                 )
             elif not file.startswith("."):
                 problems.append(
-                    f"{path}: This file does not have the name of a picture ({', '.join(PICTURE_SUFFIXES)})."
+                    f"{path}: This file does not have the name of a picture ({', '.join(IMAGE_SUFFIXES)})."
                 )
     columns = ["path", "file", "label", "finer_label", "true_label", "source", "sequence", "published_split"]
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))

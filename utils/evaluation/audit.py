@@ -15,7 +15,8 @@ from utils.datasets.duplicates import near_pairs, picture_hash
 from utils.datasets.protocols import TEST_FOLD, VALIDATION_FOLD, split_samples
 from utils.datasets.samples import DatasetError
 from utils.metrics import classification
-from utils.scans.upload import UnreadableScan, read_scan_file
+from utils.scans.errors import UnreadableScan
+from utils.scans.upload import read_scan_file
 
 IDENTICAL_SIDE = (
     64  # pixels: two files are the same picture, bit by bit, if their thumbnails of this side are

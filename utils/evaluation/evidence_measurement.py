@@ -25,7 +25,8 @@ from utils.metrics.classification import softmax
 from utils.paths import current_commit
 from utils.reading.reader import BATCH, Reader, Reading
 from utils.scans.preprocessing import as_input, foreground, preprocess
-from utils.scans.upload import Scan, read_scan_file
+from utils.scans.scan import Scan
+from utils.scans.upload import read_scan_file
 
 SAMPLE = 150  # scans for all that takes many forward passes: insertion and deletion, and Score-CAM
 RANDOMISED = 30  # of them with shuffled weights: Score-CAM again, at every depth

@@ -12,7 +12,7 @@ import numpy as np
 from utils.scans.preprocessing import foreground
 
 if TYPE_CHECKING:
-    from utils.scans.upload import Scan
+    from utils.scans.scan import Scan
 
 THRESHOLDS = np.r_[0.01, 0.02, 0.03, np.linspace(0.05, 1, 20)]  # fractions of a scale that are tried
 

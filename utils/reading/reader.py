@@ -17,7 +17,7 @@ from utils.networks.architectures import map_layers, split_at
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.reading.ood_detector import load_gate
 from utils.scans.preprocessing import Geometry, preprocess
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 BATCH = 16  # scans a forward pass; more costs memory and gains nothing on a CPU
 

@@ -13,7 +13,7 @@ from utils.evidence.outlines import OperatingPoint, Outline, outline
 from utils.networks.cards import OUTLINES, Card
 from utils.reading.reader import BATCH, load_network
 from utils.scans.preprocessing import Geometry, as_input, preprocess
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 class Segmenter:

@@ -12,7 +12,8 @@ import numpy as np
 from utils.classes import CLASS_TITLES
 from utils.reading.ood_detector import worst_grade
 from utils.reading.volumes import slices_with_brain
-from utils.scans.upload import Refusal, Scan, Stack, read_stacks
+from utils.scans.scan import Refusal, Scan, Stack
+from utils.scans.upload import read_stacks
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reader, Reading

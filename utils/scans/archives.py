@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from utils.scans.decoded import damaged, is_zip
+from utils.scans.errors import UnreadableScan, damaged
 from utils.scans.limits import (
     LARGEST_FILE,
     LARGEST_RATIO,
@@ -15,8 +15,8 @@ from utils.scans.limits import (
     MEGABYTE,
     MOST_FILES,
     RATIO_MATTERS_FROM,
-    UnreadableScan,
 )
+from utils.scans.signatures import is_zip
 
 ENTRY = b"PK\x01\x02"  # begins each entry of a ZIP's table of contents
 LONGEST_NAME = 100  # characters of a file's name that are kept

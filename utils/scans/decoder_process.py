@@ -21,14 +21,13 @@ import numpy as np
 
 from utils.paths import REPOSITORY
 from utils.scans.decoded import Decoded
+from utils.scans.errors import DecoderFailed, UnreadableScan
 from utils.scans.limits import (
     DECODER_SECONDS,
     DECODER_SECONDS_PER_MEGABYTE,
     LARGEST_STACK,
     MEGABYTE,
     MOST_SLICES,
-    DecoderFailed,
-    UnreadableScan,
 )
 
 REQUEST = struct.Struct("<QdQ")  # length of the file in bytes, processor seconds, most pixels

@@ -1,4 +1,4 @@
-"""The program of the decoder process: files in, frames out, inside limits. `isolation` starts it and talks to it."""
+"""The program of the decoder process: files in, frames out, inside limits. `decoder_process` starts it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from utils.scans.decoded import decode
+from utils.scans.decode import decode
 from utils.scans.decoder_process import FAILED, GROWN, REQUEST, TOO_MUCH_MEMORY
-from utils.scans.limits import (
-    DECODER_MEMORY,
-    DECODER_SECONDS_PER_MEGABYTE,
-    MEGABYTE,
-    UPLOAD_FULL,
-    UnreadableScan,
-)
+from utils.scans.errors import UnreadableScan
+from utils.scans.limits import DECODER_MEMORY, DECODER_SECONDS_PER_MEGABYTE, MEGABYTE, UPLOAD_FULL
 
 
 def main() -> None:
@@ -87,7 +82,7 @@ def _import_decoders() -> None:
         "pydicom.pixels.decoders",
         "utils.scans.dicom",
         "utils.scans.nifti",
-        "utils.scans.pictures",
+        "utils.scans.images",
     ):
         importlib.import_module(room)
 

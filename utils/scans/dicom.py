@@ -14,10 +14,11 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder, iter_pixels
 
-from utils.scans.decoded import Decoded, damaged, spacing_in_mm
+from utils.scans.colour import COLOUR_NOTE, gray
+from utils.scans.decoded import Decoded, spacing_in_mm
 from utils.scans.dicom_pixels import Appearance, finite_numbers, first_number, frame_value
-from utils.scans.limits import UnreadableScan, check_stack
-from utils.scans.pictures import COLOUR_NOTE, gray
+from utils.scans.errors import UnreadableScan, damaged
+from utils.scans.limits import check_stack
 
 BURNED_IN = "Text may be burned into this picture; check it for names before you share it."
 BURNED_IN_MODALITIES = ("US", "SC", "OT", "ES", "XC", "GM", "SM", "OP", "DG", "HC", "IVUS", "DOC")

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut
 from pydicom.pixels.processing import apply_voi
 
-from utils.scans.pictures import gray
+from utils.scans.colour import gray
 
 
 class Appearance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from utils.scans.upload import Scan
+from utils.scans.scan import Scan
 
 
 def synthetic_scan(size: int = 320, seed: int = 7) -> Scan:

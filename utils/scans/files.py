@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from utils.scans.decoded import is_dicom
-from utils.scans.upload import Refusal, Scan, UnreadableScan, file_bytes, read_stacks
+from utils.scans.errors import UnreadableScan
+from utils.scans.scan import Refusal, Scan
+from utils.scans.signatures import is_dicom
+from utils.scans.upload import file_bytes, read_stacks
 
 Item = TypeVar("Item")
 

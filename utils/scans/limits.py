@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from utils.scans.errors import UnreadableScan
+
 MEGABYTE = 1_000_000
 
 SMALLEST_SIDE = 32  # pixels of a picture or slice
@@ -17,7 +19,7 @@ LARGEST_RATIO = 200  # unpacked over packed bytes of a file in a ZIP, where it i
 RATIO_MATTERS_FROM = 10 * MEGABYTE
 
 # PNG and JPEG as they usually are, are decoded in this process (training reads thousands).
-# The rest, and whatever is unusual about these two, goes to the decoder process (`isolation`).
+# The rest, and whatever is unusual about these two, goes to the decoder process (`decoder_process`).
 PLAIN_BYTES = 1 * MEGABYTE
 PLAIN_PIXELS = 4_194_304
 PLAIN_PASSES = 32  # scans of a progressive JPEG; each costs a pass over all its pixels
@@ -36,20 +38,6 @@ UPLOAD_FULL = (
     f"All files together have more than the {LARGEST_UPLOAD / 1e6:.0f} million pixels that are read at once; "
     "bring this one alone."
 )
-
-
-class UnreadableScan(ValueError):
-    """A file that cannot be read as a scan. Its text is one sentence for the person who brought it.
-
-    It never holds text from the file: that may be a patient's name. `seconds` is the processor time that the decoder
-    process needed to find out.
-    """
-
-    seconds: float = 0.0
-
-
-class DecoderFailed(UnreadableScan):
-    """A file that made the decoder process crash, hang or run out of memory."""
 
 
 def check_file(size: int) -> None:

@@ -10,8 +10,9 @@ import nibabel
 import numpy as np
 from nibabel.orientations import apply_orientation, io_orientation
 
-from utils.scans.decoded import Decoded, damaged, spacing_in_mm
-from utils.scans.limits import LARGEST_FILE, MEGABYTE, UnreadableScan, check_stack
+from utils.scans.decoded import Decoded, spacing_in_mm
+from utils.scans.errors import UnreadableScan, damaged
+from utils.scans.limits import LARGEST_FILE, MEGABYTE, check_stack
 
 ISOTROPIC = 1.1  # coarsest over finest spacing, up to which slices are axial
 MILLIMETRES = {1: 1000.0, 3: 0.001}  # of the unit codes metre and micrometre; everything else is mm

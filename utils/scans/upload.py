@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from utils.scans import archives, pictures, windowing
-from utils.scans.decoded import Decoded, is_recognised, is_zip
+from utils.scans import archives, images, windowing
+from utils.scans.decoded import Decoded
 from utils.scans.decoder_process import decoder
+from utils.scans.errors import DecoderFailed, UnreadableScan, log_unexpected
 from utils.scans.limits import (
     DECODER_SECONDS,
     DECODER_SECONDS_PER_FILE,
@@ -21,59 +20,14 @@ from utils.scans.limits import (
     MOST_DECODER_FAILURES,
     MOST_FILES,
     UPLOAD_FULL,
-    DecoderFailed,
-    UnreadableScan,
     check_file,
     check_stack,
 )
-from utils.scans.pictures import PICTURE_SUFFIXES
+from utils.scans.scan import Refusal, Scan, Stack
+from utils.scans.signatures import is_recognised, is_zip
 from utils.scans.stacking import Slice, in_order, slices_of, split_by_orientation
 
-__all__ = [
-    "PICTURE_SUFFIXES", "Refusal", "Scan", "Stack", "UnreadableScan",
-    "read_scan", "read_scan_file", "read_stack", "read_stacks",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Scan:
-    """One grayscale picture, whatever file it came from.
-
-    `pixels` is (H, W) float32 in 0..1, not writeable. `spacing` is (row, column) in mm where the file knows it.
-    `slice` is the 0-based slice number in a stack, None for a single picture. `notes` are short
-    sentences about the file that the reader of the scan should see.
-    """
-
-    name: str
-    pixels: np.ndarray
-    format: str
-    slice: int | None = None
-    spacing: tuple[float, float] | None = None
-    notes: tuple[str, ...] = ()
-    sha256: str = (
-        ""  # of the file's bytes (in a ZIP those of its member), hexadecimal; "" where there is no file
-    )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.pixels.shape[0], self.pixels.shape[1]
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One picture, or a volume from one end to the other; `notes` are those of its scans and its own."""
-
-    name: str
-    scans: tuple[Scan, ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A file that was not read, and why, in one sentence."""
-
-    name: str
-    reason: str
+logger = logging.getLogger(__name__)
 
 
 def read_stacks(files: Sequence[tuple[str, bytes]]) -> list[Stack | Refusal]:
@@ -143,7 +97,8 @@ class _Upload:
             add(name, data)
         except UnreadableScan as refusal:
             self.parts.append(Refusal(name, str(refusal)))
-        except Exception:  # a fault of ours: the person who brought the file sees no traceback for it
+        except Exception as error:  # a fault of ours: the user sees a sentence, the log the place
+            log_unexpected(logger, "reading an uploaded file", error)
             self.parts.append(Refusal(name, "This file cannot be read; export the scan again."))
 
     def finished(self) -> list[Stack | Refusal]:
@@ -182,8 +137,8 @@ class _Upload:
     def _decode(self, data: bytes, seconds: float) -> tuple[Decoded, float]:
         """The file, and the processor time that the decoder process took until its first frame."""
         if not is_recognised(data):
-            raise UnreadableScan(pictures.NOT_A_PICTURE)
-        plain = pictures.decode_plain(data)
+            raise UnreadableScan(images.NOT_AN_IMAGE)
+        plain = images.decode_plain(data)
         if plain is not None:
             return plain, 0.0
         if self._failures >= MOST_DECODER_FAILURES:

@@ -8,23 +8,16 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
+from utils.scans.colour import COLOUR_NOTE, gray, strong_colour
 from utils.scans.decoded import Decoded
-from utils.scans.limits import (
-    LARGEST_PICTURE,
-    PLAIN_BYTES,
-    PLAIN_PASSES,
-    PLAIN_PIXELS,
-    UnreadableScan,
-    check_size,
-)
+from utils.scans.errors import UnreadableScan
+from utils.scans.limits import LARGEST_PICTURE, PLAIN_BYTES, PLAIN_PASSES, PLAIN_PIXELS, check_size
 
-PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-LUMA = np.asarray([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 BAND = 262_144  # pixels of a very large picture made gray at once: bounds the memory, and is quicker
-NOT_A_PICTURE = "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
-COLOUR_NOTE = "This is a colour picture; MRI is grayscale. Its brightness alone was read."
+NOT_AN_IMAGE = "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
 
 
 def decode_plain(data: bytes) -> Decoded | None:
@@ -41,7 +34,7 @@ def decode_plain(data: bytes) -> Decoded | None:
 
 def decode(data: bytes) -> Decoded:
     """Decode one picture. Raises UnreadableScan, and nothing else but MemoryError."""
-    decoded = _decode(data, PICTURE_FORMATS, LARGEST_PICTURE)
+    decoded = _decode(data, IMAGE_FORMATS, LARGEST_PICTURE)
     assert decoded is not None  # more pixels than this raise
     return decoded
 
@@ -62,7 +55,7 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
     except (UnreadableScan, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        raise UnreadableScan(NOT_A_PICTURE) from None
+        raise UnreadableScan(NOT_AN_IMAGE) from None
     except Image.DecompressionBombError:  # Pillow's limit comes before ours for the very largest
         most = f"{LARGEST_PICTURE / 1e6:.0f} million"
         raise UnreadableScan(f"This picture has far more than the {most} pixels that are read.") from None
@@ -71,17 +64,6 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
         raise UnreadableScan(text) from None
     notes = ["Only the first of several pictures in this file is read."] if several else []
     return Decoded(image_format, 1, [pixels], notes=tuple(notes + [COLOUR_NOTE] * coloured))
-
-
-def gray(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
-    """(H, W, 3) float32 in 0..1 -> (H, W) float32 in 0..1, and whether the picture carried real colour."""
-    brightness = np.clip(rgb @ LUMA, 0, 1).astype(np.float32)
-    return brightness, bool(np.mean(_strong_colour(rgb)) > 0.02)
-
-
-def _strong_colour(rgb: np.ndarray) -> np.ndarray:
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]  # np.ptp says the same ten times more slowly
-    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue) > 0.15
 
 
 def _frames(image: Image.Image) -> int:
@@ -103,7 +85,7 @@ def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
     for top in range(0, height, rows):
         rgb = _rgb(image.crop((0, top, width, min(top + rows, height))))
         pixels[top : top + rows] = gray(rgb)[0]
-        strong += int(_strong_colour(rgb).sum())
+        strong += int(strong_colour(rgb).sum())
     return pixels, strong > 0.02 * width * height
 
 
