@@ -336,7 +336,7 @@ def test_threads_may_open_and_write_at_once(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_busy_for_too_long_says_so(store: CaseStore, monkeypatch) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(case_store, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert "in use by another program" in refusal(lambda: store.delete(sha(1)), store.path)

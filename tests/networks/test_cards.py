@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from utils import paths
 from utils.commands import arguments
-from utils.networks import cards
 from utils.networks.cards import (
     OUTLINES,
     Card,
@@ -109,7 +109,7 @@ def test_missing_weights_are_told_with_both_remedies(weights: Path) -> None:
 
 
 def test_paths_in_the_repository_are_shown_as_a_person_types_them(monkeypatch, weights: Path) -> None:
-    monkeypatch.setattr(cards, "REPOSITORY", weights.parent)
+    monkeypatch.setattr(paths, "REPOSITORY", weights.parent)
     weights.unlink()
     with pytest.raises(NetworkUnavailable, match=r"The network file cnn\.keras is missing"):
         check_weights(load_card(weights))
