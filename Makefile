@@ -30,13 +30,13 @@ format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix .
 
 benchmark: $(VENV)/app.stamp
-	@$(BIN)/python -m benchmarks.read
+	@$(BIN)/python -m benchmarks.speed.read
 
 load: $(VENV)/app.stamp
-	@$(BIN)/python -m benchmarks.load
+	@$(BIN)/python -m benchmarks.speed.load
 
 evaluation: $(VENV)/app.stamp
-	@$(BIN)/python -m benchmarks.evaluation
+	@$(BIN)/python -m benchmarks.accuracy.stored_figures
 
 # The browser test uses Debian's chromium; where it cannot be installed, that test is skipped with a reason.
 browser: $(VENV)/dev.stamp

@@ -60,7 +60,7 @@ def _limits() -> None:
 
 
 def _how_often_noticed() -> str:
-    """What `benchmarks.gate` measured of these networks, in words."""
+    """What `benchmarks.accuracy.out_of_distribution` measured of these networks, in words."""
     record = load_gate_figures(models_folder())
     if record is None:
         return "how often was not measured for these networks"

@@ -125,7 +125,7 @@ def load_robustness(folder: Path | str, model: str) -> dict | None:
 
 
 def load_gate_figures(models: Path) -> dict | None:
-    """What `benchmarks.gate` measured; None where it did not, or measured other weights than those in `models`."""
+    """What `benchmarks.accuracy.out_of_distribution` measured; None where the weights in `models` are other ones."""
     try:
         record = json.loads((models / "evaluation" / "gate.json").read_text(encoding="utf-8"))
         for name, measured in record["weights_sha256"].items():

@@ -1,4 +1,4 @@
-"""The pictures of the README, drawn anew: `python -m benchmarks.tour docs/pictures`.
+"""The pictures of the README, drawn anew: `python -m benchmarks.screenshots docs/pictures`.
 
 No scan of a person is on them: the app's own drawing is read, and a file that is none is refused.
 """
@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.browser import EVIDENCE, browsing, read_example, server, tab
+from benchmarks.speed.browser import EVIDENCE, browsing, read_example, server, tab
 from utils.paths import REPOSITORY
 
 
 def main() -> None:
     if len(sys.argv) != 2:
-        sys.exit("Say where the pictures go: `python -m benchmarks.tour docs/pictures`.")
+        sys.exit("Say where the pictures go: `python -m benchmarks.screenshots docs/pictures`.")
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with (

@@ -1,4 +1,4 @@
-"""Many people at the app at once: `python -m benchmarks.load --sessions 20 --minutes 5`. See docs/benchmarks.md.
+"""Many people at the app at once: `python -m benchmarks.speed.load --sessions 20 --minutes 5`. See docs/benchmarks.md.
 
 Starts the real server on loopback. Every session uploads pictures of its own, checks that it is shown these pictures
 and what `model.py predict` says about them, and turns to heatmaps. At the end the server is killed while sessions are
@@ -27,9 +27,9 @@ from pathlib import Path
 import numpy as np
 from websockets.exceptions import WebSocketException
 
-from benchmarks.read import SIDE, synthetic_files
+from benchmarks.speed.methods import weights_files
+from benchmarks.speed.read import SIDE, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
-from benchmarks.ways import weights_files
 from tests.support.sessions import LONGEST, Session, SessionFailed
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 from utils.paths import REPOSITORY

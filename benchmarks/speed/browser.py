@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.ways import weights_files
+from benchmarks.speed.methods import weights_files
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 from utils.paths import REPOSITORY
 

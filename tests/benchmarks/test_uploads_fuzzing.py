@@ -1,4 +1,4 @@
-"""Damaged files of every format: scans or refusals, never anything else. `benchmarks/fuzz.py` is the long run."""
+"""Damaged files of every format give scans or refusals. `benchmarks/fuzzing/uploads.py` is the long run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 
-from benchmarks.fuzz import judge
+from benchmarks.fuzzing.uploads import judge
 from tests.support.corpus import corpus, mutated
 from utils.scans.upload import read_stacks
 

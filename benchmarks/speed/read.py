@@ -1,4 +1,4 @@
-"""Seconds and memory of reading scans, as ratios: `python -m benchmarks.read`. See docs/benchmarks.md."""
+"""Seconds and memory of reading scans, as ratios: `python -m benchmarks.speed.read`. See docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from benchmarks import ways
+from benchmarks.speed import methods
 from benchmarks.tables import machine, megabytes, print_table, ratio
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     try:
-        for weights in ways.weights_files():
+        for weights in methods.weights_files():
             check_weights(load_card(weights))
     except NetworkUnavailable as error:
         sys.exit(f"There is nothing to measure: {error}")
@@ -60,7 +60,7 @@ def _one_batch(size: int, rounds: int) -> None:
     """Each way in its process, in turns: round by round, and each round begins with another one."""
     files = synthetic_files(size, SIDE)
     names = ["plain", "app", "usual"] if size == 1 else ["plain", "app"]
-    workers = {name: _start(ways.serve, name, files) for name in names}
+    workers = {name: _start(methods.serve, name, files) for name in names}
     try:
         for _, pipe in workers.values():
             _answer(pipe)
@@ -91,7 +91,7 @@ def _one_batch(size: int, rounds: int) -> None:
 
 
 def _kept(count: int) -> None:
-    process, pipe = _start(ways.keep_many, synthetic_files(count, SIDE_KEPT))
+    process, pipe = _start(methods.keep_many, synthetic_files(count, SIDE_KEPT))
     loaded, now, peak = _answer(pipe)
     process.join()
     print_table(

@@ -1,4 +1,4 @@
-"""What the maps of all classes cost over a forward pass: `python -m benchmarks.maps`. See docs/benchmarks.md."""
+"""What the maps of all classes cost over a forward pass: `python -m benchmarks.speed.maps`. See docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from benchmarks.speed.methods import weights_files
 from benchmarks.tables import machine, print_table, ratio
-from benchmarks.ways import weights_files
 from utils.evidence.cams import gradient_maps
 from utils.networks.architectures import split_at
 from utils.reading.reader import BATCH, Reader

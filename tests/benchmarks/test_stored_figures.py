@@ -1,4 +1,4 @@
-"""benchmarks.evaluation: what `make evaluation` can and cannot measure again."""
+"""benchmarks.accuracy.stored_figures: what `make evaluation` can and cannot measure again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.evaluation import furthest, unshipped
+from benchmarks.accuracy.stored_figures import furthest, unshipped
 
 
 @pytest.mark.parametrize("model", ["cnn", "1-nn"])  # the neighbour's figures come with the network's command
@@ -20,7 +20,10 @@ def test_networks_of_which_only_the_card_is_there_are_not_measured(tmp_path: Pat
     assert unshipped(record, tmp_path) == card
     card.with_suffix(".keras").touch()
     assert unshipped(record, tmp_path) is None
-    assert unshipped({"command": "python -m benchmarks.gate --data DIR"}, tmp_path) is None
+    assert (
+        unshipped({"command": "python -m benchmarks.accuracy.out_of_distribution --data DIR"}, tmp_path)
+        is None
+    )
 
 
 def test_the_furthest_of_two_records_numbers() -> None:

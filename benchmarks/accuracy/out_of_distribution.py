@@ -1,4 +1,4 @@
-"""What the gate refuses and marks, brain MRI or not: `python -m benchmarks.gate --data DIR`. See docs/gate.md.
+"""What the gate refuses and marks, brain MRI or not: `python -m benchmarks.accuracy.out_of_distribution --data DIR`. See docs/gate.md.
 
 Fold 0, `not_brain_mri/`, the other organs of `dicom/` and the drawings are test sets: the gate was neither chosen nor
 fitted with them. Each look at them is logged in the networks' cards.
@@ -67,7 +67,7 @@ def main() -> None:
     result = {
         "date": datetime.date.today().isoformat(),
         "commit": current_commit(),
-        "command": "python -m benchmarks.gate --data DIR",
+        "command": "python -m benchmarks.accuracy.out_of_distribution --data DIR",
         "weights_sha256": {reader.card.name: reader.card.version for reader in readers},
         "thresholds": {
             reader.card.name: {

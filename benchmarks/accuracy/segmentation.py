@@ -1,6 +1,6 @@
 """U-Nets on fold 1, alone and together, with and without the mirror image: see docs/outlines.md.
 
-`python -m benchmarks.outlines --data DIR FILE.keras [FILE.keras ...]`; no test part is opened.
+`python -m benchmarks.accuracy.segmentation --data DIR FILE.keras [FILE.keras ...]`; no test part is opened.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seconds until the app shows its first page, over an empty Streamlit app: `python -m benchmarks.start`.
+"""Seconds until the app shows its first page, over an empty Streamlit app: `python -m benchmarks.speed.start`.
 
 Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.md.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.browser import DROP_ZONE, EVIDENCE, browsing, read_example, server, tab
-from benchmarks.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
+from benchmarks.speed.browser import DROP_ZONE, EVIDENCE, browsing, read_example, server, tab
+from benchmarks.speed.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
 from utils.paths import REPOSITORY
 

@@ -1,4 +1,4 @@
-"""Seconds until the page shows what was asked of it: `python -m benchmarks.page`.
+"""Seconds until the page shows what was asked of it: `python -m benchmarks.speed.page`.
 
 Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.md.
 """
@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import ways
-from benchmarks.browser import browsing, read_example, server, tab
+from benchmarks.speed import methods
+from benchmarks.speed.browser import browsing, read_example, server, tab
 from benchmarks.tables import machine, print_table
 from utils.paths import REPOSITORY
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _plain_seconds(files: Sequence[bytes]) -> float:
     """The median of ten runs of two forward passes, in a process of its own."""
-    run = ways.plain(files)
+    run = methods.plain(files)
     times = []
     for _ in range(12):
         begin = time.perf_counter()
