@@ -1,7 +1,8 @@
-"""What the gate refuses and marks, brain MRI or not: `python -m benchmarks.accuracy.out_of_distribution --data DIR`. See docs/gate.md.
+"""Rates of the out-of-distribution detector on brain MRI and other images. See docs/out-of-distribution.md.
 
-Fold 0, `not_brain_mri/`, the other organs of `dicom/` and the drawings are test sets: the gate was neither chosen nor
-fitted with them. Each look at them is logged in the networks' cards.
+Run it with `python -m benchmarks.accuracy.out_of_distribution --data DIR`. Fold 0, `not_brain_mri/`, the other organs
+of `dicom/` and the drawn images are test sets: the detector was neither chosen nor fitted on them. Every test
+evaluation is logged in the networks' cards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Damaged files of every format into the reader: `python -m benchmarks.fuzzing.uploads --inputs 100000`. See docs/benchmarks.md.
+"""Read damaged files of every format: `python -m benchmarks.fuzzing.uploads --inputs 100000`.
+
+See docs/benchmarks.md.
 
 Every input has to give scans or refusals: no other exception, no more than 2 seconds of processor time (of this process
 and of the decoder's), no more than 500 MB. Exit code 1 where one does not; the input is then written where --keep says.
