@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import session
-from utils.classes import TARGET_TITLES
 from utils.networks.cards import (
     OUTLINERS,
     Card,
@@ -18,6 +17,7 @@ from utils.networks.cards import (
 from utils.paths import models_folder
 from utils.results.records import load_evaluations, load_gate_figures, load_outlines
 from utils.results.track_record import outline_sentence
+from utils.wording import TARGET_TITLES, value_with_interval
 
 
 def main() -> None:
@@ -111,10 +111,8 @@ def _answers_in_words(card: Card, measured: dict[str, dict]) -> dict[str, str]:
     """What a network that names a class is told by; measured: network -> figures on unseen patients."""
     accuracy, honest = measured.get(card.name), "not measured yet"
     if accuracy:
-        low, high = accuracy["accuracy_interval"]
-        honest = (
-            f"{100 * accuracy['accuracy']:.1f} % ({100 * low:.1f}-{100 * high:.1f}) on {accuracy['n']} scans"
-        )
+        words = value_with_interval(accuracy["accuracy"], accuracy["accuracy_interval"])
+        honest = f"{words} on {accuracy['n']} scans"
     return {
         "Accuracy on unseen patients": honest,
         "Evidence layer": card.facts["evidence_layer"],

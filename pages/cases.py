@@ -10,9 +10,9 @@ import streamlit as st
 from utils.app import review_panel, session
 from utils.cases.reviews import NAME_LABEL, ReviewError
 from utils.cases.store import Case, CaseStoreError, default_path, export_csv
-from utils.classes import CLASS_TITLES
 from utils.reading.worklist import Entry
 from utils.reports.content import session_csv
+from utils.wording import CLASS_TITLES, titles_of
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def _stored(cases: list[Case]) -> None:
     table = pd.DataFrame(
         {
             "Scan": case.name,
-            "Networks": " or ".join(dict.fromkeys(CLASS_TITLES[label] for label in case.said)),
+            "Networks": titles_of(case.said),
             "Review": review_panel.VERDICT_TITLES[case.review.verdict],
             "Label": CLASS_TITLES[case.label] if case.label else "",
             "Note": case.review.note,

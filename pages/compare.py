@@ -6,10 +6,9 @@ import streamlit as st
 
 from utils.app import evidence_panels, panels, resources, session
 from utils.charts import readings
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.reading.worklist import Entry
 from utils.results.comparison import agreement_in_words, in_words, paired_record
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def _answers(entries: list[Entry]) -> None:
     rows = []
     for entry in entries:
         said = {
-            reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+            reading.title: f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
             if session.answers_shown(entry)
             else "not shown"
             for reading in entry.readings

@@ -10,8 +10,7 @@ import streamlit as st
 
 from utils.app import evaluation_places, evaluation_subtypes, panels, resources, session
 from utils.charts import performance, trust
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASSES, TARGET_TITLES
+from utils.classes import CLASSES
 from utils.commands.arguments import BASELINES
 from utils.datasets.protocols import LEAVE_OUT
 from utils.datasets.samples import data_folder
@@ -38,6 +37,7 @@ from utils.results.tables import (
 from utils.scans import rendering
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file
+from utils.wording import TARGET_TITLES, probability_in_percent
 
 COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
 AT_ONCE = 14  # pictures of mistakes
@@ -235,7 +235,7 @@ def _errors(chosen: Evaluation) -> None:
         except (OSError, UnreadableScan):
             continue
         truth, said = TARGET_TITLES[str(row.target)], TARGET_TITLES[str(row.label)]
-        words = f"{truth}, read as {said}, {percent_in_words(row.confidence)}"  # type: ignore[arg-type]
+        words = f"{truth}, read as {said}, {probability_in_percent(row.confidence)}"  # type: ignore[arg-type]
         with side_by_side.container(width=PICTURE):
             panels.picture(pixels, f"Test scan: {words}", words)
         drawn += 1
@@ -245,7 +245,7 @@ def _errors(chosen: Evaluation) -> None:
         told = table.drop(columns="group").assign(
             target=table["target"].map(TARGET_TITLES),
             label=table["label"].map(TARGET_TITLES),
-            confidence=table["confidence"].map(percent_in_words),
+            confidence=table["confidence"].map(probability_in_percent),
         )
         st.dataframe(
             told.rename(columns={"target": "truly", "label": "read as"}),

@@ -5,9 +5,8 @@ from collections import Counter
 import streamlit as st
 
 from utils.app import evidence_panels, panels, review_panel, session
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.reading.worklist import STATUSES, Entry, headline
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 REFRESH = 1.0  # seconds between two looks at the reading that goes on
 
@@ -142,7 +141,7 @@ def _row(entry: Entry) -> dict[str, str]:
     told = headline(entry)
     shown = told.read and session.answers_shown(entry)
     said = {
-        reading.title: f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+        reading.title: f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
         if shown
         else ""
         for reading in told.readings
@@ -172,7 +171,9 @@ def _verdict(entry: Entry) -> None:
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
     if entry.agreed and len(entry.readings) > 1:
-        st.caption(f"Together {percent_in_words(entry.confidence)} sure. {panels.trust_together(entry)}")
+        st.caption(
+            f"Together {probability_in_percent(entry.confidence)} sure. {panels.trust_together(entry)}"
+        )
     if entry.slices:
         st.page_link(
             "pages/volume.py",
@@ -199,7 +200,7 @@ def _doubt(entry: Entry) -> str:
     below = (
         "that you asked for" if own else "from which on 98 % of common answers were right on validation scans"
     )
-    sure = percent_in_words(entry.confidence)
+    sure = probability_in_percent(entry.confidence)
     return f"Together they are unsure: {sure}, below the {100 * threshold:.1f} % {below}."
 
 

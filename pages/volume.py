@@ -5,12 +5,11 @@ import streamlit as st
 
 from utils.app import evidence_panels, panels, session, viewer
 from utils.charts import readings
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.reading import ood_detector, worklist
 from utils.reading.volumes import SUSPICIOUS, suspicious_runs
 from utils.reading.worklist import Entry
 from utils.scans import rendering
+from utils.wording import CLASS_TITLES, probability_in_percent, titles_of
 
 
 def main() -> None:
@@ -54,7 +53,7 @@ def _summary(volume: Entry) -> None:
         with st.container(horizontal=True):
             for run in runs:
                 peak = volume.slices[run.peak]
-                said = " or ".join(dict.fromkeys(CLASS_TITLES[reading.label] for reading in peak.readings))
+                said = titles_of(reading.label for reading in peak.readings)
                 st.button(
                     f"Slice {_number(peak)}: {said}",
                     icon=":material/my_location:",
@@ -102,7 +101,7 @@ def _slice(volume: Entry) -> None:
         lambda: _go(volume, position + (st.session_state[wheel].step or 0)),
     )
     said = "; ".join(
-        f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+        f"{reading.title}: {CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
         for reading in volume.readings
     )
     st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{said}.")

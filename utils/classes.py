@@ -1,4 +1,4 @@
-"""The four answers, how the interface words them, and how data sets spell them."""
+"""The four output classes, and how data sets spell them. Their titles: utils.wording."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ import numpy as np
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
 TUMORS = ("glioma", "meningioma", "pituitary")
-CLASS_TITLES = {
-    "glioma": "glioma",
-    "meningioma": "meningioma",
-    "no_tumor": "no tumour",
-    "pituitary": "pituitary tumour",
-}
 OTHER_TUMOR = "other_tumor"  # a target, never an answer: a tumour of a type that the networks cannot name
-TARGET_TITLES = CLASS_TITLES | {OTHER_TUMOR: "tumour of another type"}
 _SPELLINGS = {
     "glioma": "glioma",
     "meningioma": "meningioma",

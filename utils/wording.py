@@ -1,1 +1,69 @@
-"""Titles, percentages and values with their interval, as the interface and the command line word them."""
+"""Titles of classes, percentages, values with their interval, counts and lists, as every page and report words them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+CLASS_TITLES = {
+    "glioma": "glioma",
+    "meningioma": "meningioma",
+    "no_tumor": "no tumour",
+    "pituitary": "pituitary tumour",
+}
+TARGET_TITLES = CLASS_TITLES | {"other_tumor": "tumour of another type"}
+NO_VALUE = "–"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share (0..1) in percent: "91 %"; with one digit "91.2 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def probability_in_percent(probability: float) -> str:
+    """A probability (0..1) as whole percent that never claims certainty: "< 1 %", "97 %", "> 99 %"."""
+    if probability > 0.99:
+        return "> 99 %"
+    return "< 1 %" if probability < 0.01 else percent(probability)
+
+
+def value_with_interval(
+    value: float | None,
+    interval: Sequence[float] | None,
+    digits: int = 1,
+    in_percent: bool = True,
+    label: str = "",
+) -> str:
+    """ "91.2 % (88.4-93.6)"; without an interval "91.2 %", without a value NO_VALUE.
+
+    value, interval (low, high): shares (0..1) where `in_percent`, else numbers that are shown as they are. `label`
+    stands before the limits: "95 % CI ".
+    """
+    if value is None:
+        return NO_VALUE
+    scale = 100 if in_percent else 1
+    text = percent(value, digits) if in_percent else f"{value:.{digits}f}"
+    if interval is None:
+        return text
+    low, high = interval
+    return f"{text} ({label}{scale * low:.{digits}f}-{scale * high:.{digits}f})"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """ "1 scan", "3 scans"; `plural` where it is not the noun with an s: counted(2, "study", "studies")."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """ "CNN", "CNN and VGG16", "CNN, VGG16 and U-Net"; `last` joins the last two."""
+    *first, end = [*words] or [""]
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def titles_of(labels: Iterable[str]) -> str:
+    """The titles of classes, each once: "glioma", "glioma or no tumour"."""
+    return listed(dict.fromkeys(CLASS_TITLES[label] for label in labels), "or")
+
+
+def sentence_case(text: str) -> str:
+    """The text with its first letter in upper case; the others stay, unlike with `str.capitalize`."""
+    return text[:1].upper() + text[1:]

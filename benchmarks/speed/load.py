@@ -111,11 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
     """Different pictures for every session, read as `model.py predict` does. Runs in a process of its own."""
-    from utils.charts.titles import percent_in_words
-    from utils.classes import CLASS_TITLES
     from utils.reading.reader import Reader
     from utils.scans.rendering import gray_picture
     from utils.scans.upload import read_scan
+    from utils.wording import CLASS_TITLES, probability_in_percent
 
     readers = [Reader.load(weights) for weights in weights_files()]
     pictures = []
@@ -123,7 +122,7 @@ def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
         scan = read_scan(data, f"session {number // PICTURES} scan {number % PICTURES}.png")
         readings = [reader.read(scan) for reader in readers]
         answers = tuple(
-            f"{reading.title}: {CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+            f"{reading.title}: {CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
             for reading in readings
         )
         pictures.append(Picture(scan.name, data, gray_picture(scan.pixels), answers))

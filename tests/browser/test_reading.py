@@ -22,8 +22,8 @@ from tests.browser.steps import (
     settled,
     upload,
 )
-from utils.classes import CLASS_TITLES
 from utils.paths import REPOSITORY
+from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

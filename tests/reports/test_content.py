@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from utils.cases.reviews import Review
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
 from utils.networks.cards import Card
 from utils.reading import ood_detector
 from utils.reading.worklist import Entry
@@ -38,6 +38,7 @@ from utils.reports.pdf_layout import UNPRINTABLE, bar_length, printable, scan_si
 from utils.results.records import Evaluation
 from utils.scans.preprocessing import Geometry, preprocess
 from utils.scans.scan import Scan
+from utils.wording import CLASS_TITLES
 
 CREATED = datetime(2026, 11, 21, 18, 4, tzinfo=UTC)
 SECRET = "Doe^Jane19700101.dcm"
@@ -173,7 +174,7 @@ def test_last_page_tells_which_networks_read_and_how_good_they_are(read, network
     last = pages_of(report_pdf([ReportedScan("Scan 1", read(), DRAWN)], networks, CREATED))[-1]
     for words in (
         *VERSIONS.values(),
-        "92.5 % (95 % interval 89.4-95.2 %) on 778 scans not yet measured",
+        "92.5 % (95 % CI 89.4-95.2) on 778 scans not yet measured",
         "Calibration temperature 0.73 0.73",
         "2026-11-20, protocol patient-disjoint",
         "Licence of the weights Own. Own.",
@@ -421,7 +422,7 @@ def test_shipped_networks_are_reported_with_their_measured_accuracy(monkeypatch)
     monkeypatch.delenv("BRAIN_MRI_MODELS", raising=False)
     found = {one.card.name: accuracy_in_words(one.evaluation) for one in reported_networks()}
     assert {"cnn", "vgg16"} <= set(found)
-    assert re.fullmatch(r"\d\d\.\d % \(95 % interval [\d.-]+ %\) on \d+ scans", found["cnn"])
+    assert re.fullmatch(r"\d\d\.\d % \(95 % CI [\d.-]+\) on \d+ scans", found["cnn"])
     assert reported_networks(Path("/nowhere")) == []
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 
 from utils.app import panels, resources
 from utils.charts import places
-from utils.classes import CLASS_TITLES
 from utils.datasets.masks import read_mask
 from utils.datasets.samples import data_folder, outlined_samples
 from utils.evidence import outlines, overlays
@@ -19,6 +18,7 @@ from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file
+from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
     import numpy as np

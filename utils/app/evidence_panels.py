@@ -12,14 +12,13 @@ import numpy as np
 import streamlit as st
 
 from utils.app import panels, resources, viewer
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.evidence import overlays
 from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
 from utils.evidence.outlines import sizes_in_words
 from utils.evidence.regions import find_region, overlap
 from utils.networks.cards import evidence_scale, scaled_methods
 from utils.reading.worklist import Entry
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
@@ -196,7 +195,7 @@ def _pane(reading: Reading, label: str, caption: str, name: str, with_method: bo
     unit = (
         "logits" if reading.method in IN_LOGITS else "probability" if reading.method == "scorecam" else None
     )
-    answer = f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+    answer = f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
     return viewer.Pane(
         f"{reading.title}: {f'{method}, {wanted}' if with_method else answer}",
         caption,
@@ -264,7 +263,7 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
         if region:
             regions.append(region.mask)
     if len(regions) == 2:
-        lines.append(f"the two regions overlap by {percent_in_words(overlap(*regions))}")
+        lines.append(f"the two regions overlap by {probability_in_percent(overlap(*regions))}")
     if lines:
         st.caption(f"Strongest evidence for {CLASS_TITLES[label]}: {'; '.join(lines)}.")
 

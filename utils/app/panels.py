@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
-from utils.charts.titles import percent_in_words
 from utils.reading import ood_detector, subtypes
 from utils.reading.worklist import Entry
 from utils.scans import rendering
+from utils.wording import probability_in_percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -97,7 +97,7 @@ def finer_types(entry: Entry) -> None:
     assert entry.scan is not None
     reading = reader.read_many([entry.scan], with_maps=False)[0]
     likeliest = list(subtypes.type_probabilities(reading.classes, reading.probabilities).items())[:3]
-    told = ", ".join(f"{title} {percent_in_words(probability)}" for title, probability in likeliest)
+    told = ", ".join(f"{title} {probability_in_percent(probability)}" for title, probability in likeliest)
     st.markdown(f"Finer type (experimental): {told}")
     accuracy = reader.card.facts.get("figures", {}).get("feltrin44", {}).get("accuracy")
     if accuracy is not None:
@@ -177,7 +177,7 @@ def tumour_all_the_same(entry: Entry) -> str:
         threshold, tumour = facts.get("tumor_threshold"), 1 - reading.probability("no_tumor")
         if threshold is None or tumour < threshold:
             return ""
-        told.append(f"{reading.title} {percent_in_words(tumour)}")
+        told.append(f"{reading.title} {probability_in_percent(tumour)}")
     return (
         f"A tumour of some type is seen all the same ({', '.join(told)}): 95 of 100 healthy validation scans stay "
         "below what that takes."

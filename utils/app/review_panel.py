@@ -19,9 +19,9 @@ from utils.cases.reviews import (
     verdicts_for,
 )
 from utils.cases.store import CaseStore, CaseStoreError, answers_of, default_path
-from utils.classes import CLASS_TITLES
 from utils.networks.cards import evidence_scale
 from utils.reading.worklist import Entry, headline
+from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
     from utils.reports.content import ReportedScan

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
+from utils.wording import CLASS_TITLES
 
 VERDICTS = ("agree", "disagree", "unsure")
 LONGEST_NOTE = 1000  # characters

@@ -15,7 +15,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from utils.charts import titles
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
+from utils.wording import CLASS_TITLES
 
 BLUE, VERMILLION, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 CLASS_COLOURS = dict(zip(CLASSES, (VERMILLION, BLUE, GREEN, PURPLE), strict=True))

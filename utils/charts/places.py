@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from utils.charts.performance import finish
 from utils.charts.trust import dots
-from utils.classes import CLASS_TITLES
+from utils.wording import CLASS_TITLES
 
 
 def pointing(records: Mapping[str, Mapping]) -> go.Figure:

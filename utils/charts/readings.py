@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from utils.charts import titles
 from utils.charts.performance import BLUE, CLASS_COLOURS, DASHES, GRAY, class_ticks, finish, model_colour
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 
 def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
@@ -23,7 +24,7 @@ def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
             go.Bar(
                 orientation="h", x=[100 * value for value in values], y=names, name=title, cliponaxis=False,
                 marker_color=model_colour(title, len(figure.data)), textposition="outside",
-                text=[("" if alone else f"{title} ") + titles.percent_in_words(value) for value in values],
+                text=[("" if alone else f"{title} ") + probability_in_percent(value) for value in values],
                 hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
             )
         )  # fmt: skip

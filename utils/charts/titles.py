@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def how_sure(table: pd.DataFrame) -> str:
 def reading(probabilities: Mapping[str, Sequence[float]]) -> str:
     """What each network reads in one scan: network title -> 4 probabilities (0..1) in CLASSES order."""
     answers = {title: int(np.argmax(values)) for title, values in probabilities.items()}
-    sure = {title: percent_in_words(max(values)) for title, values in probabilities.items()}
+    sure = {title: probability_in_percent(max(values)) for title, values in probabilities.items()}
     read = {title: CLASS_TITLES[CLASSES[index]] for title, index in answers.items()}
     if len(answers) > 1 and len(set(answers.values())) == 1:
         together = "Both" if len(answers) == 2 else "All"
@@ -72,10 +73,3 @@ def along_the_volume(title: str, slices: Sequence[int], probabilities: Sequence[
     return f"{title} names {CLASS_TITLES[name]} on {len(where)} of {len(labels)} slices, " + (
         f"from {where.min()} to {where.max()}" if len(where) > 1 else f"slice {where[0]}"
     )
-
-
-def percent_in_words(probability: float) -> str:
-    """A probability (0..1) as whole percent that never claims certainty: "< 1 %", "97 %", "> 99 %"."""
-    if probability > 0.99:
-        return "> 99 %"
-    return "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.classes import CLASS_TITLES
 from utils.reading.ood_detector import worst_grade
 from utils.reading.volumes import slices_with_brain
 from utils.scans.scan import Refusal, Scan, Stack
 from utils.scans.upload import read_stacks
+from utils.wording import titles_of
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reader, Reading
@@ -90,7 +90,7 @@ class Entry:
     @property
     def answer(self) -> str:
         """What the networks say, in the interface's words; empty where the file was refused."""
-        return " or ".join(dict.fromkeys(CLASS_TITLES[reading.label] for reading in self.readings))
+        return titles_of(reading.label for reading in self.readings)
 
 
 def referred(entry: Entry, threshold: float) -> Entry:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.networks.cards import Card, NetworkUnavailable, load_card, reading_networks
 from utils.paths import models_folder
 from utils.reading import ood_detector
 from utils.reading.worklist import Entry
 from utils.results.records import Evaluation, load_evaluations
 from utils.results.track_record import evaluation_of, trust_sentence
+from utils.wording import CLASS_TITLES, percent, probability_in_percent, value_with_interval
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
@@ -144,8 +143,8 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
         cautions.append(
             f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
             if scan.referral is None
-            else f"Together {percent_in_words(entry.confidence)} sure: below the {100 * scan.referral:.1f} % that is "
-            "asked of an answer."
+            else f"Together {probability_in_percent(entry.confidence)} sure: below  "
+            f"the {percent(scan.referral, 1)} that is asked of an answer."
         )
     if entry.grade == "ok":
         return headline, " ".join(cautions)
@@ -155,7 +154,7 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
 
 def spoken(reading: Reading) -> str:
     """A network's answer and how sure it is: "glioma, 97 %"."""
-    return f"{CLASS_TITLES[reading.label]}, {percent_in_words(reading.confidence)}"
+    return f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
 
 
 def trust(reading: Reading, networks: Sequence[ReportedNetwork]) -> str:
@@ -231,9 +230,7 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
         return "not yet measured"
     figures = evaluation.figures
     accuracy, interval = figures["accuracy"], figures.get("accuracy_interval")
-    words = f"{100 * accuracy:.1f} %"
-    if interval:
-        words += f" (95 % interval {100 * interval[0]:.1f}-{100 * interval[1]:.1f} %)"
+    words = value_with_interval(accuracy, interval, label="95 % CI ")
     return f"{words} on {figures['n']} scans"
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
-from utils.charts.titles import percent_in_words
-from utils.classes import CLASS_TITLES
 from utils.evidence import overlays
 from utils.reading.worklist import STATUSES
 from utils.reports import content
@@ -21,6 +19,7 @@ from utils.reports import pdf_layout as drawing
 from utils.reports.content import ReportedNetwork, ReportedScan
 from utils.reports.pdf_layout import WIDTH, Chapter, Picture, paragraph, row, table
 from utils.scans import rendering
+from utils.wording import CLASS_TITLES, probability_in_percent
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
@@ -214,7 +213,7 @@ def _probabilities(scan: ReportedScan, networks: Sequence[ReportedNetwork]) -> T
     rows = [[paragraph(title, bold=True) for title in header]]
     for reading in readings:
         numbers = [
-            paragraph(percent_in_words(reading.probability(label)), bold=label == reading.label)
+            paragraph(probability_in_percent(reading.probability(label)), bold=label == reading.label)
             for label in classes
         ]
         trust = paragraph(content.trust(reading, networks), drawing.SMALL)

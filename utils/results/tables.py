@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from utils.classes import CLASS_TITLES, CLASSES, OTHER_TUMOR
+from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.bootstrap import group_weights, weighted_average_precision
 from utils.results.records import PROTOCOL_TITLES, Evaluation, part_title
+from utils.wording import CLASS_TITLES, NO_VALUE, value_with_interval
 
 # figure -> column title, decimals, in percent
 _COLUMNS = {
@@ -41,7 +42,7 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
             "Split": PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol),
             "Scans": f"{figures['n']:,}".replace(",", " "),
         }
-        row |= {title: _in_words(figures, name) for name, (title, _, _) in _COLUMNS.items()}
+        row |= {title: _column(figures, name) for name, (title, _, _) in _COLUMNS.items()}
         rows.append(row)
     columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
     return pd.DataFrame(rows, columns=columns)
@@ -60,9 +61,9 @@ def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
                     "Tumours": tumor.get("tumors"),
                     "Healthy": tumor.get("healthy"),
                     **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
-                    "AUC": "–" if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
+                    "AUC": NO_VALUE if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
                     "Right type": _percent(part, "accuracy"),
-                    "ECE": "–" if part.get("ece") is None else f"{part['ece']:.3f}",
+                    "ECE": NO_VALUE if part.get("ece") is None else f"{part['ece']:.3f}",
                 }
             )
     return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
@@ -151,25 +152,14 @@ def average_precision_intervals(
 
 
 def _rounded(figures: Mapping, name: str, digits: int) -> str:
-    return "–" if figures.get(name) is None else f"{figures[name]:.{digits}f}"
+    return NO_VALUE if figures.get(name) is None else f"{figures[name]:.{digits}f}"
 
 
 def _percent(figures: Mapping, name: str) -> str:
     """ "91.0 % (89.1-92.7)", or a dash."""
-    value, interval = figures.get(name), figures.get(f"{name}_interval")
-    if value is None:
-        return "–"
-    span = "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
-    return f"{100 * value:.1f} %{span}"
+    return value_with_interval(figures.get(name), figures.get(f"{name}_interval"))
 
 
-def _in_words(figures: dict, name: str) -> str:
-    _, digits, percent = _COLUMNS[name]
-    value, interval = figures.get(name), figures.get(f"{name}_interval")
-    if value is None:
-        return "–"
-    scale = 100 if percent else 1
-    text = f"{scale * value:.{digits}f}" + (" %" if percent else "")
-    if interval is None:
-        return text
-    return f"{text} ({scale * interval[0]:.{digits}f}-{scale * interval[1]:.{digits}f})"
+def _column(figures: Mapping, name: str) -> str:
+    _, digits, in_percent = _COLUMNS[name]
+    return value_with_interval(figures.get(name), figures.get(f"{name}_interval"), digits, in_percent)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from utils.classes import CLASS_TITLES, CLASSES
+from utils.classes import CLASSES
 from utils.results.records import Evaluation, of_known_type
+from utils.wording import CLASS_TITLES
 
 TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
 LEAST_SCANS = 10  # fewer like it tell nothing about a scan
