@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import print_table
-from tests.support.drawn import DRAWN
+from tests.support.other_images import OTHER_IMAGES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.cards import reading_networks
@@ -133,7 +133,7 @@ def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterato
         file for file in sorted((data / "dicom").glob("*.dcm")) if not file.name.startswith(BRAINS_IN_DICOM)
     ]
     yield "dicom/ other organs and test pictures", _readable(others)
-    for kind, draws in DRAWN.items():
+    for kind, draws in OTHER_IMAGES.items():
         rng = np.random.default_rng(97)
         pictures = (draw(rng) for draw in draws for _ in range(EACH))
         yield f"drawn/{kind}", (Scan(kind, picture, "drawn by code") for picture in pictures)

@@ -669,7 +669,7 @@ def test_overlay_shows_the_scan_under_the_evidence(run: Run, scans: Path, tmp_pa
 
 
 def test_predict_gives_no_prediction_for_what_the_gate_refuses(
-    run: Run, gated_models: Path, tmp_path: Path, png_bytes
+    run: Run, detector_models: Path, tmp_path: Path, png_bytes
 ) -> None:
     (tmp_path / "scan.png").write_bytes(png_bytes(900))
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
@@ -682,8 +682,8 @@ def test_predict_gives_no_prediction_for_what_the_gate_refuses(
     assert run("predict", tmp_path / "noise.png")[0] == 1  # nothing was accepted
 
 
-def test_predict_flags_what_is_unusual(run: Run, gated_models: Path, scans: Path) -> None:
-    card = load_card(gated_models / "cnn.keras")
+def test_predict_flags_what_is_unusual(run: Run, detector_models: Path, scans: Path) -> None:
+    card = load_card(detector_models / "cnn.keras")
     card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
     card.save()
     line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])

@@ -42,19 +42,17 @@ def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
     )
 
 
-def test_reviews_of_the_session_go_by_neutral_names(entry_saying, store_file: Path) -> None:
+def test_reviews_of_the_session_go_by_neutral_names(make_entry, store_file: Path) -> None:
     page = with_reviewed(
-        entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "no_tumor"))
+        make_entry("a.png", ("glioma", "glioma")), make_entry("b.png", ("glioma", "no_tumor"))
     )
     table = page.dataframe[0].value
     assert table["Scan"].tolist() == ["Scan 1", "Scan 2"] and table["Review"].tolist() == ["Agree", ""]
     assert "1 of 2" in page.markdown[0].value and not store_file.exists()
 
 
-def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
-    entry_saying, store_file: Path
-) -> None:
-    page = switch_on(with_reviewed(entry_saying("Jane Doe.png", ("glioma", "glioma"))))
+def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(make_entry, store_file: Path) -> None:
+    page = switch_on(with_reviewed(make_entry("Jane Doe.png", ("glioma", "glioma"))))
     (case,) = CaseStore.open(store_file).cases()
     assert (case.name, case.review.note, case.label) == ("Scan 1", "clear", "glioma")
     assert b"Jane" not in store_file.read_bytes()
@@ -68,17 +66,17 @@ def test_switched_on_the_store_takes_what_was_reviewed_and_no_file_name(
     )
 
 
-def test_all_cases_are_deleted_after_a_question(entry_saying, store_file: Path) -> None:
-    page = switch_on(with_reviewed(entry_saying("a.png", ("glioma", "glioma"))))
+def test_all_cases_are_deleted_after_a_question(make_entry, store_file: Path) -> None:
+    page = switch_on(with_reviewed(make_entry("a.png", ("glioma", "glioma"))))
     next(button for button in page.button if button.label == "Yes, delete all").click()
     page = again(page)
     assert CaseStore.open(store_file).cases() == []
     assert any("The store is empty" in info.value for info in page.info)
 
 
-def test_a_file_that_is_no_store_is_told_in_a_sentence(entry_saying, store_file: Path) -> None:
+def test_a_file_that_is_no_store_is_told_in_a_sentence(make_entry, store_file: Path) -> None:
     store_file.write_text("not a database" * 100)
-    page = switch_on(with_reviewed(entry_saying("a.png", ("glioma", "glioma"))))
+    page = switch_on(with_reviewed(make_entry("a.png", ("glioma", "glioma"))))
     assert str(store_file) in page.error[0].value
     assert store_file.read_text().startswith("not a database")
 

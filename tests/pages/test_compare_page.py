@@ -36,12 +36,12 @@ def test_only_refused_files_count_as_nothing_loaded(tiny_app: Path) -> None:
     assert "No scan is loaded" in page.info[0].value
 
 
-def test_agreement_is_counted_and_both_answers_stand_side_by_side(entry_saying, tiny_app: Path) -> None:
+def test_agreement_is_counted_and_both_answers_stand_side_by_side(make_entry, tiny_app: Path) -> None:
     page = opened(
         "compare",
-        entry_saying("a.png", ("glioma", "glioma"), 0.9),
-        entry_saying("b.png", ("glioma", "no_tumor"), 0.7),
-        entry_saying("c.png", ("pituitary", "pituitary"), 0.4, unsure=True),
+        make_entry("a.png", ("glioma", "glioma"), 0.9),
+        make_entry("b.png", ("glioma", "no_tumor"), 0.7),
+        make_entry("c.png", ("pituitary", "pituitary"), 0.4, unsure=True),
         Entry("k", "text.png", None, reason="This is not a picture."),
     )
     assert "2 of 3" in page.header[0].value
@@ -58,15 +58,15 @@ def test_agreement_is_counted_and_both_answers_stand_side_by_side(entry_saying, 
     assert len(charts_of(page)) == 2
 
 
-def test_both_maps_stand_beside_the_scan(entry_saying, tiny_app: Path) -> None:
-    page = opened("compare", entry_saying("a.png", ("glioma", "meningioma"), 0.83))
+def test_both_maps_stand_beside_the_scan(make_entry, tiny_app: Path) -> None:
+    page = opened("compare", make_entry("a.png", ("glioma", "meningioma"), 0.83))
     assert len(set(pictures_of(page))) == 3
     for needed in (("CNN", "glioma", "83 %"), ("VGG16", "meningioma", "83 %")):
         assert any(all(word in text for word in needed) for text in words_of(page))
 
 
-def test_the_class_changes_the_maps_alone(entry_saying, tiny_app: Path) -> None:
-    page = opened("compare", entry_saying("a.png", ("glioma", "glioma")))
+def test_the_class_changes_the_maps_alone(make_entry, tiny_app: Path) -> None:
+    page = opened("compare", make_entry("a.png", ("glioma", "glioma")))
     first = pictures_of(page)
     page.button_group[0].set_value("pituitary")
     second = pictures_of(again(page))
@@ -74,11 +74,11 @@ def test_the_class_changes_the_maps_alone(entry_saying, tiny_app: Path) -> None:
     assert first[1] != second[1] and first[2] != second[2]
 
 
-def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
+def test_next_shows_the_next_scan(make_entry, tiny_app: Path) -> None:
     page = opened(
         "compare",
-        entry_saying("a.png", ("glioma", "glioma")),
-        entry_saying("b.png", ("no_tumor", "no_tumor")),
+        make_entry("a.png", ("glioma", "glioma")),
+        make_entry("b.png", ("no_tumor", "no_tumor")),
     )
     first = pictures_of(page)
     next(button for button in page.button if button.label == "Next").click()
@@ -97,17 +97,17 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
     assert "python model.py train --model vgg16" in page.error[0].value
 
 
-def test_scans_stay_readable_where_the_networks_have_gone(entry_saying, models_copy: Path) -> None:
+def test_scans_stay_readable_where_the_networks_have_gone(make_entry, models_copy: Path) -> None:
     (models_copy / "vgg16.keras").unlink()
-    page = opened("compare", entry_saying("a.png", ("glioma", "glioma")))
+    page = opened("compare", make_entry("a.png", ("glioma", "glioma")))
     assert len(pictures_of(page)) == 3
 
 
-def test_what_the_gate_refuses_is_neither_told_nor_counted(entry_saying, tiny_app: Path) -> None:
+def test_what_the_gate_refuses_is_neither_told_nor_counted(make_entry, tiny_app: Path) -> None:
     page = opened(
         "compare",
-        entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"),
-        entry_saying("a.png", ("glioma", "glioma")),
+        make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"),
+        make_entry("a.png", ("glioma", "glioma")),
     )
     assert "1 of 1" in page.header[0].value
     table = page.dataframe[0].value.set_index("Scan")
@@ -121,7 +121,7 @@ def test_what_the_gate_refuses_is_neither_told_nor_counted(entry_saying, tiny_ap
     assert not any("meningioma" in text for text in words_of(page))
 
 
-def test_the_record_on_test_scans_stands_beside(entry_saying, models_copy: Path) -> None:
+def test_the_record_on_test_scans_stands_beside(make_entry, models_copy: Path) -> None:
     folder = models_copy / "evaluation"
     folder.mkdir()
     targets = np.arange(80) % 4
@@ -134,6 +134,6 @@ def test_the_record_on_test_scans_stands_beside(entry_saying, models_copy: Path)
         table = pd.DataFrame({"file": np.arange(80), "source": "a", "group": np.arange(80)})
         table = table.assign(target=names[targets], label=names[labels])
         table.to_csv(folder / f"{model}--patient-disjoint.csv", index=False)
-    said = " ".join(words_of(opened("compare", entry_saying("a.png", ("glioma", "glioma")))))
+    said = " ".join(words_of(opened("compare", make_entry("a.png", ("glioma", "glioma")))))
     assert "Of 80 test scans of unseen patients, CNN alone was right on 16 and VGG16 alone on 0" in said
     assert "CNN is better" in said and " ms" in said

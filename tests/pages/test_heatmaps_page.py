@@ -44,8 +44,8 @@ def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
     assert "Synthetic example" in viewer_of(again(page))["name"]
 
 
-def test_networks_methods_and_classes_make_a_grid(entry_saying, every_method: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_networks_methods_and_classes_make_a_grid(make_entry, every_method: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert titles(page) == ["CNN: Grad-CAM, glioma", "VGG16: Grad-CAM, glioma"]
     page = choose(page, "Methods", "gradcam", "layercam")
     page = choose(page, "Evidence for", "glioma", "pituitary")
@@ -58,17 +58,15 @@ def test_networks_methods_and_classes_make_a_grid(entry_saying, every_method: Pa
     assert "at least one" in page.info[0].value and not page.get("bidi_component")
 
 
-def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(entry_saying, every_method: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(make_entry, every_method: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "gradcam", "layercam")
     page = choose(page, "Evidence for", "glioma", "pituitary", "meningioma", "no_tumor")
     assert len(titles(page)) == evidence_panels.MOST_PANES and "16 maps were asked for" in page.info[0].value
 
 
-def test_score_cam_is_computed_once(
-    entry_saying, every_method: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_score_cam_is_computed_once(make_entry, every_method: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "scorecam")
     first = [pane["evidence"] for pane in viewer_of(page)["panes"]]
     from utils.reading.reader import Reader
@@ -78,15 +76,15 @@ def test_score_cam_is_computed_once(
     assert [pane["evidence"] for pane in viewer_of(page)["panes"]][:2] == first
 
 
-def test_cards_that_know_one_method_offer_one(entry_saying, tiny_app: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_cards_that_know_one_method_offer_one(make_entry, tiny_app: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     methods = next(group for group in page.button_group if group.label == "Methods")
     assert methods.options == ["Grad-CAM"]
 
 
-def test_the_value_at_the_pointer_has_the_unit_of_its_method(entry_saying, every_method: Path) -> None:
+def test_the_value_at_the_pointer_has_the_unit_of_its_method(make_entry, every_method: Path) -> None:
     page = choose(
-        opened("heatmaps", entry_saying("a.png", ("glioma", "glioma"))),
+        opened("heatmaps", make_entry("a.png", ("glioma", "glioma"))),
         "Methods",
         "gradcam",
         "layercam",
@@ -96,16 +94,16 @@ def test_the_value_at_the_pointer_has_the_unit_of_its_method(entry_saying, every
     assert full == [[0.01, "logits"]] * 2 + [None] * 2 + [[0.5, "probability"]] * 2
 
 
-def test_where_it_is_is_told_in_the_pictures_own_frame(entry_saying, every_method: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_where_it_is_is_told_in_the_pictures_own_frame(make_entry, every_method: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     words = " ".join(caption.value for caption in page.caption)
     assert "of the image" in words and "% of the head" in words and "regions overlap by" in words
     page = choose(page, "Evidence for", "no_tumor")
     assert "of the image" not in " ".join(caption.value for caption in page.caption)
 
 
-def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_a_map_says_how_often_its_like_was_right(make_entry, every_method: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert all("Not yet measured" in pane["caption"] for pane in viewer_of(page)["panes"])
     resources._explanations.clear()
     version = json.loads((every_method / "cnn.json").read_text())["weights_sha256"]
@@ -121,9 +119,9 @@ def test_a_map_says_how_often_its_like_was_right(entry_saying, every_method: Pat
 
 
 def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
-    entry_saying, every_method: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, png_bytes
+    make_entry, every_method: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, png_bytes
 ) -> None:
-    entry = entry_saying("a.png", ("glioma", "glioma"))
+    entry = make_entry("a.png", ("glioma", "glioma"))
     page = opened("heatmaps", entry)
     assert "mask" not in viewer_of(page)["outlines"]
     mask = np.zeros(entry.scan.shape, np.uint8)
@@ -136,8 +134,8 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
     np.testing.assert_allclose(corners.max(axis=0), (79, 59), atol=0.1)
 
 
-def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path) -> None:
-    entry = entry_saying("a.png", ("glioma", "glioma"))
+def test_npy_holds_the_maps_on_the_scans_pixels(make_entry, every_method: Path) -> None:
+    entry = make_entry("a.png", ("glioma", "glioma"))
     page = opened("heatmaps", entry)
     assert [button.label for button in page.download_button] == ["Download NPY"]
     maps = [reading.evidence("glioma") for reading in entry.readings]
@@ -145,8 +143,8 @@ def test_npy_holds_the_maps_on_the_scans_pixels(entry_saying, every_method: Path
     assert maps[0].shape == entry.scan.shape
 
 
-def test_another_layer_of_one_network(entry_saying, every_method: Path) -> None:
-    page = opened("heatmaps", entry_saying("a.png", ("glioma", "glioma")))
+def test_another_layer_of_one_network(make_entry, every_method: Path) -> None:
+    page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert not page.selectbox, "two networks have no layers in common"
     page = choose(page, "Networks", "cnn")
     before = viewer_of(page)["panes"][0]["evidence"]
@@ -156,9 +154,9 @@ def test_another_layer_of_one_network(entry_saying, every_method: Path) -> None:
     assert "of the image" not in " ".join(caption.value for caption in page.caption)
 
 
-def test_next_shows_the_next_scan(entry_saying, tiny_app: Path) -> None:
+def test_next_shows_the_next_scan(make_entry, tiny_app: Path) -> None:
     page = opened(
-        "heatmaps", entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma"))
+        "heatmaps", make_entry("a.png", ("glioma", "glioma")), make_entry("b.png", ("glioma", "glioma"))
     )
     first = viewer_of(page)["scan"]
     next(button for button in page.button if button.label == "Next").click()
@@ -176,8 +174,8 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
     assert "python model.py train --model cnn" in page.error[0].value
 
 
-def test_no_map_of_what_the_gate_refuses_unless_wished(entry_saying, tiny_app: Path) -> None:
-    page = opened("heatmaps", entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+def test_no_map_of_what_the_gate_refuses_unless_wished(make_entry, tiny_app: Path) -> None:
+    page = opened("heatmaps", make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert len(page.image) == 1 and not page.download_button and not page.button_group
     next(button for button in page.button if button.label == "Show the answers anyway").click()

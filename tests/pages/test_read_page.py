@@ -97,8 +97,8 @@ def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) ->
     assert not page.error and "drawn by code" not in words
 
 
-def test_probabilities_of_the_networks_are_told(entry_saying, tiny_app: Path) -> None:
-    words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.87)))
+def test_probabilities_of_the_networks_are_told(make_entry, tiny_app: Path) -> None:
+    words = words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.87)))
     assert words.count("87 %") >= 2
 
 
@@ -190,14 +190,14 @@ def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
     assert "bad.png" in words_of(page) and "out of memory" not in words_of(page)
 
 
-def test_networks_that_agree(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("pituitary", "pituitary")))
+def test_networks_that_agree(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("pituitary", "pituitary")))
     assert "pituitary tumour" in words_of(page).lower() and "agree" in words_of(page)
     assert not page.warning
 
 
-def test_networks_that_disagree(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "no_tumor")))
+def test_networks_that_disagree(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "no_tumor")))
     warning = page.warning[0].value
     assert "disagree" in warning
     for words in ("CNN", "VGG16", "glioma", "no tumour"):
@@ -205,14 +205,14 @@ def test_networks_that_disagree(entry_saying, tiny_app: Path) -> None:
     assert page.dataframe[0].value["Networks"].tolist() == ["disagree"]
 
 
-def test_networks_that_are_unsure(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.4, unsure=True))
+def test_networks_that_are_unsure(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.4, unsure=True))
     assert "unsure" in page.warning[0].value.lower() and "glioma" in page.warning[0].value
     assert page.dataframe[0].value["Networks"].tolist() == ["unsure"]
 
 
-def test_disagreement_that_is_unsure_too_says_both(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "meningioma"), 0.4, unsure=True))
+def test_disagreement_that_is_unsure_too_says_both(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.4, unsure=True))
     assert "disagree" in page.warning[0].value
 
 
@@ -229,32 +229,32 @@ def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
     )
 
 
-def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(entry_saying, models_copy: Path) -> None:
+def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, models_copy: Path) -> None:
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     record = {"referral_threshold": 0.95, "weights_sha256": versions}
     (models_copy / TOGETHER).write_text(json.dumps(record))
-    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.9))
+    page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "No answer" in page.warning[0].value
     assert "90 %, below the 95.0 % from which on 98 % of common answers" in page.warning[0].value
     assert "Together 90 % sure. Not yet measured on unseen patients." in words_of(page)
-    page = with_entries(entry_saying("b.png", ("glioma", "glioma"), 0.96, unsure=True))
+    page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
     assert not page.warning and "the networks agree" in page.subheader[0].value
 
 
-def test_a_tumour_of_an_unclear_type_is_told(entry_saying, models_copy: Path) -> None:
+def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> None:
     for name in ("cnn", "vgg16"):
         card = load_card(models_copy / f"{name}.keras")
         card.facts["tumor_threshold"] = 0.8
         card.save()
     told = "A tumour of some type is seen all the same (CNN 97 %, VGG16 97 %)"
-    page = with_entries(entry_saying("a.png", ("glioma", "meningioma"), 0.9))
+    page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.9))
     assert "No answer" in page.warning[0].value and told in page.warning[0].value
-    page = with_entries(entry_saying("b.png", ("glioma", "no_tumor"), 0.9))
+    page = with_entries(make_entry("b.png", ("glioma", "no_tumor"), 0.9))
     assert "all the same" not in page.warning[0].value
 
 
-def test_class_choice_changes_the_maps_and_not_the_scan(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "glioma")))
+def test_class_choice_changes_the_maps_and_not_the_scan(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "glioma")))
     assert page.button_group[0].value == "glioma"
     before = pictures_of(page)
     page.button_group[0].set_value("pituitary")
@@ -264,15 +264,15 @@ def test_class_choice_changes_the_maps_and_not_the_scan(entry_saying, tiny_app: 
 
 
 def test_where_no_tumour_is_named_the_likeliest_tumour_is_mapped_and_that_is_said(
-    entry_saying, tiny_app
+    make_entry, tiny_app
 ) -> None:
-    page = with_entries(entry_saying("a.png", ("no_tumor", "no_tumor")))
+    page = with_entries(make_entry("a.png", ("no_tumor", "no_tumor")))
     assert page.button_group[0].value != "no_tumor"
     assert "No tumour was named" in words_of(page)
 
 
-def test_a_threshold_of_ones_own_says_where_there_is_no_answer(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.9))
+def test_a_threshold_of_ones_own_says_where_there_is_no_answer(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert not page.warning
     next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(True)
     page = run(page)
@@ -284,12 +284,12 @@ def test_a_threshold_of_ones_own_says_where_there_is_no_answer(entry_saying, tin
     assert not run(page).warning
 
 
-def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(entry_saying, tiny_app: Path) -> None:
+def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(make_entry, tiny_app: Path) -> None:
     page = with_entries(
-        entry_saying("agreed.png", ("glioma", "glioma"), 0.9),
-        entry_saying("less sure.png", ("glioma", "glioma"), 0.7),
-        entry_saying("apart.png", ("glioma", "no_tumor")),
-        entry_saying("odd.png", ("glioma", "glioma"), grade="unusual"),
+        make_entry("agreed.png", ("glioma", "glioma"), 0.9),
+        make_entry("less sure.png", ("glioma", "glioma"), 0.7),
+        make_entry("apart.png", ("glioma", "no_tumor")),
+        make_entry("odd.png", ("glioma", "glioma"), grade="unusual"),
     )
     ordered = ["apart.png", "odd.png", "less sure.png", "agreed.png"]
     assert page.dataframe[0].value["Scan"].tolist() == page.selectbox[0].options == ordered
@@ -321,10 +321,8 @@ def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monk
     assert "waiting" not in run(page).dataframe[0].value["Networks"].tolist()
 
 
-def test_a_review_is_kept_and_shown_in_the_worklist(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(
-        entry_saying("a.png", ("glioma", "glioma")), entry_saying("b.png", ("glioma", "glioma"))
-    )
+def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "glioma")), make_entry("b.png", ("glioma", "glioma")))
     page = click(page, "Agree")
     assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
     assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
@@ -341,8 +339,8 @@ def test_a_review_is_kept_and_shown_in_the_worklist(entry_saying, tiny_app: Path
     assert (review.verdict, review.right_class, review.note) == ("disagree", "meningioma", "rim enhancement")
 
 
-def test_networks_that_disagree_cannot_be_agreed_with(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "no_tumor")))
+def test_networks_that_disagree_cannot_be_agreed_with(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "no_tumor")))
     assert {"Disagree", "Unsure"} <= {button.label for button in page.button}
     assert "Agree" not in {button.label for button in page.button}
 
@@ -407,8 +405,8 @@ def pick_row(page: AppTest, *rows: int) -> AppTest:
     return run(page)
 
 
-def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, entry_saying) -> None:
-    entries = [entry_saying(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
+def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, make_entry) -> None:
+    entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
     page = with_entries(*entries)
     assert shown_scan(pick_row(page, 1)) == entries[1].key
     assert shown_scan(click(page, "Previous")) == entries[0].key
@@ -416,15 +414,15 @@ def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, e
     assert shown_scan(pick_row(page, 1)) == entries[1].key
 
 
-def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, entry_saying) -> None:
-    entries = [entry_saying(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
+def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, make_entry) -> None:
+    entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
     page = click(
         with_entries(*entries, Entry("k", "text.png", None, reason="This is not a picture.")), "Next"
     )
     assert shown_scan(pick_row(page, 2)) == entries[1].key
 
 
-def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy: Path, entry_saying) -> None:
+def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy: Path, make_entry) -> None:
     (models_copy / "evaluation").mkdir()
     targets = np.arange(80) % 4
     probabilities = np.full((80, 4), 0.05)
@@ -441,13 +439,13 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
         np.arange(80) < 8, "meningioma", table["label"]
     )  # 2 of the 20 gliomas are none
     table.to_csv(models_copy / "evaluation" / "cnn--patient-disjoint.csv", index=False)
-    words = words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.85)))
+    words = words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.85)))
     assert "20 times and was right 18 times" in words and "Not yet measured" in words  # CNN; VGG16
-    assert "no track record" in words_of(with_entries(entry_saying("a.png", ("glioma", "glioma"), 0.6)))
+    assert "no track record" in words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.6)))
 
 
-def test_scan_that_the_gate_refuses_is_shown_without_any_answer(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
+def test_scan_that_the_gate_refuses_is_shown_without_any_answer(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
     table = page.dataframe[0].value
@@ -455,8 +453,8 @@ def test_scan_that_the_gate_refuses_is_shown_without_any_answer(entry_saying, ti
     assert "meningioma" not in words_of(page).lower() and "99 %" not in words_of(page)
 
 
-def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(entry_saying, tiny_app: Path) -> None:
-    refused = [entry_saying(name, ("glioma", "glioma"), grade="refused") for name in ("a.png", "b.png")]
+def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_app: Path) -> None:
+    refused = [make_entry(name, ("glioma", "glioma"), grade="refused") for name in ("a.png", "b.png")]
     page = click(with_entries(*refused), "Show the answers anyway")
     assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
     assert "does not look like a brain MRI slice" in page.warning[0].value
@@ -465,19 +463,19 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(entry_saying, tiny
     assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
 
 
-def test_unusual_scan_has_its_answer_and_a_warning(entry_saying, tiny_app: Path) -> None:
-    page = with_entries(entry_saying("a.png", ("glioma", "glioma"), grade="unusual"))
+def test_unusual_scan_has_its_answer_and_a_warning(make_entry, tiny_app: Path) -> None:
+    page = with_entries(make_entry("a.png", ("glioma", "glioma"), grade="unusual"))
     assert "Unusual" in page.warning[0].value and len(pictures_of(page)) == 3
     assert page.dataframe[0].value["Networks"].tolist() == ["unusual"]
 
 
-def test_uploaded_noise_is_refused_by_the_gate(gated_models: Path) -> None:
+def test_uploaded_noise_is_refused_by_the_gate(detector_models: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
     assert "does not look like a brain MRI slice" in page.warning[0].value and len(page.image) == 1
 
 
-def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(gated_models: Path) -> None:
+def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(detector_models: Path) -> None:
     page = click(run(), "Try the synthetic example")
     assert page.session_state["worklist"]["synthetic"].grade == "refused"
     assert len(pictures_of(page)) == 3 and "drawn by code" in words_of(page)

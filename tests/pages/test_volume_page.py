@@ -15,14 +15,14 @@ from utils.scans.scan import Scan
 
 
 @pytest.fixture
-def volume_saying(entry_saying) -> Callable[..., Entry]:
+def volume_saying(make_entry) -> Callable[..., Entry]:
     """A function labels -> a volume of one slice more (the first shows air) whose networks say these labels."""
 
     def make(*labels: str, name: str = "head.nii") -> Entry:
         slices = []
         for number, label in enumerate(labels, start=1):
             probability = 0.9 - 0.01 * number
-            read = entry_saying(f"{name}-{number}", (label, label), probability)
+            read = make_entry(f"{name}-{number}", (label, label), probability)
             scan = Scan(f"{name}-{number}", read.scan.pixels, "NIfTI", slice=number)
             slices.append(
                 replace(
@@ -42,8 +42,8 @@ def button(page: AppTest, words: str):
     return next(one for one in page.button if one.label.startswith(words))
 
 
-def test_without_a_volume_the_page_says_what_to_drop(entry_saying, tiny_app) -> None:
-    page = opened("volume", entry_saying("a.png", ("glioma", "glioma")))
+def test_without_a_volume_the_page_says_what_to_drop(make_entry, tiny_app) -> None:
+    page = opened("volume", make_entry("a.png", ("glioma", "glioma")))
     assert "No volume is loaded" in page.info[0].value and not page.button
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.drawn import DRAWN
+from tests.support.other_images import OTHER_IMAGES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
@@ -20,39 +20,39 @@ from utils.scans.upload import read_scan_file
 MODELS = REPOSITORY / "models"
 
 
-def test_scans_like_the_fitted_ones_pass(gated_models: Path, draw_brain) -> None:
-    reader = Reader.load(gated_models / "cnn.keras")
+def test_scans_like_the_fitted_ones_pass(detector_models: Path, draw_brain) -> None:
+    reader = Reader.load(detector_models / "cnn.keras")
     readings = reader.read_many([Scan("b", draw_brain(seed=seed), "PNG") for seed in range(900, 920)])
     assert sum(reading.grade == "ok" for reading in readings) >= 19
     assert all(reading.novelty and reading.novelty > 0 for reading in readings)
 
 
-@pytest.mark.parametrize("kind", DRAWN)
-def test_drawings_of_something_else_are_refused(gated_models: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", OTHER_IMAGES)
+def test_drawings_of_something_else_are_refused(detector_models: Path, kind: str) -> None:
     rng = np.random.default_rng(0)
-    scans = [Scan(kind, draw(rng), "drawn by code") for draw in DRAWN[kind]]
+    scans = [Scan(kind, draw(rng), "drawn by code") for draw in OTHER_IMAGES[kind]]
     for name in ("cnn", "vgg16"):
-        for reading in Reader.load(gated_models / f"{name}.keras").read_many(scans, with_maps=False):
+        for reading in Reader.load(detector_models / f"{name}.keras").read_many(scans, with_maps=False):
             assert reading.grade == "refused" and "refused" in reading.flags
             assert not {"unusual", "turned"} & set(reading.flags)
 
 
-def test_between_the_thresholds_a_scan_is_unusual(gated_models: Path, brain) -> None:
-    card = load_card(gated_models / "cnn.keras")
+def test_between_the_thresholds_a_scan_is_unusual(detector_models: Path, brain) -> None:
+    card = load_card(detector_models / "cnn.keras")
     card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
     card.save()
-    reading = Reader.load(gated_models / "cnn.keras").read(Scan("b", brain, "PNG"))
+    reading = Reader.load(detector_models / "cnn.keras").read(Scan("b", brain, "PNG"))
     assert reading.grade == "unusual" and "unusual" in reading.flags and "refused" not in reading.flags
 
 
-def test_inverted_scan_is_said_to_be_inverted(gated_models: Path, brain) -> None:
-    reader = Reader.load(gated_models / "cnn.keras")
+def test_inverted_scan_is_said_to_be_inverted(detector_models: Path, brain) -> None:
+    reader = Reader.load(detector_models / "cnn.keras")
     assert "inverted" in reader.read(Scan("b", 1 - brain, "PNG")).flags
     assert "inverted" not in reader.read(Scan("b", brain, "PNG")).flags
 
 
-def test_scans_are_judged_alike_alone_and_together(gated_models: Path, draw_brain) -> None:
-    reader = Reader.load(gated_models / "cnn.keras")
+def test_scans_are_judged_alike_alone_and_together(detector_models: Path, draw_brain) -> None:
+    reader = Reader.load(detector_models / "cnn.keras")
     scans = [Scan("b", draw_brain(seed=seed), "PNG") for seed in range(5)]
     together = [reading.novelty for reading in reader.read_many(scans, with_maps=False)]
     assert together == pytest.approx([reader.read(scan).novelty for scan in scans], rel=1e-3)
@@ -67,9 +67,9 @@ def test_card_older_than_the_gate_lets_everything_pass(tiny_models: Path) -> Non
 
 
 def test_saving_keeps_what_the_archive_held_and_loading_gives_the_same_gate(
-    gated_models: Path, brain
+    detector_models: Path, brain
 ) -> None:
-    card = load_card(gated_models / "cnn.keras")
+    card = load_card(detector_models / "cnn.keras")
     gate = load_gate(card)
     assert gate is not None
     with np.load(card.statistics, allow_pickle=False) as archive:
@@ -82,11 +82,11 @@ def test_saving_keeps_what_the_archive_held_and_loading_gives_the_same_gate(
 
 
 @pytest.mark.parametrize("damage", ["missing", "altered"])
-def test_statistics_that_are_missing_or_altered_are_named(gated_models: Path, damage: str) -> None:
-    file = gated_models / "cnn.npz"
+def test_statistics_that_are_missing_or_altered_are_named(detector_models: Path, damage: str) -> None:
+    file = detector_models / "cnn.npz"
     file.unlink() if damage == "missing" else file.write_bytes(file.read_bytes() + b"x")
     with pytest.raises(NetworkUnavailable, match=r"cnn\.npz"):
-        check_weights(load_card(gated_models / "cnn.keras"))
+        check_weights(load_card(detector_models / "cnn.keras"))
 
 
 def test_the_worst_grade_counts() -> None:

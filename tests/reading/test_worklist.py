@@ -106,35 +106,35 @@ def test_nothing_to_read(tiny_readers) -> None:
         (("meningioma", "no_tumor"), True, "disagree", "meningioma or no tumour"),
     ],
 )
-def test_status_and_answer(entry_saying, labels, unsure, status, answer) -> None:
-    entry = entry_saying("a.png", labels, unsure=unsure)
+def test_status_and_answer(make_entry, labels, unsure, status, answer) -> None:
+    entry = make_entry("a.png", labels, unsure=unsure)
     assert (entry.status, entry.answer) == (status, answer)
     assert entry.status in STATUSES
     assert entry.agreed == (status != "disagree")
 
 
-def test_one_unsure_network_makes_the_scan_unsure(entry_saying) -> None:
-    entry = entry_saying("a.png", ("glioma", "glioma"))
+def test_one_unsure_network_makes_the_scan_unsure(make_entry) -> None:
+    entry = make_entry("a.png", ("glioma", "glioma"))
     first, second = entry.readings
     assert replace(entry, readings=(first, replace(second, flags=("unsure",)))).status == "unsure"
 
 
-def test_an_own_threshold_takes_the_place_of_the_cards(entry_saying) -> None:
-    sure = entry_saying("a.png", ("glioma", "glioma"), 0.9)
+def test_an_own_threshold_takes_the_place_of_the_cards(make_entry) -> None:
+    sure = make_entry("a.png", ("glioma", "glioma"), 0.9)
     assert referred(sure, 0.95).status == "unsure" and referred(sure, 0.85).status == "agree"
-    unsure = entry_saying("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
+    unsure = make_entry("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
     assert referred(unsure, 0.5).readings[0].flags == ("unusual",)
     assert sure.status == "agree", "the entry itself stays"
 
 
-def test_what_needs_eyes_first_comes_first(entry_saying) -> None:
-    waiting = replace(entry_saying("w", ("glioma", "glioma")), readings=())
+def test_what_needs_eyes_first_comes_first(make_entry) -> None:
+    waiting = replace(make_entry("w", ("glioma", "glioma")), readings=())
     ordered = [
-        entry_saying("apart", ("glioma", "no_tumor"), 0.9),
-        entry_saying("odd", ("glioma", "glioma"), 0.9, grade="unusual"),
-        entry_saying("unsure", ("glioma", "glioma"), 0.4, unsure=True),
-        entry_saying("less sure", ("glioma", "glioma"), 0.8),
-        entry_saying("sure", ("glioma", "glioma"), 0.95),
+        make_entry("apart", ("glioma", "no_tumor"), 0.9),
+        make_entry("odd", ("glioma", "glioma"), 0.9, grade="unusual"),
+        make_entry("unsure", ("glioma", "glioma"), 0.4, unsure=True),
+        make_entry("less sure", ("glioma", "glioma"), 0.8),
+        make_entry("sure", ("glioma", "glioma"), 0.95),
         waiting,
     ]
     assert [one.name for one in by_need(ordered[::-1])] == [one.name for one in ordered]
@@ -196,6 +196,6 @@ def test_a_volume_without_answers_has_no_most_suspicious_slice(draw_brain) -> No
 
 
 @pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
-def test_gate_of_one_network_decides_the_status(entry_saying, grade: str, status: str) -> None:
-    entry = entry_saying("a.png", ("glioma", "pituitary"), grade=grade)
+def test_gate_of_one_network_decides_the_status(make_entry, grade: str, status: str) -> None:
+    entry = make_entry("a.png", ("glioma", "pituitary"), grade=grade)
     assert entry.accepted and (entry.grade, entry.status) == (grade, status)

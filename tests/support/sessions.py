@@ -1,4 +1,4 @@
-"""A person at the app without a browser: Streamlit's own messages over its websocket, and its upload over HTTP.
+"""A client of the app without a browser: Streamlit's messages over its websocket, uploads over HTTP.
 
 The messages are Streamlit's (`streamlit.proto`), the order is what its frontend does in the versions that
 requirements.txt allows. Only what a session shows is kept: its elements after the last run.
@@ -25,7 +25,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-LONGEST = 600  # seconds one answer may take
+LONGEST = 600  # seconds that an answer may take
 
 
 class SessionFailed(Exception):
@@ -33,13 +33,13 @@ class SessionFailed(Exception):
 
 
 class Session:
-    """One visitor. Every action returns when the app's script has come to its end.
+    """One visitor. Every action returns when the app's script has finished.
 
-    Raises SessionFailed where the app fails, and OSError or websockets' ConnectionClosed where the server is gone.
+    Raises SessionFailed when the app fails, OSError or websockets' ConnectionClosed when the server is gone.
     """
 
     def __init__(self, address: str, page: str = "") -> None:
-        """`address` is like http://127.0.0.1:8501, `page` a page's own name in it."""
+        """`address` is like http://127.0.0.1:8501, `page` the name of a page in the address."""
         self._address = address
         self._token = _xsrf_token(address)
         self._stack = ExitStack()
@@ -73,24 +73,24 @@ class Session:
         self._stack.close()
 
     def elements(self, kind: str) -> Iterator[Element]:
-        """What the page shows now of one kind (`markdown`, `slider`, ...), from top to bottom."""
+        """The elements of one kind (`markdown`, `slider`, ...) on the page now, from top to bottom."""
         for path in sorted(self._elements):
             if self._elements[path].WhichOneof("type") == kind:
                 yield self._elements[path]
 
     def words(self) -> str:
-        """All text of the page, a line an element; markdown as it is."""
+        """All text of the page, one line per element; markdown as it is."""
         kinds = {"markdown": "body", "alert": "body", "heading": "body", "text": "body"}
-        said = [
+        texts = [
             getattr(getattr(element, kind), field)
             for kind, field in kinds.items()
             for element in self.elements(kind)
         ]
         panes = [pane for viewer in self._viewers() for pane in viewer["panes"]]
-        return "\n".join(said + [f"{pane['title']}\n{pane['caption']}" for pane in panes])
+        return "\n".join(texts + [f"{pane['title']}\n{pane['caption']}" for pane in panes])
 
     def picture(self, alt: str) -> np.ndarray:
-        """(H, W, 3) uint8 RGB: the picture with this text for screen readers; of a viewer's pane the evidence alone."""
+        """(H, W, 3) uint8 RGB: the image with this alt text; for a pane of the viewer, its evidence layer."""
         for element in self.elements("imgs"):
             for shown in element.imgs.imgs:
                 if shown.alt == alt:
@@ -99,12 +99,12 @@ class Session:
             for pane in viewer["panes"]:
                 if pane["alt"] == alt:
                     return self._decode(pane["evidence"] or viewer["scan"])
-        raise SessionFailed(f"The page shows no picture {alt!r}.")
+        raise SessionFailed(f"The page shows no image {alt!r}.")
 
     def alts(self) -> list[str]:
-        """The texts for screen readers of all pictures on the page."""
-        pictures = [shown.alt for element in self.elements("imgs") for shown in element.imgs.imgs]
-        return pictures + [pane["alt"] for viewer in self._viewers() for pane in viewer["panes"]]
+        """The alt texts of all images on the page."""
+        images = [shown.alt for element in self.elements("imgs") for shown in element.imgs.imgs]
+        return images + [pane["alt"] for viewer in self._viewers() for pane in viewer["panes"]]
 
     def upload(self, files: Mapping[str, bytes]) -> None:
         """Drop files (by name) on the page's drop zone."""
@@ -129,12 +129,12 @@ class Session:
         self._run(WidgetState(id=button.id, trigger_value=True))
 
     def go(self, page: str) -> None:
-        """Turn to a page by its own name in the address ("" is the first one)."""
+        """Open a page by its name in the address ("" is the first page)."""
         self._page = page
         self._run()
 
     def _run(self, pressed: WidgetState | None = None) -> None:
-        """Let the script run, and listen until it has ended."""
+        """Run the script and listen until it has finished."""
         message = BackMsg()
         if self._page in self._pages:
             message.rerun_script.page_script_hash = self._pages[self._page]
@@ -178,7 +178,7 @@ class Session:
         return ForwardMsg.FromString(data)
 
     def upload_places(self, names: list[str]) -> list[FileURLs]:
-        """Ask where files are to be uploaded to, as the drop zone does."""
+        """Addresses for an upload of these files, as the drop zone requests them."""
         request = BackMsg()
         request.file_urls_request.request_id = str(uuid.uuid4())
         request.file_urls_request.file_names.extend(names)
@@ -189,7 +189,7 @@ class Session:
             answer = self._receive()
             if answer.WhichOneof("type") == "file_urls_response":
                 return list(answer.file_urls_response.file_urls)
-        raise SessionFailed("The server named no place to upload to.")
+        raise SessionFailed("The server named no address for the upload.")
 
     def _put(self, place: str, name: str, data: bytes) -> None:
         boundary = uuid.uuid4().hex
@@ -217,15 +217,15 @@ class Session:
     def _decode(self, url: str) -> np.ndarray:
         kind, _, data = url.partition("base64,")
         if not kind.startswith("data:image/png"):
-            raise SessionFailed(f"A picture is not inside the page but at {url[:80]!r}.")
+            raise SessionFailed(f"An image is not inside the page but at {url[:80]!r}.")
         pixels = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
         if pixels is None:
-            raise SessionFailed("A picture of the page cannot be decoded.")
+            raise SessionFailed("An image of the page cannot be decoded.")
         return np.asarray(pixels[..., ::-1])
 
 
 def _xsrf_token(address: str) -> str:
-    """The token that uploads must repeat; the server gives one to everybody who asks whether it is well."""
+    """The token that uploads must repeat. The health check sets it as a cookie."""
     with urllib.request.urlopen(f"{address}/_stcore/health", timeout=LONGEST) as answer:
         for cookie in answer.headers.get_all("Set-Cookie") or []:
             name, _, value = cookie.partition(";")[0].partition("=")

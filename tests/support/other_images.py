@@ -1,4 +1,4 @@
-"""Pictures drawn by code that are no brain MRI, for testing the gate. It was neither chosen nor fitted with them."""
+"""Images drawn by code that are not brain MRI. They test the out-of-distribution detector, which never used them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def salt_and_pepper(rng: np.random.Generator) -> np.ndarray:
 
 
 def speckle(rng: np.random.Generator) -> np.ndarray:
-    """Noise as in an empty ultrasound or radar picture: Rayleigh, with a grain of one to four pixels."""
+    """Rayleigh noise as in an empty ultrasound or radar image, with a grain of one to four pixels."""
     grain = rng.rayleigh(0.3, (256, 256)).astype(np.float32)
     return np.clip(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.5, 2)), 0, 1)
 
 
 def nearly_blank(rng: np.random.Generator) -> np.ndarray:
-    """One gray, a few specks of dust and a little noise, as from a scanner with its lid closed."""
-    picture = rng.uniform(0, 1) + rng.normal(0, 0.004, (300, 260)).astype(np.float32)
+    """A uniform gray with a few specks of dust and a little noise, as from a flatbed scanner with its lid closed."""
+    image = rng.uniform(0, 1) + rng.normal(0, 0.004, (300, 260)).astype(np.float32)
     for _ in range(int(rng.integers(1, 12))):
         row, column = rng.integers(5, 250, 2)
-        picture[row : row + 2, column : column + 3] = rng.random()
-    return np.clip(picture, 0, 1).astype(np.float32)
+        image[row : row + 2, column : column + 3] = rng.random()
+    return np.clip(image, 0, 1).astype(np.float32)
 
 
 def page_of_text(rng: np.random.Generator) -> np.ndarray:
@@ -55,31 +55,29 @@ def terminal(rng: np.random.Generator) -> np.ndarray:
 def landscape(rng: np.random.Generator) -> np.ndarray:
     """Photo-like: a sky with a sun and ranges of hills, nearer ones darker and rougher."""
     rows, columns = np.mgrid[0:240, 0:320]
-    picture = 0.9 - 0.4 * rows / 240 + 0.02 * rng.normal(size=(240, 320))
-    picture[np.hypot(rows - rng.uniform(20, 80), columns - rng.uniform(20, 300)) < 18] = 1
+    image = 0.9 - 0.4 * rows / 240 + 0.02 * rng.normal(size=(240, 320))
+    image[np.hypot(rows - rng.uniform(20, 80), columns - rng.uniform(20, 300)) < 18] = 1
     for nearness in range(4):
         steps = cv2.GaussianBlur(rng.normal(0, 1, (1, 320)), (0, 0), 14 - 3 * nearness)[0]
         skyline = 90 + 35 * nearness + 160 * steps / (1 + np.abs(steps).max())
         ground = rows > skyline
-        picture[ground] = (
-            0.55 - 0.13 * nearness + (0.02 + 0.03 * nearness) * rng.normal(size=int(ground.sum()))
-        )
-    return np.clip(picture, 0, 1).astype(np.float32)
+        image[ground] = 0.55 - 0.13 * nearness + (0.02 + 0.03 * nearness) * rng.normal(size=int(ground.sum()))
+    return np.clip(image, 0, 1).astype(np.float32)
 
 
 def portrait(rng: np.random.Generator) -> np.ndarray:
     """Photo-like: a lit sphere with two eyes and shoulders before a soft background."""
     rows, columns = np.mgrid[-1:1:256j, -1:1:220j]
-    picture = 0.3 + 0.4 * _soft(rng, (256, 220), 25)
-    picture[(columns / 0.95) ** 2 + ((rows - 1.1) / 0.55) ** 2 < 1] = rng.uniform(0.05, 0.5)
+    image = 0.3 + 0.4 * _soft(rng, (256, 220), 25)
+    image[(columns / 0.95) ** 2 + ((rows - 1.1) / 0.55) ** 2 < 1] = rng.uniform(0.05, 0.5)
     head = (columns / 0.5) ** 2 + ((rows + 0.15) / 0.62) ** 2 < 1
     light = 0.75 - 0.35 * (columns * rng.uniform(-1, 1) + rows * rng.uniform(0, 0.6))
-    picture[head] = light[head]
+    image[head] = light[head]
     for side in (-1, 1):
-        picture[((columns - 0.19 * side) / 0.09) ** 2 + ((rows + 0.22) / 0.045) ** 2 < 1] = 0.1
-    picture[(columns / 0.2) ** 2 + ((rows - 0.2) / 0.035) ** 2 < 1] = 0.3
+        image[((columns - 0.19 * side) / 0.09) ** 2 + ((rows + 0.22) / 0.045) ** 2 < 1] = 0.1
+    image[(columns / 0.2) ** 2 + ((rows - 0.2) / 0.035) ** 2 < 1] = 0.3
     return np.clip(
-        cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.2) + 0.02 * rng.normal(size=picture.shape),
+        cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.2) + 0.02 * rng.normal(size=image.shape),
         0,
         1,
     ).astype(np.float32)
@@ -120,16 +118,16 @@ def julia(rng: np.random.Generator) -> np.ndarray:
 
 def bar_chart(rng: np.random.Generator) -> np.ndarray:
     dark = rng.random() < 0.5
-    picture = np.full((300, 400), 0.05 if dark else 0.98, np.float32)
+    image = np.full((300, 400), 0.05 if dark else 0.98, np.float32)
     count = int(rng.integers(4, 14))
     for bar, height in enumerate(rng.uniform(20, 260, count)):
         left = 20 + bar * 370 // count
-        picture[290 - int(height) : 290, left : left + 260 // count] = rng.uniform(0.3, 0.8)
-    picture[290:292, 15:390] = picture[20:290, 15:17] = 0.95 if dark else 0.1
-    return picture
+        image[290 - int(height) : 290, left : left + 260 // count] = rng.uniform(0.3, 0.8)
+    image[290:292, 15:390] = image[20:290, 15:17] = 0.95 if dark else 0.1
+    return image
 
 
-DRAWN: dict[str, tuple[Draw, ...]] = {
+OTHER_IMAGES: dict[str, tuple[Draw, ...]] = {
     "noise": (salt_and_pepper, speckle),
     "blank": (nearly_blank,),
     "text": (page_of_text, terminal, bar_chart),
