@@ -231,7 +231,7 @@ def _errors(chosen: Evaluation) -> None:
     for row in table.drop_duplicates("group").head(AT_ONCE).itertuples():
         path = data_folder() / str(row.source) / str(row.file)
         try:
-            pixels = rendering.gray_picture(read_scan_file(path).pixels)
+            pixels = rendering.gray_image(read_scan_file(path).pixels)
         except (OSError, UnreadableScan):
             continue
         truth, said = TARGET_TITLES[str(row.target)], TARGET_TITLES[str(row.label)]

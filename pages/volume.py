@@ -88,7 +88,7 @@ def _slice(volume: Entry) -> None:
     titles = [reading.title for reading in volume.readings]
     shown = st.segmented_control("Evidence of", [*titles, "none"], default=titles[0], required=True)
     assert volume.scan is not None
-    alt, picture = f"The scan {volume.name}", rendering.gray_picture(volume.scan.pixels)
+    alt, picture = f"The scan {volume.name}", rendering.gray_image(volume.scan.pixels)
     if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
         picture = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)

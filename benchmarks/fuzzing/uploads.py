@@ -106,9 +106,9 @@ class Watch:
         Path("/proc/self/clear_refs").write_text("5")  # the peak of this process begins anew
         mine, spent = memory_now("self") or 0.0, time.process_time() + processor_seconds(self._pid)
         try:
-            found = read_stacks([(name, data)])
-            problem = judge(found, self.outcome, self.refused)
-            self.last = found[0].reason if found and isinstance(found[0], Refusal) else "a scan"
+            parts = read_stacks([(name, data)])
+            problem = judge(parts, self.outcome, self.refused)
+            self.last = parts[0].reason if parts and isinstance(parts[0], Refusal) else "a scan"
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
         peak = (peak_memory_of(os.getpid()) or 0.0) - mine
@@ -147,20 +147,20 @@ class Watch:
         self._pid, self._decoder_before = pid, memory_now(pid) or 0.0
 
 
-def judge(found: list[Stack | Refusal], outcome: Counter[str], refused: Counter[str]) -> str:
+def judge(parts: list[Stack | Refusal], outcome: Counter[str], refused: Counter[str]) -> str:
     """Count what came out; says what is wrong with it, or nothing."""
-    for one in found:
-        text = one.reason if isinstance(one, Refusal) else " ".join(one.notes)
+    for part in parts:
+        text = part.reason if isinstance(part, Refusal) else " ".join(part.notes)
         if any(secret in text for secret in SECRETS):
             return f"an identifier in: {text}"
-        if isinstance(one, Refusal):
+        if isinstance(part, Refusal):
             outcome["refusals"] += 1
             refused["".join(" " if letter.isdigit() else letter for letter in text)] += 1
             if not text.endswith(".") or "\n" in text:
                 return f"no sentence: {text}"
             continue
         outcome["scans"] += 1
-        for scan in one.scans:
+        for scan in part.scans:
             fine = scan.pixels.dtype == np.float32 and scan.pixels.ndim == 2
             if (
                 not fine
@@ -169,7 +169,7 @@ def judge(found: list[Stack | Refusal], outcome: Counter[str], refused: Counter[
                 or scan.pixels.max() > 1
             ):
                 return "pixels that are no brightness"
-    return "" if found else "nothing came out"
+    return "" if parts else "nothing came out"
 
 
 def processor_seconds(pid: int) -> float:

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
     """Different pictures for every session, read as `model.py predict` does. Runs in a process of its own."""
     from utils.reading.reader import Reader
-    from utils.scans.rendering import gray_picture
+    from utils.scans.rendering import gray_image
     from utils.scans.upload import read_scan
     from utils.wording import CLASS_TITLES, probability_in_percent
 
@@ -125,7 +125,7 @@ def _picture_sets(files: list[bytes]) -> list[list[Picture]]:
             f"{reading.title}: {CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
             for reading in readings
         )
-        pictures.append(Picture(scan.name, data, gray_picture(scan.pixels), answers))
+        pictures.append(Picture(scan.name, data, gray_image(scan.pixels), answers))
     return [pictures[start : start + PICTURES] for start in range(0, len(files), PICTURES)]
 
 

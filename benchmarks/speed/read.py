@@ -113,9 +113,9 @@ def synthetic_files(count: int, side: int) -> list[bytes]:
 
 def _synthetic_file(side: int, seed: int) -> bytes:
     from utils.scans.example import synthetic_scan
-    from utils.scans.rendering import gray_picture, png
+    from utils.scans.rendering import gray_image, png
 
-    return png(gray_picture(synthetic_scan(side, seed).pixels))
+    return png(gray_image(synthetic_scan(side, seed).pixels))
 
 
 def _start(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:

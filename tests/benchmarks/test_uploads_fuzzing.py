@@ -17,8 +17,8 @@ SECONDS = 15  # by the clock, after which a slow machine stops
 def test_damaged_files_give_scans_or_refusals() -> None:
     files = corpus()
     for name, data in files.items():
-        found = read_stacks([(name, data)])
-        assert judge(found, Counter(), Counter()) == "", name
+        parts = read_stacks([(name, data)])
+        assert judge(parts, Counter(), Counter()) == "", name
     outcome: Counter[str] = Counter()
     stop = time.monotonic() + SECONDS
     for number in range(INPUTS):

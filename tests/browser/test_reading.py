@@ -87,7 +87,7 @@ def test_broken_file_beside_a_good_one(page: Page, address: str, png_bytes) -> N
     page.locator(SCAN).wait_for()
     settled(page)
     alert = page.locator('[data-testid="stAlert"]', has_text="broken.png")
-    assert "not a picture" in alert.first.inner_text()
+    assert "not an image" in alert.first.inner_text()
     assert picture(page, SCAN).shape[2] == 3
 
 

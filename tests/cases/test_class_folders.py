@@ -98,7 +98,7 @@ def test_dicom_slices_become_pictures_without_their_header(originals: Path, tmp_
         [case(one, "Scan 1"), case(three, "Scan 2")], originals, tmp_path / "labelled"
     )
     assert written.counts["glioma"] == 1
-    assert written.unusable == ("Scan 2: This file is a stack of 3 slices, not a single picture.",)
+    assert written.unusable == ("Scan 2: This file is a stack of 3 slices, not a single image.",)
     file = tmp_path / "labelled" / "glioma" / "Scan 1.png"
     assert b"Secret" in one and b"Secret" not in file.read_bytes()
     difference = read_scan_file(file).pixels - read_scan(one, "slice").pixels

@@ -70,7 +70,7 @@ def test_predict_writes_one_line_an_image_in_order(run: Run, scans: Path) -> Non
         assert sum(said["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert said["label"] == max(said["probabilities"], key=said["probabilities"].get)
     assert broken["accepted"] is False and broken["predictions"] == [] and broken["flags"] == []
-    assert "not a picture" in broken["reason"] and broken["slice"] is None
+    assert "not an image" in broken["reason"] and broken["slice"] is None
 
 
 def test_predict_says_what_the_reader_says(run: Run, scans: Path, models_copy: Path) -> None:
@@ -246,7 +246,7 @@ def test_explain_names_links_as_they_were_given(run: Run, scans: Path, tmp_path:
 def test_explain_tells_what_it_could_not_read_and_goes_on(run: Run, scans: Path, tmp_path: Path) -> None:
     code, _, errors = run("explain", scans, "--model", "cnn", "--output", tmp_path / "out")
     assert code == 0 and written(tmp_path / "out") == ["a", "c", "more/d"]
-    assert "b.png" in errors and "not a picture" in errors
+    assert "b.png" in errors and "not an image" in errors
     assert run("explain", scans / "b.png", "--model", "cnn", "--output", tmp_path / "none")[0] == 1
 
 

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 
 from utils.evidence.overlays import levels, overlay, palette
-from utils.scans.rendering import gray_picture, png
+from utils.scans.rendering import gray_image, png
 
 
 def test_no_evidence_is_the_plain_scan(brain) -> None:
     drawn = overlay(brain, np.zeros_like(brain), 1.0)
-    np.testing.assert_array_equal(drawn, np.repeat(gray_picture(brain)[..., None], 3, axis=2))
+    np.testing.assert_array_equal(drawn, np.repeat(gray_image(brain)[..., None], 3, axis=2))
 
 
 def test_stronger_evidence_changes_the_picture_more(brain) -> None:
@@ -40,7 +40,7 @@ def test_browser_s_recipe_gives_the_same_picture(brain) -> None:
     strength = np.linspace(0, 1.4, brain.size, dtype=np.float32).reshape(brain.shape)
     level = levels(strength)
     alpha = 0.6 * level[..., None] / 255
-    drawn = gray_picture(brain)[..., None] * (1 - alpha) + palette()[level] * alpha
+    drawn = gray_image(brain)[..., None] * (1 - alpha) + palette()[level] * alpha
     np.testing.assert_allclose(drawn, overlay(brain, strength, 0.6), atol=1.1)
 
 

@@ -32,7 +32,7 @@ def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
 
 
 def test_only_refused_files_count_as_nothing_loaded(tiny_app: Path) -> None:
-    page = opened("compare", Entry("k", "text.png", None, reason="This is not a picture."))
+    page = opened("compare", Entry("k", "text.png", None, reason="This is not an image."))
     assert "No scan is loaded" in page.info[0].value
 
 
@@ -42,7 +42,7 @@ def test_agreement_is_counted_and_both_answers_stand_side_by_side(make_entry, ti
         make_entry("a.png", ("glioma", "glioma"), 0.9),
         make_entry("b.png", ("glioma", "no_tumor"), 0.7),
         make_entry("c.png", ("pituitary", "pituitary"), 0.4, unsure=True),
-        Entry("k", "text.png", None, reason="This is not a picture."),
+        Entry("k", "text.png", None, reason="This is not an image."),
     )
     assert "2 of 3" in page.header[0].value
     table = page.dataframe[0].value.set_index("Scan")

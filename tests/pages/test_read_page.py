@@ -157,7 +157,7 @@ def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_
     }
     page = upload(run(), files)
     words = words_of(page)
-    for name, reason in (("text.png", "not a picture"), ("cut.png", "cut short"), ("nil.png", "empty")):
+    for name, reason in (("text.png", "not an image"), ("cut.png", "cut short"), ("nil.png", "empty")):
         assert name in words and reason in words
     table = page.dataframe[0].value.set_index("Scan")
     assert (table["Networks"] == "refused").sum() == 3
@@ -167,7 +167,7 @@ def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_
 
 def test_only_refused_files(tiny_app: Path) -> None:
     page = upload(run(), {"text.png": b"This is no picture"})
-    assert "text.png" in words_of(page) and "not a picture" in words_of(page)
+    assert "text.png" in words_of(page) and "not an image" in words_of(page)
     assert not page.image and not page.get("bidi_component") and page.file_uploader
 
 
@@ -417,7 +417,7 @@ def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, m
 def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, make_entry) -> None:
     entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
     page = click(
-        with_entries(*entries, Entry("k", "text.png", None, reason="This is not a picture.")), "Next"
+        with_entries(*entries, Entry("k", "text.png", None, reason="This is not an image.")), "Next"
     )
     assert shown_scan(pick_row(page, 2)) == entries[1].key
 

@@ -154,7 +154,7 @@ def test_segment_writes_mask_and_outline_on_the_scans_own_pixels(
     code, said, errors = run("segment", folder, "--output", output)
     lines = [json.loads(line) for line in said.splitlines()]
     assert code == 0 and [Path(line["file"]).name for line in lines] == ["a.png", "c.png"]
-    assert "b.png" in errors and "not a picture" in errors and len(errors.strip().splitlines()) == 1
+    assert "b.png" in errors and "not an image" in errors and len(errors.strip().splitlines()) == 1
     names = ["a.mask.png", "a.outline.png", "below/c.mask.png", "below/c.outline.png"]
     assert sorted(file.relative_to(output).as_posix() for file in output.rglob("*.png")) == names
     written = np.asarray(Image.open(output / "a.mask.png"))

@@ -130,7 +130,7 @@ def networks() -> list[ReportedNetwork]:
 
 
 def refused_file(name: str = SECRET) -> Entry:
-    return Entry("file", name, None, reason="This is not a picture.")
+    return Entry("file", name, None, reason="This is not an image.")
 
 
 def pages_of(pdf: bytes) -> list[str]:
@@ -211,7 +211,7 @@ def test_summary_has_a_row_a_scan_that_leads_to_its_page(read, networks) -> None
     first = " ".join(reader.pages[0].extract_text().split())
     assert "3 scans: 1 disagree, 1 agree, 1 refused." in first
     assert "Scan 1 agree glioma, 85 % glioma, 85 % The reviewer agrees." in first
-    assert "Scan 2 refused Not read. This is not a picture." in first
+    assert "Scan 2 refused Not read. This is not an image." in first
     assert "Scan 3 disagree glioma, 85 % no tumour, 85 %" in first
     assert len(reader.pages) == 4 and len(reader.pages[0]["/Annots"]) == 2  # type: ignore[arg-type]
     titles = [(entry.title, reader.get_destination_page_number(entry)) for entry in cast(Any, reader.outline)]
@@ -273,9 +273,9 @@ def test_refused_scan_shows_its_answers_where_they_were_asked_for(read, networks
 
 def test_file_that_was_not_read_has_its_reason(networks) -> None:
     pages = pages_of(report_pdf([ReportedScan("Scan 1", refused_file(), DRAWN)], networks, CREATED))
-    assert "This file was not read This is not a picture." in pages[0] and VERSIONS["vgg16"] in pages[1]
+    assert "This file was not read This is not an image." in pages[0] and VERSIONS["vgg16"] in pages[1]
     (row,) = rows_of(session_csv([ReportedScan("Scan 1", refused_file(), DRAWN)], CREATED))
-    assert (row["status"], row["grade"], row["reason"]) == ("refused", "", "This is not a picture.")
+    assert (row["status"], row["grade"], row["reason"]) == ("refused", "", "This is not an image.")
 
 
 def test_file_is_named_only_where_that_is_asked_for(read, networks) -> None:

@@ -1,4 +1,4 @@
-"""DICOM: the picture is the one that pydicom's own tables and windows give, and nothing else leaves the file."""
+"""DICOM: the image is the one that pydicom's own tables and windows give, and nothing else leaves the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, i
 from pydicom.sequence import Sequence
 
 from tests.support.corpus import dicom, dicom_bytes, dicom_copy, drawing
-from utils.scans import dicom as room
+from utils.scans import dicom as dicom_module
 from utils.scans.errors import UnreadableScan
 from utils.scans.limits import MOST_SLICES
 from utils.scans.scan import Refusal, Scan, Stack
@@ -156,7 +156,7 @@ def test_missing_codec_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = pydicom.pixels.get_decoder(uid.JPEG2000Lossless)
     monkeypatch.setattr(decoder, "_available", {})
     with pytest.raises(UnreadableScan, match="install pylibjpeg and pylibjpeg-openjpeg"):
-        room.decode(dicom_bytes(ds))
+        dicom_module.decode(dicom_bytes(ds))
 
 
 def test_compressions_that_no_free_codec_reads_are_named() -> None:
@@ -176,7 +176,7 @@ def test_compressions_that_no_free_codec_reads_are_named() -> None:
         ("1.2.840.10008.5.1.4.1.1.66.4", "segmentation"),
     ],
 )
-def test_what_is_no_picture_is_called_by_its_name(kind, words) -> None:
+def test_what_is_no_image_is_called_by_its_name(kind, words) -> None:
     ds = dicom(SOPClassUID=kind)
     assert words in refusal(dicom_bytes(ds))
 
@@ -185,7 +185,7 @@ def test_no_pixel_data_and_cut_short() -> None:
     ds = dicom()
     data = dicom_bytes(ds)
     del ds.PixelData
-    assert "no picture" in refusal(dicom_bytes(ds))
+    assert "no image" in refusal(dicom_bytes(ds))
     assert refusal(data[:-200])
     assert refusal(data[: len(data) // 4])
 
@@ -204,7 +204,7 @@ def test_no_identifier_leaves_the_file() -> None:
     stack = read_stack(dicom_bytes(dicom()), "scan.dcm")
     texts = [json.dumps(stack.notes), *(json.dumps({**asdict(scan), "pixels": ""}) for scan in stack.scans)]
     assert not any(secret in text for secret in SECRETS for text in texts)
-    decoded = room.decode(dicom_bytes(dicom()))
+    decoded = dicom_module.decode(dicom_bytes(dicom()))
     assert not any(secret in repr(decoded) for secret in SECRETS)
     assert not any(secret in refusal(dicom_bytes(dicom())[:700]) for secret in SECRETS)
 
@@ -219,13 +219,13 @@ def test_no_identifier_leaves_the_file() -> None:
         ({}, False),
     ],
 )
-def test_text_burned_into_the_picture_is_warned_of(options, warned) -> None:
+def test_text_burned_into_the_image_is_warned_of(options, warned) -> None:
     notes = read(dicom(**options)).notes
-    sentence = "Text may be burned into this picture; check it for names before you share it."
+    sentence = "Text may be burned into this image; check it for names before you share it."
     assert (sentence in notes) == warned
 
 
-def test_another_modality_is_told() -> None:
+def test_another_modality_is_reported() -> None:
     assert any("CT" in note for note in read(dicom(Modality="CT")).notes)
     assert not any("EVIL" in note for note in read(dicom(Modality="EVIL")).notes)
 
@@ -278,7 +278,7 @@ def test_frames_are_ordered_by_their_own_positions_and_windows() -> None:
 
 
 def series(*places: float, **changes: Any) -> list[tuple[str, bytes]]:
-    """A file a place along z, numbered backwards; the picture's seed is the index."""
+    """A file a place along z, numbered backwards; the image's seed is the index."""
     return [
         (
             f"{index}.dcm",
@@ -291,9 +291,9 @@ def series(*places: float, **changes: Any) -> list[tuple[str, bytes]]:
 
 
 def test_files_of_a_series_are_one_stack_along_the_normal() -> None:
-    found = read_stacks(series(5, -10, 0))
-    assert len(found) == 1 and isinstance(found[0], Stack)
-    stack = found[0]
+    parts = read_stacks(series(5, -10, 0))
+    assert len(parts) == 1 and isinstance(parts[0], Stack)
+    stack = parts[0]
     assert stack.name == "0.dcm and 2 more"
     assert [scan.slice for scan in stack.scans] == [0, 1, 2]
     assert [scan.name for scan in stack.scans] == ["1.dcm", "2.dcm", "0.dcm"]
@@ -313,9 +313,9 @@ def test_without_positions_the_numbers_decide() -> None:
 def test_a_series_without_a_window_has_one_for_all() -> None:
     dim = dicom(1, 2, ImagePositionPatient=[0, 0, 9])
     dim.PixelData = (drawing(1).astype(np.uint16)).tobytes()  # a sixteenth as bright
-    found = read_stacks([*series(0), ("dim.dcm", dicom_bytes(dim))])[0]
-    assert isinstance(found, Stack)
-    bright, dark = found.scans
+    parts = read_stacks([*series(0), ("dim.dcm", dicom_bytes(dim))])[0]
+    assert isinstance(parts, Stack)
+    bright, dark = parts.scans
     assert dark.pixels.mean() < bright.pixels.mean() / 8
 
 
@@ -323,10 +323,10 @@ def test_localizers_and_other_series_stand_alone() -> None:
     files = series(0, 5)
     files.insert(1, ("sagittal.dcm", dicom_bytes(dicom(8, 8, ImageOrientationPatient=[0, 1, 0, 0, 0, -1]))))
     files.append(("other.dcm", dicom_bytes(dicom(9, 9, SeriesInstanceUID="1.2.826.0.1.99"))))
-    found = read_stacks(files)
-    assert [one.name for one in found] == ["0.dcm and 1 more", "sagittal.dcm", "other.dcm"]
-    single_picture = found[1]
-    assert isinstance(single_picture, Stack) and single_picture.scans[0].slice is None
+    parts = read_stacks(files)
+    assert [part.name for part in parts] == ["0.dcm and 1 more", "sagittal.dcm", "other.dcm"]
+    single_image = parts[1]
+    assert isinstance(single_image, Stack) and single_image.scans[0].slice is None
 
 
 def test_of_places_imaged_twice_the_first_is_kept_with_a_note() -> None:
@@ -341,15 +341,15 @@ def test_of_places_imaged_twice_the_first_is_kept_with_a_note() -> None:
 def test_a_broken_file_of_a_series_does_not_take_the_others_with_it() -> None:
     files = series(0, 5, 10)
     files[1] = ("1.dcm", files[1][1][:-1000])
-    found = read_stacks(files)
-    assert [type(one) for one in found] == [Stack, Refusal]
-    assert isinstance(found[0], Stack) and len(found[0].scans) == 2
+    parts = read_stacks(files)
+    assert [type(part) for part in parts] == [Stack, Refusal]
+    assert isinstance(parts[0], Stack) and len(parts[0].scans) == 2
 
 
 def test_more_slices_than_a_stack_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("utils.scans.limits.MOST_SLICES", 2)
-    found = read_stacks(series(0, 5, 10))
-    assert isinstance(found[0], Refusal) and "at most 2" in found[0].reason
+    parts = read_stacks(series(0, 5, 10))
+    assert isinstance(parts[0], Refusal) and "at most 2" in parts[0].reason
 
 
 # The test files of pydicom
@@ -379,7 +379,7 @@ def rendered(ds: Dataset, frame: np.ndarray) -> np.ndarray:
     return 1 - result if ds.PhotometricInterpretation == "MONOCHROME1" else result
 
 
-NO_PICTURE = {"emri_small_jpeg_2k_lossless_too_short.dcm": "cut short"}  # and the segmentations, liver*.dcm
+NO_IMAGE = {"emri_small_jpeg_2k_lossless_too_short.dcm": "cut short"}  # and the segmentations, liver*.dcm
 
 
 @pytest.mark.data
@@ -388,13 +388,13 @@ def test_pydicoms_own_files_look_as_pydicom_renders_them(data_root: Path) -> Non
     assert len(files) == 70
     wrong = []
     for file in files:
-        found = read_stacks([(file.name, file.read_bytes())])
-        assert len(found) == 1
-        if file.name.startswith("liver") or file.name in NO_PICTURE:
-            words = NO_PICTURE.get(file.name, "segmentation")
-            assert isinstance(found[0], Refusal) and words in found[0].reason
+        parts = read_stacks([(file.name, file.read_bytes())])
+        assert len(parts) == 1
+        if file.name.startswith("liver") or file.name in NO_IMAGE:
+            words = NO_IMAGE.get(file.name, "segmentation")
+            assert isinstance(parts[0], Refusal) and words in parts[0].reason
             continue
-        assert isinstance(found[0], Stack), (file.name, found[0])
+        assert isinstance(parts[0], Stack), (file.name, parts[0])
         ds = pydicom.dcmread(file, force=True)
         if "TransferSyntaxUID" not in ds.file_meta:
             ds.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
@@ -402,15 +402,15 @@ def test_pydicoms_own_files_look_as_pydicom_renders_them(data_root: Path) -> Non
             "pyjpegls" if "JPEG-LS" in ds.file_meta.TransferSyntaxUID.name else ""
         )  # gdcm cannot read all
         frames = list(iter_pixels(ds, decoding_plugin=plugin))
-        assert len(frames) == len(found[0].scans)
+        assert len(frames) == len(parts[0].scans)
         if "SharedFunctionalGroupsSequence" in ds or "PixelPaddingValue" in ds or len(frames) == 10:
-            # a window for the whole stack, values of functional groups: the picture is the same up to contrast
-            for scan, frame in zip(found[0].scans, frames, strict=True):
+            # a window for the whole stack, values of functional groups: the image is the same up to contrast
+            for scan, frame in zip(parts[0].scans, frames, strict=True):
                 inside = (scan.pixels > 0) & (scan.pixels < 1)
                 if np.corrcoef(scan.pixels[inside], frame[inside])[0, 1] < 0.999:
                     wrong.append(file.name)
             continue
-        for scan, frame in zip(found[0].scans, frames, strict=True):
+        for scan, frame in zip(parts[0].scans, frames, strict=True):
             if np.abs(scan.pixels - rendered(ds, frame)).max() > 2e-3:
                 wrong.append(file.name)
     assert not wrong
@@ -419,12 +419,12 @@ def test_pydicoms_own_files_look_as_pydicom_renders_them(data_root: Path) -> Non
 @pytest.mark.data
 def test_the_two_brain_slices_are_one_series(data_root: Path) -> None:
     files = [(path.name, path.read_bytes()) for path in sorted((data_root / "dicom" / "brain_mr").iterdir())]
-    found = read_stacks(files)
-    assert len(found) == 1 and isinstance(found[0], Stack) and len(found[0].scans) == len(files) == 2
-    assert found[0].scans[0].spacing == (1.796875, 1.796875)
+    parts = read_stacks(files)
+    assert len(parts) == 1 and isinstance(parts[0], Stack) and len(parts[0].scans) == len(files) == 2
+    assert parts[0].scans[0].spacing == (1.796875, 1.796875)
 
 
-def test_the_app_does_not_import_pydicom_for_plain_pictures() -> None:
+def test_the_app_does_not_import_pydicom_for_plain_images() -> None:
     import subprocess
 
     code = "import sys, utils.scans.upload; sys.exit('pydicom' in sys.modules or 'nibabel' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The synthetic example: the same picture everywhere, and marked as what it is."""
+"""The synthetic example: the same image everywhere, and marked as what it is."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from utils.scans.example import synthetic_scan
 from utils.scans.preprocessing import preprocess
 
 
-def test_it_is_the_same_picture_every_time() -> None:
+def test_it_is_the_same_image_every_time() -> None:
     np.testing.assert_array_equal(synthetic_scan().pixels, synthetic_scan().pixels)
     assert (synthetic_scan(seed=8).pixels != synthetic_scan().pixels).any()
 

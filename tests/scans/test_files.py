@@ -1,4 +1,4 @@
-"""Paths on the command line -> pictures, slices and refusals, with the names that answers and results have."""
+"""Paths on the command line -> images, slices and refusals, with the names that answers and results have."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def test_dicom_files_of_a_folder_are_read_as_a_series(tmp_path: Path, png_bytes)
         (tmp_path / folder).mkdir()
         for number in range(2):
             (tmp_path / folder / f"{number}.dcm").write_bytes(dicom_bytes(dicom(number, 2 - number)))
-    (tmp_path / "one" / "picture.png").write_bytes(png_bytes(1))
+    (tmp_path / "one" / "image.png").write_bytes(png_bytes(1))
     (tmp_path / "one" / "text.txt").write_text("no scan")
     files = list(files_in([tmp_path, tmp_path / "missing.png"]))
-    found = list(read_files(files))
-    below = [str(Path(one.file).relative_to(tmp_path)) for one in found]
-    names = "one/1.dcm one/0.dcm one/picture.png one/text.txt two/1.dcm two/0.dcm missing.png"
+    inputs = list(read_files(files))
+    below = [str(Path(item.file).relative_to(tmp_path)) for item in inputs]
+    names = "one/1.dcm one/0.dcm one/image.png one/text.txt two/1.dcm two/0.dcm missing.png"
     assert below == names.split()
-    slices = [one.scan.slice if one.scan else "refused" for one in found]
+    slices = [item.scan.slice if item.scan else "refused" for item in inputs]
     assert slices == [0, 1, None, "refused", 0, 1, "refused"]
     stems = dict(zip(files, output_stems(files), strict=True))
-    assert str(found[0].stem(stems[found[0].path])) == "one/1-slice000"
-    assert str(found[2].stem(stems[found[2].path])) == "one/picture"
+    assert str(inputs[0].stem(stems[inputs[0].path])) == "one/1-slice000"
+    assert str(inputs[2].stem(stems[inputs[2].path])) == "one/image"
 
 
 def test_slices_of_a_volume_and_parts_of_a_zip(tmp_path: Path, png_bytes) -> None:
@@ -36,13 +36,13 @@ def test_slices_of_a_volume_and_parts_of_a_zip(tmp_path: Path, png_bytes) -> Non
     parts = {"../same.png": png_bytes(1), "b/same.png": png_bytes(2), "c.txt": b"text"}
     (tmp_path / "parts.zip").write_bytes(zipped(parts))
     files = list(files_in([tmp_path]))
-    found = list(read_files(files))
+    inputs = list(read_files(files))
     stems = dict(zip(files, output_stems(files), strict=True))
-    assert [one.stem(stems[one.path]).name for one in found] == [
+    assert [item.stem(stems[item.path]).name for item in inputs] == [
         "head-slice000", "head-slice001", "head-slice002", "parts-1", "parts-2", "parts-3",
     ]  # fmt: skip
-    assert {one.file for one in found[:3]} == {str(tmp_path / "head.nii.gz")}
-    assert [one.file for one in found[3:]] == [
+    assert {item.file for item in inputs[:3]} == {str(tmp_path / "head.nii.gz")}
+    assert [item.file for item in inputs[3:]] == [
         f"{tmp_path}/parts.zip/same.png", f"{tmp_path}/parts.zip/same.png", f"{tmp_path}/parts.zip/c.txt",
     ]  # fmt: skip
-    assert found[-1].scan is None and found[-1].reason
+    assert inputs[-1].scan is None and inputs[-1].reason

@@ -97,12 +97,12 @@ def test_of_four_dimensions_the_first_volume_is_read() -> None:
     assert stack.notes == ("Only the first of 3 volumes in this file is read.",)
 
 
-def test_a_single_slice_is_a_single_picture() -> None:
+def test_a_single_slice_is_a_single_image() -> None:
     scan = read_scan(nibabel.Nifti1Image(head()[:, :, 20:21], np.eye(4)).to_bytes(), "one.nii")
     assert scan.slice is None and scan.shape == (44, 40)
 
 
-def test_not_finite_numbers_are_black_and_told() -> None:
+def test_not_finite_numbers_are_black_and_reported() -> None:
     volume = head().astype(np.float32)
     volume[:, :, 5], volume[0, 0, 0] = np.nan, np.inf
     stack = stack_of(volume)
@@ -110,7 +110,7 @@ def test_not_finite_numbers_are_black_and_told() -> None:
     assert stack.scans[5].pixels.max() == 0 and any("finite" in note for note in stack.notes)
 
 
-def test_unknown_orientation_is_told() -> None:
+def test_unknown_orientation_is_reported() -> None:
     data = bytearray(nibabel.Nifti1Image(head(), np.eye(4)).to_bytes())
     data[252:256] = bytes(4)  # qform_code and sform_code
     stack = read_stack(bytes(data), "head.nii")
@@ -118,12 +118,12 @@ def test_unknown_orientation_is_told() -> None:
 
 
 def reason(data: bytes) -> str:
-    found = read_stacks([("head.nii", data)])
-    assert len(found) == 1 and isinstance(found[0], Refusal), found
-    return found[0].reason
+    parts = read_stacks([("head.nii", data)])
+    assert len(parts) == 1 and isinstance(parts[0], Refusal), parts
+    return parts[0].reason
 
 
-def test_what_cannot_be_read_is_told_in_a_sentence() -> None:
+def test_what_cannot_be_read_is_refused_in_a_sentence() -> None:
     data = nibabel.Nifti1Image(head(), np.eye(4)).to_bytes()
     assert "cut short" in reason(data[:-10])
     assert "blank" in reason(nibabel.Nifti1Image(head() * 0, np.eye(4)).to_bytes())
@@ -145,7 +145,7 @@ def test_a_header_that_promises_too_much_is_refused_before_it_is_read(dims) -> N
 def test_a_gzip_bomb_is_refused() -> None:
     million = gzip.compress(bytes(1_000_000))
     assert "inflates to more" in reason(million * (LARGEST_FILE // 1_000_000 + 1))
-    assert "not a picture" not in reason(million)
+    assert "not an image" not in reason(million)
 
 
 def test_gzip_streams_one_after_the_other_are_one_file() -> None:
@@ -172,6 +172,6 @@ def test_nibabels_examples_look_as_nibabel_orients_them(data_root: Path) -> None
         np.testing.assert_allclose(np.stack([scan.pixels for scan in stack.scans]), expected, atol=2e-3)
 
 
-def test_stack_is_no_single_picture() -> None:
+def test_stack_is_no_single_image() -> None:
     with pytest.raises(UnreadableScan, match="stack of 36 slices"):
         read_scan(nibabel.Nifti1Image(head(), np.eye(4)).to_bytes(), "head.nii")

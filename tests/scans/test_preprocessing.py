@@ -13,7 +13,7 @@ SIZE = 224
 
 @st.composite
 def scans(draw) -> np.ndarray:
-    """A bright ellipse anywhere in a dark picture of any shape."""
+    """A bright ellipse anywhere in a dark image of any shape."""
     height, width = draw(st.integers(40, 400)), draw(st.integers(40, 400))
     half_height = draw(st.floats(0.15, 0.5)) * height
     half_width = draw(st.floats(0.15, 0.5)) * width
@@ -25,10 +25,10 @@ def scans(draw) -> np.ndarray:
     return np.where(inside, 0.5 + 0.3 * noise, 0.02 * noise).astype(np.float32)
 
 
-def centre_of(picture: np.ndarray) -> np.ndarray:
+def centre_of(image: np.ndarray) -> np.ndarray:
     """(row, column) of the centre of mass, in pixels."""
-    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
-    return np.array([(y * picture).sum(), (x * picture).sum()]) / picture.sum()
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    return np.array([(y * image).sum(), (x * image).sum()]) / image.sum()
 
 
 @settings(deadline=None, max_examples=60)
@@ -76,7 +76,7 @@ def test_a_map_is_zero_outside_the_crop_and_keeps_its_range_inside(pixels, side)
 
 
 @pytest.mark.parametrize("shape", [(300, 150), (150, 300), (223, 224), (33, 64)])
-def test_a_picture_laid_back_is_the_picture(draw_brain, shape):
+def test_a_image_laid_back_is_the_image(draw_brain, shape):
     brain = draw_brain(*shape)
     geometry = preprocess(brain, SIZE)[1]
     back = geometry.to_scan(geometry.to_network(brain))
@@ -111,7 +111,7 @@ def test_lettering_in_a_corner_does_not_count(draw_brain):
 
 
 @pytest.mark.parametrize("kind", ["bright surround", "dots", "speck"])
-def test_the_whole_picture_is_kept_where_the_foreground_is_unclear(kind):
+def test_the_whole_image_is_kept_where_the_foreground_is_unclear(kind):
     scan = np.zeros((100, 120), np.float32)
     if kind == "bright surround":
         scan[:] = 1

@@ -1,3 +1,5 @@
+"""Hostile uploads: each is refused in a sentence, within the limits, and the next one is read."""
+
 from __future__ import annotations
 
 import io
@@ -5,178 +7,86 @@ import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
-from utils.scans import images, upload
+from tests.support.corpus import dicom, dicom_bytes, zipped
+from tests.support.uploads import only, reason
+from utils.scans import decoder_process, errors, limits
+from utils.scans.decoded import Decoded
 from utils.scans.errors import UnreadableScan
-from utils.scans.limits import LARGEST_PICTURE, PLAIN_PIXELS
-from utils.scans.scan import Scan
-from utils.scans.upload import read_scan, read_scan_file
+from utils.scans.scan import Refusal, Stack
+from utils.scans.upload import read_scan_file, read_stacks
 
 
-def encode(image: Image.Image, image_format: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, image_format, **options)
-    return buffer.getvalue()
+def test_many_files_and_large_files_are_refused(png_bytes, monkeypatch) -> None:
+    monkeypatch.setattr("utils.scans.upload.MOST_FILES", 2)
+    parts = read_stacks([(f"{seed}.png", png_bytes(seed)) for seed in range(4)])
+    assert [type(part) for part in parts] == [Stack, Stack, Refusal] and parts[2].name == "2.png and 1 more"
+    monkeypatch.setattr("utils.scans.limits.LARGEST_FILE", 1000)
+    assert "MB" in reason(png_bytes(1))
 
 
-def gray(brain: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.rint(brain * 255).astype(np.uint8))
+def test_all_pixels_of_an_upload_are_bounded(png_bytes, tiff, monkeypatch) -> None:
+    monkeypatch.setattr("utils.scans.upload.LARGEST_UPLOAD", 50_000)  # an image has 39,600
+    parts = read_stacks([("a.png", png_bytes(1)), ("b.png", png_bytes(2)), ("c.tif", tiff)])
+    assert [type(part) for part in parts] == [Stack, Refusal, Refusal]
+    assert all("read at once" in part.reason for part in parts if isinstance(part, Refusal))
 
 
-def refusal(data: bytes) -> str:
-    with pytest.raises(UnreadableScan) as caught:
-        read_scan(data, "scan")
-    text = str(caught.value)
-    assert text.endswith(".") and "\n" not in text
-    return text
-
-
-MODES = {
-    "PNG": ["L", "RGB", "RGBA", "LA", "P", "I;16"],
-    "TIFF": ["L", "RGB", "RGBA", "LA", "P", "I;16", "CMYK"],
-    "JPEG": ["L", "RGB", "CMYK"],
-    "BMP": ["L", "RGB", "P"],
-    "WEBP": ["RGB", "RGBA"],
-}
-
-
-@pytest.mark.parametrize(
-    "image_format,mode", [(form, mode) for form, modes in MODES.items() for mode in modes]
-)
-def test_every_mode_gives_the_same_picture(brain, image_format, mode):
-    if mode == "I;16":
-        image = Image.fromarray((brain * 65535).astype(np.uint16))
-    elif mode == "P":
-        image = gray(brain).convert("RGB").quantize(256)
-    else:
-        image = gray(brain).convert("RGB").convert(mode)
-    assert image.mode == mode
-    data = encode(image, image_format)
-    scan = read_scan(data, "scan")
-    expected = brain / brain.max() if mode == "I;16" else brain
-    assert scan.pixels.shape == brain.shape == scan.shape
-    assert scan.pixels.dtype == np.float32
-    assert scan.format == image_format
-    assert np.abs(scan.pixels - expected).mean() < 0.02
-    assert scan.notes == ()
-
-
-def test_black_and_white(brain):
-    scan = read_scan(encode(gray(brain).convert("1")), "scan")
-    assert set(np.unique(scan.pixels)) == {0.0, 1.0}
-
-
-def test_sixteen_bit_signed_and_float_pictures_are_stretched(brain):
-    for image in (
-        Image.fromarray((brain * 3000 - 1000).astype(np.int32)),
-        Image.fromarray(brain * 7 - 2),
-    ):
-        pixels = read_scan(encode(image, "TIFF"), "scan").pixels
-        assert pixels.min() == 0 and pixels.max() == pytest.approx(1)
-        assert np.corrcoef(pixels.ravel(), brain.ravel())[0, 1] > 0.999
-
-
-def test_numbers_that_are_not_finite_are_refused(brain):
-    brain[3, 4] = np.nan
-    assert "finite" in refusal(encode(Image.fromarray(brain), "TIFF"))
-
-
-def test_transparent_pixels_count_as_black(brain):
-    opaque = np.full(brain.shape, 255, np.uint8)
-    opaque[:100] = 0
-    layers = [np.full(brain.shape, 200, np.uint8)] * 3 + [opaque]
-    pixels = read_scan(encode(Image.fromarray(np.dstack(layers))), "scan").pixels
-    assert pixels[:100].max() == 0 and pixels[100:].min() == pytest.approx(200 / 255)
-
-
-def test_a_colour_picture_carries_a_note(brain):
-    coloured = np.dstack([brain, brain * 0.2, 1 - brain])
-    scan = read_scan(encode(Image.fromarray((coloured * 255).astype(np.uint8))), "scan")
-    assert any("colour" in note for note in scan.notes)
-
-
-def test_only_the_first_of_several_pictures_is_read(brain, draw_brain):
-    pages = [gray(brain), gray(draw_brain(seed=1))]
-    scan = read_scan(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "scan")
-    assert np.allclose(scan.pixels, brain, atol=1 / 255)
-    assert any("first" in note for note in scan.notes)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_followed(brain, orientation):
-    undo = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # Image.Transpose
-    stored = gray(brain) if undo is None else gray(brain).transpose(Image.Transpose(undo))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    scan = read_scan(encode(stored, "PNG", exif=exif), "scan")
-    assert scan.shape == brain.shape
-    assert np.allclose(scan.pixels, brain, atol=1 / 255)
-
-
-def test_the_bytes_decide_the_format_and_not_the_name(brain):
-    assert read_scan(encode(gray(brain), "JPEG"), "scan.png").format == "JPEG"
-
-
-@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF"])
-@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_a_truncated_file_is_refused(brain, image_format, kept):
-    data = encode(gray(brain), image_format)
-    assert refusal(data[: int(len(data) * kept)])
-
-
-def test_what_is_no_picture_is_refused():
-    assert "empty" in refusal(b"")
-    assert "not a picture" in refusal(b"Dear colleague, please find attached")
-    assert "not a picture" in refusal(b"%PDF-1.7\n" + bytes(500))
-    assert "DICOM" in refusal(bytes(128) + b"DICM" + bytes(200))
-    assert "NIfTI" in refusal(bytes(344) + b"n+1\0" + bytes(200))
-    assert "NIfTI" in refusal(b"\x1f\x8b\x08" + bytes(200))
-    assert "ZIP" in refusal(b"PK\x03\x04" + bytes(200))
-
-
-def _png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+def _png(width: int, height: int, body: bytes) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(100)))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("width,height", [(9000, 9000), (60_000, 60_000), (2_000_000, 2_000_000)])
-def test_a_header_that_promises_too_much_is_refused_before_it_is_decoded(width, height):
-    assert width * height > LARGEST_PICTURE
-    assert "million" in refusal(_png_header(width, height))
+def chained_tiff() -> bytes:
+    """A TIFF with 300,000 directories that lead to each other; the first is an image."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "TIFF")
+    chain = bytearray(buffer.getvalue())
+    first = struct.unpack_from("<I", chain, 4)[0]
+    entries = struct.unpack_from("<H", chain, first)[0]
+    struct.pack_into("<I", chain, first + 2 + 12 * entries, len(chain))
+    for _ in range(300_000):
+        chain += struct.pack("<HHHIII", 1, 256, 3, 1, 64, len(chain) + 18)
+    return bytes(chain)
 
 
-@pytest.mark.parametrize("size", [(31, 200), (200, 31), (1, 1)])
-def test_too_small_a_picture_is_refused(size):
-    assert "at least 32" in refusal(encode(Image.new("L", size, 90)))
+def test_dicom_that_lies_about_lengths() -> None:
+    plain = dicom_bytes(dicom())
+    place = plain.rindex(b"\xe0\x7f\x10\x00OW") + 8
+    assert reason(plain[:place] + bytes(4) + plain[place + 4 :])
+    for length in (2**31, 2**32 - 2):  # what is there is taken, if it is enough
+        longer = plain[:place] + struct.pack("<I", length) + plain[place + 4 :]
+        assert isinstance(only(read_stacks([("long.dcm", longer)])), Stack) and reason(longer[:-100])
+    nested = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000
+    assert reason(plain[:400] + nested)
+    head = bytes(128) + b"DICM" + b"\x02\0\x10\0UI\x16\x001.2.840.10008.1.2.1.99"
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"".join(deflate.compress(bytes(1_000_000)) for _ in range(1000)) + deflate.flush()
+    assert reason(head + bomb)
 
 
-def test_a_strip_is_refused():
-    assert "strip" in refusal(encode(Image.new("L", (400, 40))))
+def test_image_bombs() -> None:
+    assert "million" in reason(_png(10_000, 10_000, zlib.compress(bytes(10_001 * 10_000), 1)))
+    assert "blank" in reason(_png(5000, 4999, zlib.compress(bytes(5001 * 4999), 1)))
+    assert reason(_png(60, 60, zlib.compress(bytes(50_000_000))))
+    assert reason(chained_tiff())
 
 
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_is_refused(level):
-    assert "blank" in refusal(encode(Image.new("L", (64, 64), level)))
-    assert "blank" in refusal(encode(Image.fromarray(np.full((64, 64), level * 200, np.uint16))))
+def test_a_zip_whose_file_breaks_the_decoder_is_not_read_further(tiff, monkeypatch) -> None:
+    def fail(*arguments) -> tuple[Decoded, float]:
+        raise errors.DecoderFailed(decoder_process.FAILED)
 
-
-def test_pixels_cannot_be_written(brain):
-    scan = read_scan(encode(gray(brain)), "scan")
-    with pytest.raises(ValueError):
-        scan.pixels[0, 0] = 1
+    monkeypatch.setattr(decoder_process.DecoderProcess, "decode", fail)
+    parts = read_stacks([("all.zip", zipped({f"{n}.tif": tiff for n in range(5)}))])
+    assert [part.name for part in parts] == ["all.zip"]
+    many = read_stacks([(f"{n}.tif", tiff) for n in range(limits.MOST_DECODER_FAILURES + 1)])
+    assert isinstance(many[-1], Refusal) and "Too many files" in many[-1].reason
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path):
@@ -186,74 +96,21 @@ def test_files_that_cannot_be_opened(tmp_path: Path):
         read_scan_file(tmp_path)
 
 
-MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"II*\0", b"MM\0*", b"RIFF\x40\0\0\0WEBPVP8 "]
-
-
-def check_scan_or_refusal(data: bytes) -> None:
-    try:
-        scan = read_scan(data, "scan")
-    except UnreadableScan:
-        return
-    assert isinstance(scan, Scan)
-    assert np.isfinite(scan.pixels).all() and 0 <= scan.pixels.min() < scan.pixels.max() <= 1
-
-
-@settings(deadline=None, max_examples=150)
-@given(st.sampled_from(MAGIC), st.binary(max_size=600))
-def test_arbitrary_bytes_give_a_scan_or_a_refusal(magic, rest):
-    check_scan_or_refusal(magic + rest)
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    st.sampled_from(["PNG", "JPEG", "BMP", "TIFF", "WEBP"]),
-    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
-)
-def test_damaged_files_give_a_scan_or_a_refusal(image_format, changes):
-    ramp = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8)
-    data = bytearray(encode(Image.fromarray(ramp), image_format))
-    for where, value in changes:
-        data[int(where * (len(data) - 1))] = value
-    check_scan_or_refusal(bytes(data))
-
-
-def test_a_large_picture_is_made_gray_in_bands_that_leave_no_seam(brain):
-    small = np.dstack([brain, brain * 0.3, 1 - brain])
-    large = np.kron((small * 255).astype(np.uint8), np.ones((11, 13, 1), np.uint8))
-    assert large.shape[0] * large.shape[1] > PLAIN_PIXELS
-    layers = np.dstack([large, np.full(large.shape[:2], 255, np.uint8)])
-    for image in (Image.fromarray(large), Image.fromarray(layers)):
-        scan = read_scan(encode(image, "PNG", compress_level=1), "scan")
-        expected = (large.astype(np.float32) / 255) @ np.asarray([0.299, 0.587, 0.114], np.float32)
-        assert np.abs(scan.pixels - expected).max() < 1e-6
-        assert any("colour" in note for note in scan.notes)
-
-
-def test_numbers_beyond_any_brightness_are_refused(brain):
-    huge = np.where(brain > 0.5, np.float32(3e38), np.float32(-3e38))
-    assert "beyond" in refusal(encode(Image.fromarray(huge), "TIFF"))
-
-
-def test_plain_pictures_need_no_decoder_process(brain, monkeypatch):
-    def never():
-        raise AssertionError("a plain picture went to the decoder process")
-
-    monkeypatch.setattr(upload, "decoder", never)
-    for image_format in ("PNG", "JPEG"):
-        assert read_scan(encode(gray(brain), image_format), "scan").format == image_format
-
-
-def test_a_jpeg_of_very_many_passes_is_not_decoded_in_this_process(brain):
-    data = encode(gray(brain), "JPEG", progressive=True)
-    last = data.rindex(b"\xff\xda")
-    bomb = data[:last] + data[last:-2] * 200_000 + data[-2:]
-    assert len(bomb) > 1_000_000
-    check_scan_or_refusal(bomb)
-    assert images.decode_plain(data[:last] + data[last:-2] * 100 + data[-2:]) is None
-
-
 @pytest.mark.data
 def test_real_scans_are_read(data_root):
     for file in sorted((data_root / "nickparvar" / "Testing").rglob("*.jpg"))[::100]:
         scan = read_scan_file(file)
         assert scan.name == str(file) and min(scan.shape) >= 32
+
+
+def test_unexpected_exceptions_are_logged_without_what_they_say(png_bytes, monkeypatch, caplog) -> None:
+    def fail(*arguments: object) -> None:
+        try:
+            raise KeyError("Secret^Patient")
+        except KeyError as error:
+            raise RuntimeError("ID-4711 in private-name.png") from error
+
+    monkeypatch.setattr("utils.scans.images.decode_plain", fail)
+    assert "cannot be read" in reason(png_bytes(1), "private-name.png")
+    assert "RuntimeError" in caplog.text and "KeyError" in caplog.text and "in fail" in caplog.text
+    assert not any(secret in caplog.text for secret in ("Secret", "4711", "private-name"))

@@ -39,7 +39,7 @@ def drawing(seed: int = 0, channels: int = 0) -> np.ndarray:
 
 def corpus() -> dict[str, bytes]:
     """Name -> file. The names tell the format and what is special."""
-    files = _pictures() | _niftis()
+    files = _images() | _niftis()
     files |= {f"dicom {name}": dicom_bytes(ds) for name, ds in _dicoms().items()}
     files |= _gdcm_compressed(files["dicom 16 bit"])
     series = {f"{number}.dcm": dicom_bytes(dicom(seed=number, number=number)) for number in range(3)}
@@ -49,7 +49,7 @@ def corpus() -> dict[str, bytes]:
     return files
 
 
-def _pictures() -> dict[str, bytes]:
+def _images() -> dict[str, bytes]:
     gray, colour = Image.fromarray(drawing()), Image.fromarray(drawing(1, 3))
     deep = Image.fromarray(drawing().astype(np.uint16) * 257)
     exif = Image.Exif()
@@ -210,7 +210,7 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 def bombs() -> dict[str, bytes]:
     """Name -> a small file that asks for much."""
-    chain = bytearray(_pictures()["tiff"])
+    chain = bytearray(_images()["tiff"])
     first = struct.unpack_from("<I", chain, 4)[0]
     entries = struct.unpack_from("<H", chain, first)[0]
     struct.pack_into("<I", chain, first + 2 + 12 * entries, len(chain))
@@ -326,7 +326,7 @@ def _repeat(rng: random.Random, data: bytes, files: dict[str, bytes]) -> bytes:
 
 
 def _write_number(rng: random.Random, data: bytes, files: dict[str, bytes]) -> bytes:
-    """A length or a side of a picture, wherever it may stand."""
+    """A length or a side of an image, wherever it may stand."""
     form = rng.choice(("<H", ">H", "<I", ">I", "<f", ">f", "<Q"))
     size = struct.calcsize(form)
     if form[1] == "f":

@@ -67,7 +67,7 @@ def pass_gate(entry: Entry) -> bool:
         if st.button("Show the answers anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
             session.show_anyway(entry.key)
             st.rerun()
-        picture(rendering.gray_picture(entry.scan.pixels), f"The scan {entry.name}")
+        picture(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
     return shown
 
 

@@ -136,7 +136,7 @@ def thumbnail(entry: Entry) -> str:
     key = (entry.key, entry.name)
     if key not in thumbnails:
         assert entry.scan is not None
-        pixels = rendering.gray_picture(entry.scan.pixels)
+        pixels = rendering.gray_image(entry.scan.pixels)
         factor = THUMBNAIL / max(pixels.shape[:2])
         size = (max(round(pixels.shape[1] * factor), 1), max(round(pixels.shape[0] * factor), 1))
         small = cv2.imencode(".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))[1]

@@ -95,7 +95,7 @@ def scan_viewer(
             "study": study,
             "outlines": lines,
             "palette": overlays.palette().tolist(),
-            "scan": address(rendering.png(rendering.fitted(rendering.gray_picture(pixels), WIDEST))),
+            "scan": address(rendering.png(rendering.fitted(rendering.gray_image(pixels), WIDEST))),
             "panes": [
                 {
                     "title": pane.title,

@@ -16,7 +16,7 @@ from utils.paths import file_sha256
 from utils.scans.errors import UnreadableScan
 from utils.scans.files import files_in
 from utils.scans.images import IMAGE_SUFFIXES
-from utils.scans.rendering import gray_picture, png
+from utils.scans.rendering import gray_image, png
 from utils.scans.upload import read_scan_file
 
 # Names that Windows keeps for devices, whatever the suffix.
@@ -104,4 +104,4 @@ def _copy(original: Path, target: Path) -> None:
     if suffix in IMAGE_SUFFIXES:
         shutil.copyfile(original, target.with_name(target.name + suffix))
     else:
-        target.with_name(f"{target.name}.png").write_bytes(png(gray_picture(scan.pixels)))
+        target.with_name(f"{target.name}.png").write_bytes(png(gray_image(scan.pixels)))

@@ -165,7 +165,7 @@ def _pictures(scan: ReportedScan, side: int) -> Table:
     extent = pixels.shape[1] * spacing[1] if spacing else None
 
     def plain() -> np.ndarray:
-        return rendering.gray_picture(drawing.shrunk(pixels, side))
+        return rendering.gray_image(drawing.shrunk(pixels, side))
 
     def evidence(reading: Reading) -> np.ndarray:
         strength = drawing.shrunk(reading.strength(scan.shown_class, scan.settings.scale), side)

@@ -23,9 +23,9 @@ LONGEST_NAME = 100  # characters of a file's name that are kept
 
 
 def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
-    """The files of a ZIP under their base names, or why one is not read. Folders and hidden files are left out.
+    """The files of a ZIP as (base name, bytes or the refusal), in order. Folders and hidden files are skipped.
 
-    Raises UnreadableScan where the whole archive is refused, also in the middle of it.
+    Raises UnreadableScan where the whole archive is refused, possibly after some of its files.
     """
     if data.count(ENTRY) > MOST_FILES:  # counted before the table is read: a million entries take long
         raise UnreadableScan(
@@ -52,14 +52,14 @@ def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
 
 
 def base_name(name: str) -> str:
-    """The last part of a path of any system, without what cannot be printed, not too long."""
+    """The last part of a path of any system, without unprintable characters, at most LONGEST_NAME long."""
     last = PurePosixPath(name.replace("\\", "/")).name
     printable = "".join(letter if letter.isprintable() else " " for letter in last).strip()
     return printable[-LONGEST_NAME:] or "unnamed"
 
 
 def _hidden(entry: zipfile.ZipInfo) -> bool:
-    """Folders, and what systems leave in archives (.DS_Store, __MACOSX)."""
+    """Whether an entry is a folder or a file that systems add to archives (.DS_Store, __MACOSX)."""
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     return (
         entry.is_dir() or any(part == "__MACOSX" for part in parts) or parts[-1:] == () or parts[-1][0] == "."

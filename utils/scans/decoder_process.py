@@ -32,14 +32,14 @@ from utils.scans.limits import (
 
 REQUEST = struct.Struct("<QdQ")  # length of the file in bytes, processor seconds, most pixels
 STARTING_SECONDS = 120.0  # by the clock: on a busy machine importing the decoders takes a while
-WAITING = 30.0  # seconds by the clock for one of processor time, before a decoder that sleeps is ended
+WAITING = 30.0  # seconds by the clock for one of processor time, before a sleeping decoder is stopped
 GROWN = 64 * MEGABYTE  # a process that kept more than this of a file is replaced
 FAILED = "This file makes its decoder fail or run too long; it is damaged, so export it again."
 TOO_MUCH_MEMORY = "This file needs more memory than a scan may take; bring a part of it, or export it again."
 
 
 class DecoderProcess:
-    """The process, its pipes, and a lock: one file at a time."""
+    """The process, its pipes, and a lock: it decodes one file at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,7 +67,7 @@ class DecoderProcess:
                 decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
             except _Refused as answer:
                 refusal, end = answer.refusal, answer.end
-            except Exception:  # it died, or what came is no answer: the pipe cannot be used any more
+            except Exception:  # it died or its answer is invalid: the pipe cannot be used any more
                 self._stop()
                 raise DecoderFailed(FAILED) from None
             except BaseException:  # an interrupt in the middle of an answer
@@ -138,7 +138,7 @@ class DecoderProcess:
 def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
     """One whole answer. The process is not trusted to keep the limits: what it sends is counted.
 
-    Raises what was refused, and EOFError, ValueError, KeyError or TypeError where the answer is none.
+    Raises _Refused for a refusal, and EOFError, ValueError, KeyError or TypeError for an invalid answer.
     """
     facts: dict[str, Any] = {}
     refusal: UnreadableScan | None = None
@@ -198,5 +198,5 @@ atexit.register(_decoder.stop)
 
 
 def decoder() -> DecoderProcess:
-    """The one decoder process of this program."""
+    """The decoder process that all threads of this program share."""
     return _decoder

@@ -21,10 +21,10 @@ from utils.scans.limits import DECODER_MEMORY, DECODER_SECONDS_PER_MEGABYTE, MEG
 
 
 def main() -> None:
-    """The decoder process: read a request, answer it, until the parent is gone."""
+    """Read requests and answer them until the parent process ends."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)  # what a native library prints must not stand among the answers
+    os.dup2(null, 1)  # what a native library prints must not mix with the answers
     _import_decoders()
     idle = _address_space()
     _limit(idle)
@@ -75,7 +75,7 @@ def _refuse(answers: BinaryIO, sentence: str, failed: bool = False) -> None:
 
 def _import_decoders() -> None:
     """All of them before the limits: the first file must not pay for the imports."""
-    for room in (
+    for module in (
         "PIL.BmpImagePlugin",
         "PIL.TiffImagePlugin",
         "PIL.WebPImagePlugin",
@@ -84,7 +84,7 @@ def _import_decoders() -> None:
         "utils.scans.nifti",
         "utils.scans.images",
     ):
-        importlib.import_module(room)
+        importlib.import_module(module)
 
 
 def _limit(idle: int) -> None:
@@ -106,7 +106,7 @@ def _alarm(seconds: float) -> None:
 
 
 def _address_space() -> int:
-    """Bytes of this process, 0 where the system does not tell."""
+    """Bytes of this process, 0 where the system does not report it."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):

@@ -20,7 +20,7 @@ from utils.scans.dicom_pixels import Appearance, finite_numbers, first_number, f
 from utils.scans.errors import UnreadableScan, damaged
 from utils.scans.limits import check_stack
 
-BURNED_IN = "Text may be burned into this picture; check it for names before you share it."
+BURNED_IN = "Text may be burned into this image; check it for names before you share it."
 BURNED_IN_MODALITIES = ("US", "SC", "OT", "ES", "XC", "GM", "SM", "OP", "DG", "HC", "IVUS", "DOC")
 OTHER_MODALITIES = ("CT", "US", "CR", "DX", "NM", "PT", "XA", "RF", "MG", "ES", "XC", "OP", "IO", "PX", "SM")
 
@@ -39,7 +39,7 @@ PLUGINS = {
     uid.HTJ2KLosslessRPCL: ("pylibjpeg", "pylibjpeg and pylibjpeg-openjpeg", "JPEG 2000"),
     uid.RLELossless: ("pydicom", "pydicom", "RLE"),
 }
-NOT_PICTURES = {  # beginnings of SOP class UIDs
+NOT_IMAGES = {  # beginnings of SOP class UIDs
     "1.2.840.10008.5.1.4.1.1.104.": "a document (a PDF or the like)",
     "1.2.840.10008.5.1.4.1.1.88.": "a structured report",
     "1.2.840.10008.5.1.4.1.1.66.": "a segmentation or registration",
@@ -78,7 +78,7 @@ def _decode(data: bytes) -> Decoded:
     modality = str(ds.get("Modality", "")).upper()
     notes = []
     if modality in OTHER_MODALITIES:
-        notes.append(f"This file says that it is no MR picture ({modality}); the networks know MR alone.")
+        notes.append(f"This file says that it is no MR image ({modality}); the networks know MR alone.")
     if str(ds.get("BurnedInAnnotation", "")).upper() == "YES" or modality in BURNED_IN_MODALITIES:
         notes.append(BURNED_IN)
     if shown.coloured and gray(shown.rgb(first))[1]:
@@ -99,25 +99,25 @@ def _decode(data: bytes) -> Decoded:
 
 
 def _check_kind(ds: Dataset) -> None:
-    """Raises UnreadableScan for DICOM files without a picture."""
+    """Raises UnreadableScan for DICOM files without an image."""
     kind = str(ds.get("SOPClassUID") or getattr(ds, "file_meta", {}).get("MediaStorageSOPClassUID") or "")
-    for beginning, words in NOT_PICTURES.items():
+    for beginning, words in NOT_IMAGES.items():
         if kind.startswith(beginning):
             raise UnreadableScan(
-                f"This DICOM file holds {words}, not a scan; bring the pictures of the series."
+                f"This DICOM file holds {words}, not a scan; bring the images of the series."
             )
     if str(ds.get("Modality", "")).upper() == "SEG":
         raise UnreadableScan(
-            "This DICOM file holds a segmentation, not a scan; bring the pictures of the series."
+            "This DICOM file holds a segmentation, not a scan; bring the images of the series."
         )
     if "Rows" not in ds:
         if kind or "PatientID" in ds or "StudyInstanceUID" in ds:
             raise UnreadableScan(
-                "This DICOM file holds no picture, or was cut short before it; export it again."
+                "This DICOM file holds no image, or was cut short before it; export it again."
             )
         raise damaged("DICOM file")
     if not any(name in ds for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise UnreadableScan("This DICOM file holds no picture, or was cut short before it; export it again.")
+        raise UnreadableScan("This DICOM file holds no image, or was cut short before it; export it again.")
 
 
 def _plugin(ds: Dataset) -> str:

@@ -29,7 +29,7 @@ class Appearance:
 
     @property
     def _full_range(self) -> bool:
-        """8-bit pictures without a window are meant to be shown as they are."""
+        """8-bit images without a window are meant to be shown as they are."""
         return (
             self.bits <= 8 and "PixelData" in self.ds and not (self.modality_lut or self.rescaled)
         )  # fmt: skip
@@ -154,7 +154,7 @@ def finite_numbers(value: Any) -> list[float]:
     if value is None or isinstance(value, (str, bytes)):
         return []
     try:
-        numbers = [float(one) for one in (value if hasattr(value, "__iter__") else [value])]
+        numbers = [float(number) for number in (value if hasattr(value, "__iter__") else [value])]
     except (TypeError, ValueError):
         return []
     return numbers if all(map(math.isfinite, numbers)) else []

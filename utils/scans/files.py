@@ -1,4 +1,4 @@
-"""Paths -> scans, for the command line: files and folders in, one Input a picture, slice or refusal out."""
+"""Paths -> scans, for the command line: files and folders in, one Input per image, slice or refusal out."""
 
 from __future__ import annotations
 
@@ -65,22 +65,22 @@ def read_files(files: Iterable[Path]) -> Iterator[Input]:
 
 
 def _read_together(files: list[tuple[str, bytes]]) -> Iterator[Input]:
-    for found in read_stacks(files):
-        if isinstance(found, Refusal):
-            yield Input(found.name, Path(found.name), reason=found.reason)
+    for entry in read_stacks(files):
+        if isinstance(entry, Refusal):
+            yield Input(entry.name, Path(entry.name), reason=entry.reason)
         else:
-            yield from (Input(scan.name, Path(scan.name), scan) for scan in found.scans)
+            yield from (Input(scan.name, Path(scan.name), scan) for scan in entry.scans)
 
 
 def _read_alone(path: Path, data: bytes) -> Iterator[Input]:
     parts = read_stacks([(str(path), data)])
-    for number, found in enumerate(parts, 1):
+    for number, entry in enumerate(parts, 1):
         part = number if len(parts) > 1 else None
-        if isinstance(found, Refusal):
-            file = f"{path}/{found.name}" if part else str(path)
-            yield Input(file, path, reason=found.reason, part=part)
+        if isinstance(entry, Refusal):
+            file = f"{path}/{entry.name}" if part else str(path)
+            yield Input(file, path, reason=entry.reason, part=part)
             continue
-        for scan in found.scans:
+        for scan in entry.scans:
             yield Input(f"{path}/{scan.name}" if part else str(path), path, scan, part=part)
 
 

@@ -11,19 +11,19 @@ from PIL import Image, ImageOps
 from utils.scans.colour import COLOUR_NOTE, gray, strong_colour
 from utils.scans.decoded import Decoded
 from utils.scans.errors import UnreadableScan
-from utils.scans.limits import LARGEST_PICTURE, PLAIN_BYTES, PLAIN_PASSES, PLAIN_PIXELS, check_size
+from utils.scans.limits import LARGEST_IMAGE, PLAIN_BYTES, PLAIN_PASSES, PLAIN_PIXELS, check_size
 
 IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-BAND = 262_144  # pixels of a very large picture made gray at once: bounds the memory, and is quicker
-NOT_AN_IMAGE = "This is not a picture in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
+BAND = 262_144  # pixels of a very large image made gray at once: bounds the memory, and is quicker
+NOT_AN_IMAGE = "This is not an image in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
 
 
 def decode_plain(data: bytes) -> Decoded | None:
     """Decode a PNG or JPEG of usual size at once; None for every other file, which `decode` may read.
 
-    Raises UnreadableScan. Nothing that comes this far can cost much: see `limits`.
+    Raises UnreadableScan. The limits keep the cost of such files low: see `limits`.
     """
     if not data.startswith(PLAIN_BEGINNINGS) or len(data) > PLAIN_BYTES:
         return None
@@ -33,8 +33,8 @@ def decode_plain(data: bytes) -> Decoded | None:
 
 
 def decode(data: bytes) -> Decoded:
-    """Decode one picture. Raises UnreadableScan, and nothing else but MemoryError."""
-    decoded = _decode(data, IMAGE_FORMATS, LARGEST_PICTURE)
+    """Decode one image. Raises UnreadableScan, and nothing else but MemoryError."""
+    decoded = _decode(data, IMAGE_FORMATS, LARGEST_IMAGE)
     assert decoded is not None  # more pixels than this raise
     return decoded
 
@@ -57,12 +57,12 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
     except Image.UnidentifiedImageError:
         raise UnreadableScan(NOT_AN_IMAGE) from None
     except Image.DecompressionBombError:  # Pillow's limit comes before ours for the very largest
-        most = f"{LARGEST_PICTURE / 1e6:.0f} million"
-        raise UnreadableScan(f"This picture has far more than the {most} pixels that are read.") from None
+        most = f"{LARGEST_IMAGE / 1e6:.0f} million"
+        raise UnreadableScan(f"This image has far more than the {most} pixels that are read.") from None
     except Exception:  # Pillow raises almost anything on broken files
-        text = "This picture is damaged or cut short and cannot be decoded; save or export it again."
+        text = "This image is damaged or cut short and cannot be decoded; save or export it again."
         raise UnreadableScan(text) from None
-    notes = ["Only the first of several pictures in this file is read."] if several else []
+    notes = ["Only the first of several images in this file is read."] if several else []
     return Decoded(image_format, 1, [pixels], notes=tuple(notes + [COLOUR_NOTE] * coloured))
 
 
@@ -71,7 +71,7 @@ def _frames(image: Image.Image) -> int:
 
 
 def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
-    """(H, W) float32 in 0..1, and whether the picture carried real colour."""
+    """(H, W) float32 in 0..1, and whether the image is coloured."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return _stretched(np.asarray(image, dtype=np.float32)), False
     if image.mode in ("1", "L") and "transparency" not in image.info:
@@ -90,7 +90,7 @@ def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) float32 in 0..1; what is transparent is laid on black."""
+    """(H, W, 3) float32 in 0..1; transparent pixels are laid on black."""
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
@@ -99,12 +99,10 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 
 def _stretched(raw: np.ndarray) -> np.ndarray:
-    """A picture of 16 or 32 bit or of floats, from its smallest to its largest number."""
+    """An image of 16 or 32 bit or of floats, from its smallest to its largest number."""
     if not np.isfinite(raw).all():
-        raise UnreadableScan(
-            "This picture holds numbers that are not finite; export it again as 8 or 16 bit."
-        )
+        raise UnreadableScan("This image holds numbers that are not finite; export it again as 8 or 16 bit.")
     low, high = float(raw.min()), float(raw.max())
     if high - low > 1e38:  # their difference would be beyond float32
-        raise UnreadableScan("This picture holds numbers beyond any brightness; export it as 8 or 16 bit.")
+        raise UnreadableScan("This image holds numbers beyond any brightness; export it as 8 or 16 bit.")
     return (raw - low) / max(high - low, 1e-6)

@@ -1,4 +1,4 @@
-"""How much is read. Every limit of an upload stands here (and in the README), with the sentence for what is beyond."""
+"""Every limit of an upload, and the checks that refuse a file beyond it. The documentation lists them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from utils.scans.errors import UnreadableScan
 
 MEGABYTE = 1_000_000
 
-SMALLEST_SIDE = 32  # pixels of a picture or slice
+SMALLEST_SIDE = 32  # pixels of an image or slice
 LARGEST_ASPECT = 8  # longest side over shortest side
 LARGEST_FILE = 128 * MEGABYTE  # bytes; also of a file inside a ZIP, and of a .nii.gz once it is inflated
-LARGEST_PICTURE = 25_000_000  # pixels of one picture: a bomb is refused before it is decoded
+LARGEST_IMAGE = 25_000_000  # pixels of one image: a bomb is refused before it is decoded
 LARGEST_STACK = 64_000_000  # pixels of a whole stack (float32: 256 MB)
 LARGEST_UPLOAD = 96_000_000  # pixels of all that is read at once
 MOST_SLICES = 512  # of one stack
@@ -24,19 +24,19 @@ PLAIN_BYTES = 1 * MEGABYTE
 PLAIN_PIXELS = 4_194_304
 PLAIN_PASSES = 32  # scans of a progressive JPEG; each costs a pass over all its pixels
 
-# The decoder process: processor time until the first frame of a file, then more for the rest of a large one that has
-# shown itself to be a scan; and memory beyond what it has when it is idle.
+# The decoder process: processor time until the first frame of a file, then more for the rest of a large file that
+# has proved to be a scan; and memory beyond what the idle process has.
 DECODER_SECONDS = 1.5
 DECODER_SECONDS_PER_MEGABYTE = 0.1
 DECODER_SECONDS_PER_FILE = (
     0.05  # files of one ZIP share DECODER_SECONDS; this and the above is added for each
 )
 DECODER_MEMORY = 400 * MEGABYTE
-MOST_DECODER_FAILURES = 8  # in one upload; what comes after is not tried any more
+MOST_DECODER_FAILURES = 8  # in one upload; later files are not tried any more
 
 UPLOAD_FULL = (
     f"All files together have more than the {LARGEST_UPLOAD / 1e6:.0f} million pixels that are read at once; "
-    "bring this one alone."
+    "read this file alone."
 )
 
 
@@ -50,15 +50,15 @@ def check_file(size: int) -> None:
         )
 
 
-def check_size(width: int, height: int, what: str = "This picture is") -> None:
-    """Raises UnreadableScan for a picture or slice of a size (pixels) that is not read."""
+def check_size(width: int, height: int, what: str = "This image is") -> None:
+    """Raises UnreadableScan for an image or slice of a size (pixels) that is not read."""
     if min(width, height) < SMALLEST_SIDE:
         raise UnreadableScan(
             f"{what} {width} x {height} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed."
         )
-    if width * height > LARGEST_PICTURE:
+    if width * height > LARGEST_IMAGE:
         raise UnreadableScan(
-            f"{what} {width} x {height} pixels; at most {LARGEST_PICTURE / 1e6:.0f} million are read."
+            f"{what} {width} x {height} pixels; at most {LARGEST_IMAGE / 1e6:.0f} million are read."
         )
     if max(width, height) > LARGEST_ASPECT * min(width, height):
         raise UnreadableScan(
@@ -68,7 +68,7 @@ def check_size(width: int, height: int, what: str = "This picture is") -> None:
 
 def check_stack(width: int, height: int, slices: int) -> None:
     """Raises UnreadableScan for a stack with slices of a size, or of a number, that is not read."""
-    check_size(width, height, "The slices of this file are" if slices > 1 else "This picture is")
+    check_size(width, height, "The slices of this file are" if slices > 1 else "This image is")
     if slices > MOST_SLICES:
         raise UnreadableScan(
             f"This stack has {slices} slices; at most {MOST_SLICES} are read, so bring a part of it."

@@ -1,4 +1,4 @@
-"""Scan pixels -> network input, and the Geometry that leads back. Training and serving both come through here."""
+"""Scan pixels -> network input, and the Geometry that maps back to the scan. Training and serving both use it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 FOREGROUND_LEVEL = 0.08  # of the range between the 0.5th and 99.5th percentile
-LEAST_FOREGROUND = 0.05  # of the picture; less is no head
+LEAST_FOREGROUND = 0.05  # of the image; less is no head
 MARGIN = 0.02  # of the foreground's longer side, added on every side
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a scan became a square network input, so that a map can go the way back.
+    """How a scan became a square network input, so that a map can be placed on the scan.
 
     The crop (`top`, `left`, `height`, `width`, in scan pixels) was centred in a square of `side` pixels
     and that square was resized to `size` x `size`.
@@ -52,7 +52,7 @@ class Geometry:
         return result
 
     def to_network(self, scan_map: np.ndarray) -> np.ndarray:
-        """The way in, for pictures and masks: (H, W) -> (size, size) float32."""
+        """Crop, pad and resize an image or mask: (H, W) -> (size, size) float32."""
         crop = np.asarray(scan_map, np.float32)[
             self.top : self.top + self.height, self.left : self.left + self.width
         ]
@@ -64,7 +64,7 @@ class Geometry:
 
 
 def foreground_box(pixels: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, height, width) of what is brighter than the dark surround; the whole picture if unclear.
+    """(top, left, height, width) of the part brighter than the dark surround; the whole image if unclear.
 
     pixels: (H, W) float. Specks and small lettering do not count: only connected areas of at least a
     twentieth of the largest one.
@@ -86,9 +86,9 @@ def foreground_box(pixels: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def foreground(pixels: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the head, which is what is brighter than the dark surround, with all that it encloses.
+    """(H, W) bool: the head: the part brighter than the dark surround, with all that it encloses.
 
-    pixels: (H, W) float. The whole picture if unclear, as in `foreground_box`.
+    pixels: (H, W) float. The whole image if unclear, as in `foreground_box`.
     """
     labels, _, numbers = _large_areas(pixels)
     outlines, _ = cv2.findContours(
@@ -125,5 +125,5 @@ def preprocess(pixels: np.ndarray, size: int) -> tuple[np.ndarray, Geometry]:
 
 
 def as_input(batch: np.ndarray) -> np.ndarray:
-    """(N, S, S, 1) float32 from (N, S, S) pictures."""
+    """(N, S, S, 1) float32 from (N, S, S) images."""
     return batch[..., None].astype(np.float32)

@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Scan:
-    """One grayscale picture, whatever file it came from.
+    """One grayscale image, from a file of any format.
 
     `pixels` is (H, W) float32 in 0..1, not writeable. `spacing` is (row, column) in mm where the file knows it.
-    `slice` is the 0-based slice number in a stack, None for a single picture. `notes` are short
-    sentences about the file that the reader of the scan should see.
+    `slice` is the 0-based slice number in a stack, None for a single image. `notes` are short
+    sentences about the file for the user.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Stack:
-    """One picture, or a volume from one end to the other; `notes` are those of its scans and its own."""
+    """One image, or a volume from one end to the other; `notes` are those of its scans and its own."""
 
     name: str
     scans: tuple[Scan, ...]
@@ -42,7 +42,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file that was not read, and why, in one sentence."""
+    """A file that was not read, and the reason in one sentence."""
 
     name: str
     reason: str

@@ -38,34 +38,34 @@ def slices_of(name: str, sha256: str, decoded: Decoded) -> list[Slice]:
 def split_by_orientation(slices: Sequence[Slice]) -> list[list[Slice]]:
     """Slices that lie alike, in order of their first one: a localizer in another plane is a stack of its own."""
     groups: list[list[Slice]] = []
-    for one in slices:
+    for item in slices:
         for group in groups:
-            first, other = group[0].of.orientation, one.of.orientation
+            first, other = group[0].of.orientation, item.of.orientation
             if len(first) == len(other) and np.allclose(first, other, atol=SAME_ORIENTATION):
-                group.append(one)
+                group.append(item)
                 break
         else:
-            groups.append([one])
+            groups.append([item])
     return groups
 
 
 def in_order(slices: Sequence[Slice]) -> tuple[list[Slice], str]:
     """The slices from one end of the stack to the other, and a note where only some of them are kept.
 
-    Where a place was imaged more than once (over time, or with several weightings), the first picture of each is kept.
+    Where a place was imaged more than once (over time, or with several weightings), the first image of each is kept.
     """
     numbered = sorted(
-        slices, key=lambda one: one.number
+        slices, key=lambda item: item.number
     )  # stable: the order of arrival where numbers are equal
-    if any(one.position is None for one in numbered):
+    if any(item.position is None for item in numbered):
         return numbered, ""
-    placed = sorted(numbered, key=lambda one: one.position or 0.0)
+    placed = sorted(numbered, key=lambda item: item.position or 0.0)
     kept = placed[:1]
-    for one in placed[1:]:
-        if abs((one.position or 0.0) - (kept[-1].position or 0.0)) > SAME_PLACE:
-            kept.append(one)
+    for item in placed[1:]:
+        if abs((item.position or 0.0) - (kept[-1].position or 0.0)) > SAME_PLACE:
+            kept.append(item)
     if len(kept) == len(placed):
         return kept, ""
     if len(kept) == 1:  # nothing but repetitions of one slice: a film, in the order of time
         return numbered, ""
-    return kept, f"Only the first of several pictures of each place is read ({len(kept)} of {len(placed)})."
+    return kept, f"Only the first of several images of each place is read ({len(kept)} of {len(placed)})."

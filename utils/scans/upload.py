@@ -46,23 +46,23 @@ def read_stacks(files: Sequence[tuple[str, bytes]]) -> list[Stack | Refusal]:
 
 
 def read_stack(data: bytes, name: str) -> Stack:
-    """The one picture or volume of a file. Raises UnreadableScan, and nothing else, where there is none, or several."""
-    found = read_stacks([(name, data)])
-    if len(found) > 1:
-        raise UnreadableScan(f"This file holds {len(found)} pictures or stacks; bring them one by one.")
-    if isinstance(found[0], Refusal):
-        raise UnreadableScan(found[0].reason)
-    return found[0]
+    """The one image or volume of a file. Raises UnreadableScan, and nothing else, where there is none, or several."""
+    parts = read_stacks([(name, data)])
+    if len(parts) > 1:
+        raise UnreadableScan(f"This file holds {len(parts)} images or stacks; select them one by one.")
+    if isinstance(parts[0], Refusal):
+        raise UnreadableScan(parts[0].reason)
+    return parts[0]
 
 
 def read_scan(data: bytes, name: str) -> Scan:
-    """The picture of a file with a single one; the bytes decide the format, never the name.
+    """The image of a file with a single one; the bytes decide the format, never the name.
 
-    Raises UnreadableScan, and nothing else, for whatever is not a usable picture.
+    Raises UnreadableScan, and nothing else, for whatever is not a usable image.
     """
     stack = read_stack(data, name)
     if len(stack.scans) > 1:
-        raise UnreadableScan(f"This file is a stack of {len(stack.scans)} slices, not a single picture.")
+        raise UnreadableScan(f"This file is a stack of {len(stack.scans)} slices, not a single image.")
     return stack.scans[0]
 
 
@@ -102,13 +102,13 @@ class _Upload:
             self.parts.append(Refusal(name, "This file cannot be read; export the scan again."))
 
     def finished(self) -> list[Stack | Refusal]:
-        found: list[Stack | Refusal] = []
+        parts: list[Stack | Refusal] = []
         for part in self.parts:
             if isinstance(part, list):
-                found += [_stack_or_refusal(group) for group in split_by_orientation(part)]
+                parts += [_stack_or_refusal(group) for group in split_by_orientation(part)]
             else:
-                found.append(part)
-        return found
+                parts.append(part)
+        return parts
 
     def _add_file(self, name: str, data: bytes) -> None:
         self._add_decoded(name, data, self._decode(data, DECODER_SECONDS)[0])
@@ -151,7 +151,7 @@ class _Upload:
 
     def _add_decoded(self, name: str, data: bytes, decoded: Decoded) -> None:
         slices = slices_of(name, hashlib.sha256(data).hexdigest(), decoded)
-        pixels = sum(one.frame.size for one in slices)
+        pixels = sum(item.frame.size for item in slices)
         if pixels > self._pixels_left:
             raise UnreadableScan(UPLOAD_FULL)
         self._pixels_left -= pixels
@@ -167,27 +167,27 @@ class _Upload:
 def _stack_or_refusal(slices: list[Slice]) -> Stack | Refusal:
     """Order, window and number the slices of one stack."""
     first = slices[0].name
-    files = len({id(one.of) for one in slices})
+    files = len({id(item.of) for item in slices})
     name = f"{first} and {files - 1} more" if files > 1 else first
     try:
         ordered, note = in_order(slices)
-        frames = [one.frame for one in ordered]
+        frames = [item.frame for item in ordered]
         check_stack(frames[0].shape[1], frames[0].shape[0], len(frames))
-        raw = [one.frame for one in ordered if not one.of.windowed]
+        raw = [item.frame for item in ordered if not item.of.windowed]
         window = windowing.window_of(raw) if raw else (0.0, 1.0)
-        for one in ordered:
-            windowing.apply_window(one.frame, (0.0, 1.0) if one.of.windowed else window)
+        for item in ordered:
+            windowing.apply_window(item.frame, (0.0, 1.0) if item.of.windowed else window)
     except UnreadableScan as refusal:
         return Refusal(name, str(refusal))
     if windowing.is_blank(frames):
-        what = "stack" if len(frames) > 1 else "picture"
+        what = "stack" if len(frames) > 1 else "image"
         return Refusal(name, f"This {what} is blank: all its pixels have the same brightness.")
     scans = []
-    for number, one in enumerate(ordered):
-        one.frame.setflags(write=False)
+    for number, item in enumerate(ordered):
+        item.frame.setflags(write=False)
         place = number if len(frames) > 1 else None
         scans.append(
-            Scan(one.name, one.frame, one.of.format, place, one.of.spacing, one.of.notes, one.sha256)
+            Scan(item.name, item.frame, item.of.format, place, item.of.spacing, item.of.notes, item.sha256)
         )
     notes = dict.fromkeys(each for scan in scans for each in scan.notes)
     return Stack(name, tuple(scans), (*notes, note) if note else tuple(notes))

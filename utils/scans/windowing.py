@@ -12,7 +12,7 @@ BLANK = 2 / 255  # a smaller range of brightness than this shows nothing
 
 
 def window_of(frames: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The numbers that become 0 and 1: percentiles of what is finite, or its range where these are one number."""
+    """The numbers that become 0 and 1: percentiles of the finite values, or their range if these are equal."""
     step = max(int(np.ceil(np.sqrt(sum(frame.size for frame in frames) / SAMPLE))), 1)
     sample = np.concatenate([frame[::step, ::step].ravel() for frame in frames])
     sample = sample[np.isfinite(sample)]
@@ -25,7 +25,7 @@ def window_of(frames: Sequence[np.ndarray]) -> tuple[float, float]:
 def apply_window(frame: np.ndarray, window: tuple[float, float]) -> None:
     """Turn a (H, W) float32 frame into brightness in place; what is not finite, and all of an empty window, is 0.
 
-    Pictures that are brightness already keep every bit.
+    Images that are brightness already keep every bit.
     """
     low, high = window
     if (low, high) == (0, 1) and 0 <= frame.min() <= frame.max() <= 1:
