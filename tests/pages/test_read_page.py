@@ -416,9 +416,7 @@ def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, m
 
 def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, make_entry) -> None:
     entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
-    page = click(
-        with_entries(*entries, Entry("k", "text.png", None, reason="This is not an image.")), "Next"
-    )
+    page = click(with_entries(*entries, Entry("k", "text.png", None, reason="This is not an image.")), "Next")
     assert shown_scan(pick_row(page, 2)) == entries[1].key
 
 
