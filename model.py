@@ -71,6 +71,7 @@ def data(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     from utils.reading.reader import Reader
+    from utils.training.loop import TrainingPlan
     from utils.training.loop import train as fit
     from utils.training.recipes import RECIPES
     from utils.training.release import release
@@ -103,15 +104,8 @@ def train(args: argparse.Namespace) -> int:
     if str(base_weights).endswith(".keras"):
         check_forerunner("network to start from", load_card(Path(str(base_weights))), args.protocol)
     check_run(run_folder, args)
-    trained = fit(
-        samples,
-        run_folder,
-        recipe,
-        args.seed,
-        base_weights,
-        [teacher.network for teacher in teachers],
-        classes,
-    )
+    plan = TrainingPlan(recipe, args.seed, base_weights, classes)
+    trained = fit(plan, samples, run_folder, [teacher.network for teacher in teachers])
     folder = args.output or (
         RUNS / "teachers" / args.protocol
         if args.model in TEACHERS and recipe.protocol is None

@@ -34,8 +34,8 @@ from utils.metrics.detection import threshold_at
 from utils.networks.architectures import EVIDENCE_LAYERS, logits_of, split_at
 from utils.scans.preprocessing import foreground
 from utils.training import augmentation, batches
-from utils.training.batches import load_pictures, load_pictures_and_masks
-from utils.training.loop import train
+from utils.training.batches import load_images, load_images_and_masks
+from utils.training.loop import TrainingPlan, train
 from utils.training.objectives import predict_logits
 from utils.training.recipes import RECIPES, Phase, Recipe
 
@@ -123,9 +123,9 @@ def main() -> None:
         with ExitStack() as stack:
             for patch in patches():
                 stack.enter_context(patch)
-            trained = train(taught, folder, recipe, args.seed, args.base_weights, teachers)
+            trained = train(TrainingPlan(recipe, args.seed, args.base_weights), taught, folder, teachers)
         shutil.rmtree(folder)
-        logits = predict_logits(logits_of(trained.network), load_pictures(list(measured["path"]), SIZE))
+        logits = predict_logits(logits_of(trained.network), load_images(list(measured["path"]), SIZE))
         line = {
             "variant": name,
             "base_weights": args.base_weights and args.base_weights.stem,
@@ -146,7 +146,7 @@ def main() -> None:
 def _logits(weights: Path, rows: pd.DataFrame) -> np.ndarray:
     """(N, C) float32: what a .keras file answers to the pictures of sample rows."""
     network = keras.models.load_model(weights, compile=False)
-    return predict_logits(logits_of(network), load_pictures(list(rows["path"]), network.input_shape[1]))
+    return predict_logits(logits_of(network), load_images(list(rows["path"]), network.input_shape[1]))
 
 
 def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | None) -> dict[str, float]:
@@ -174,7 +174,7 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
 def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, float]:
     """How often the Grad-CAM map of a tumour's own class peaks in its mask, and the share of the map in the mask."""
     rows = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
-    pictures, masks = load_pictures_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
+    pictures, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
     trunk, _ = split_at(network, EVIDENCE_LAYERS["cnn"])
     kernel = network.get_layer("logits").get_weights()[0]
     features = predict_logits(trunk, pictures)

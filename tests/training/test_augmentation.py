@@ -1,3 +1,5 @@
+"""Augmentation keeps shape, type and label, moves the mask with its image and follows its seed."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,10 +18,10 @@ def test_shape_and_type_stay(seed, size):
     kept = image.copy()
     for changed in augment(image, image, np.random.default_rng(seed)):
         assert changed.shape == (size, size) and changed.dtype == np.uint8
-    assert np.array_equal(image, kept), "the picture that was given must stay as it is"
+    assert np.array_equal(image, kept), "the original must stay unchanged"
 
 
-def test_a_seed_repeats_itself_and_another_does_not(brain):
+def test_a_seed_determines_the_changes(brain):
     image = preprocess(brain, 160)[0]
     first, again, other = (augment(image, image, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
     assert np.array_equal(first, again)
@@ -27,7 +29,7 @@ def test_a_seed_repeats_itself_and_another_does_not(brain):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_brain_stays_in_the_picture(brain, seed):
+def test_the_brain_stays_in_the_image(brain, seed):
     image = preprocess(brain, 160)[0]
     brain_mask = np.where(image > 60, 255, 0).astype(np.uint8)
     changed, moved = augment(image, brain_mask, np.random.default_rng(seed))
@@ -38,15 +40,15 @@ def test_the_brain_stays_in_the_picture(brain, seed):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_mask_moves_with_its_picture(seed):
+def test_the_mask_moves_with_its_image(seed):
     image = np.zeros((96, 96), np.uint8)
-    image[20:40, 50:80] = 255  # the only bright thing, whatever happens to the grays
+    image[20:40, 50:80] = 255  # the only bright region, whatever the remapping
     changed, mask = augment(image, image, np.random.default_rng(seed))
     inside, outside = changed[mask > 200].astype(float), changed[mask < 50].astype(float)
     assert inside.mean() > outside.mean() + 40
 
 
-def test_half_of_the_pictures_are_mirrored():
+def test_half_of_the_images_are_mirrored():
     image = np.zeros((64, 64), np.uint8)
     image[16:48, 8:24] = 200
     sides = [

@@ -1,4 +1,4 @@
-"""utils.training.lesion_transplant: tumours taken out of pictures and put into others."""
+"""Lesion transplant: tumours are removed from images and inserted into others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZE, NONE = 128, CLASSES.index("no_tumor")
 
 
 def head(tumor: tuple[slice, slice] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """An ellipse that is alike on both sides, and a bright tumour with its mask."""
+    """A symmetric ellipse with a bright tumour, and its mask."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     inside = ((rows - 63.5) / 56) ** 2 + ((columns - 63.5) / 44) ** 2 < 1
     image, mask = np.where(inside, 100, 0).astype(np.uint8), np.zeros((SIZE, SIZE), np.uint8)
@@ -25,48 +25,48 @@ def head(tumor: tuple[slice, slice] | None = None) -> tuple[np.ndarray, np.ndarr
 LEFT, MIDDLE = (slice(56, 72), slice(32, 48)), (slice(56, 72), slice(56, 72))
 
 
-def test_a_tumour_on_one_side_is_covered_with_the_other() -> None:
+def test_a_tumour_on_one_side_is_covered_by_the_other() -> None:
     image, mask = head(LEFT)
     assert lesion_transplant.is_removable(image, mask)
     np.testing.assert_allclose(lesion_transplant.without_tumor(image, mask)[LEFT], 100, atol=8)
     np.testing.assert_array_equal(lesion_transplant.without_tumor(image, mask)[:, 80:], image[:, 80:])
 
 
-def test_what_the_other_side_cannot_tell_stays() -> None:
+def test_a_tumour_stays_where_the_other_side_cannot_cover_it() -> None:
     assert not lesion_transplant.is_removable(*head(MIDDLE))
     image, mask = head(LEFT)
     image[:, 64:] = 0  # half a head
     assert not lesion_transplant.is_removable(image, mask)
 
 
-def test_a_tumour_is_put_where_there_is_a_head() -> None:
+def test_a_tumour_is_inserted_only_on_the_head() -> None:
     donor, mask = head(LEFT)
     healthy, _ = head()
-    made = lesion_transplant.with_tumor(healthy // 2, donor, mask)
-    assert made is not None
-    assert 120 < made[LEFT].mean() < 200, "as bright over its surroundings as it was"
-    np.testing.assert_array_equal(made[:, 80:], healthy[:, 80:] // 2)
+    changed = lesion_transplant.with_tumor(healthy // 2, donor, mask)
+    assert changed is not None
+    assert 120 < changed[LEFT].mean() < 200, "the contrast to the surroundings stays"
+    np.testing.assert_array_equal(changed[:, 80:], healthy[:, 80:] // 2)
     assert lesion_transplant.with_tumor(np.zeros_like(healthy), donor, mask) is None
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_labels_masks_and_weights_go_with_the_pictures(share: float) -> None:
-    (sick, mask), (healthy, empty), (unclear, unclear_mask) = head(LEFT), head(), head(MIDDLE)
-    inputs, masks = np.stack([sick, healthy, unclear]), np.stack([mask, empty, unclear_mask])
+def test_labels_masks_and_weights_change_with_the_images(share: float) -> None:
+    (tumor, mask), (healthy, empty), (unclear, unclear_mask) = head(LEFT), head(), head(MIDDLE)
+    inputs, masks = np.stack([tumor, healthy, unclear]), np.stack([mask, empty, unclear_mask])
     targets = np.eye(4, dtype=np.float32)[[0, NONE, 1]]
-    mixed = lesion_transplant.Mixing.of(inputs, masks, targets, CLASSES, share)
-    assert mixed.removable.tolist() == [True, False, False] and mixed.donors.tolist() == [0, 2]
+    transplant = lesion_transplant.LesionTransplant.of(inputs, masks, targets, CLASSES, share)
+    assert transplant.removable.tolist() == [True, False, False] and transplant.donors.tolist() == [0, 2]
     weights = np.array([3, 2, 2], np.float32)
     training = TrainingSet(
-        inputs, np.arange(3), targets, weights, masks, lambda image, mask, _: (image, mask), mixed
+        inputs, np.arange(3), targets, weights, masks, lambda image, mask, _: (image, mask), transplant
     )
     (batch,) = training.batches(3, np.random.default_rng(0))
-    shown = {
+    samples = {
         int(weight * 10 + target.argmax()): (target, mask)
         for _, target, weight, mask in zip(*batch, strict=True)
     }
-    kinds = {(target.argmax() == NONE, bool(mask.any())) for target, mask in shown.values()}
-    assert kinds == {(True, False), (False, True)}, "who has a tumour has a mask"
+    kinds = {(target.argmax() == NONE, bool(mask.any())) for target, mask in samples.values()}
+    assert kinds == {(True, False), (False, True)}, "a tumour has a mask"
     by_row = sorted(
         (float(weight), int(target.argmax())) for target, weight in zip(batch[1], batch[2], strict=True)
     )

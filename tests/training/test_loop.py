@@ -1,4 +1,4 @@
-"""Training learns, keeps its best epoch, goes on where it stopped and freezes what it says."""
+"""Training learns, keeps its best epoch, resumes where it was interrupted and freezes the layers of its recipe."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,13 @@ from PIL import Image
 from utils.metrics import classification
 from utils.networks.architectures import cnn, vgg16
 from utils.training import objectives
-from utils.training.loop import train
+from utils.training.loop import TrainingPlan, train
 from utils.training.recipes import Phase, Recipe
 
 
 @pytest.fixture
 def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
-    """Two classes that a network can tell apart: with and without a bright corner; every picture stands there twice."""
+    """Two classes that a network can separate: with and without a bright square; every image has two rows."""
     rows = []
     for index in range(24):
         pixels = draw_brain(80, 80, seed=index)
@@ -35,7 +35,7 @@ def samples(tmp_path: Path, draw_brain) -> pd.DataFrame:
 
 @pytest.fixture
 def epoch_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """The last layer's weights after every epoch of the training that follows."""
+    """The last layer's weights after every epoch of the next training."""
     weights: list[np.ndarray] = []
     original = objectives.predict_logits
 
@@ -47,19 +47,25 @@ def epoch_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     return weights
 
 
+def silent(line: str) -> None:
+    """Report nothing."""
+
+
 RECIPE = Recipe("cnn", phases=(Phase("small", 32, 2, 1e-3), Phase("large", 48, 3, 1e-3)), batch_size=8)
 
 
 def test_cnn_learns_and_reports_every_epoch(samples: pd.DataFrame, tmp_path: Path) -> None:
     recipe = Recipe("cnn", phases=(Phase("only", 32, 12, 2e-3),), batch_size=8)
-    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
+    trained = train(TrainingPlan(recipe), samples, tmp_path / "run", report=silent)
     losses = [epoch["loss"] for epoch in trained.history]
     assert len(losses) == 12 and min(losses[-3:]) < 0.8 * losses[0]
     assert set(trained.history[0]) == {"phase", "epoch", "loss", "validation_loss", "validation_accuracy"}
 
 
-def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monkeypatch, quick_cnn) -> None:
-    whole = train(samples, tmp_path / "whole", RECIPE, say=lambda text: None)
+def test_interrupted_run_is_resumed_after_its_last_complete_epoch(
+    samples, tmp_path, monkeypatch, quick_cnn
+) -> None:
+    whole = train(TrainingPlan(RECIPE), samples, tmp_path / "whole", report=silent)
     calls = 0
     measured = classification.set_cross_entropy
 
@@ -72,8 +78,8 @@ def test_stopped_run_goes_on_after_its_last_whole_epoch(samples, tmp_path, monke
 
     monkeypatch.setattr(classification, "set_cross_entropy", stop_in_fourth)
     with pytest.raises(KeyboardInterrupt):
-        train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
-    resumed = train(samples, tmp_path / "cut", RECIPE, say=lambda text: None)
+        train(TrainingPlan(RECIPE), samples, tmp_path / "cut", report=silent)
+    resumed = train(TrainingPlan(RECIPE), samples, tmp_path / "cut", report=silent)
     assert [epoch["epoch"] for epoch in resumed.history] == [1, 2, 3, 4, 5]
     assert [epoch["phase"] for epoch in resumed.history] == ["small", "small", "large", "large", "large"]
     assert resumed.history[:3] == whole.history[:3]
@@ -84,18 +90,18 @@ def test_best_epoch_is_kept_not_the_last(samples, tmp_path, monkeypatch, epoch_w
     losses = iter([3.0, 1.0, 2.0])
     monkeypatch.setattr(classification, "set_cross_entropy", lambda *arguments: next(losses))
     recipe = Recipe("cnn", phases=(Phase("only", 32, 3, 1e-3),), batch_size=8)
-    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
+    trained = train(TrainingPlan(recipe), samples, tmp_path / "run", report=silent)
     np.testing.assert_array_equal(trained.network.get_layer("logits").get_weights()[0], epoch_weights[1])
 
 
-def test_earlier_phases_run_to_their_end_and_hand_on_their_last_weights(
+def test_earlier_phases_run_to_their_end_and_pass_on_their_last_weights(
     samples, tmp_path, monkeypatch, epoch_weights, quick_cnn
 ) -> None:
     losses = iter([1.0, 2.0, 2.0, 2.0, 1.0])
     monkeypatch.setattr(classification, "set_cross_entropy", lambda *arguments: next(losses))
-    standing_still = Phase("last", 32, 1, 0.0)
-    recipe = Recipe("cnn", phases=(Phase("first", 32, 4, 1e-3), standing_still), batch_size=8, patience=1)
-    trained = train(samples, tmp_path / "run", recipe, say=lambda text: None)
+    unchanging = Phase("last", 32, 1, 0.0)
+    recipe = Recipe("cnn", phases=(Phase("first", 32, 4, 1e-3), unchanging), batch_size=8, patience=1)
+    trained = train(TrainingPlan(recipe), samples, tmp_path / "run", report=silent)
     assert len(trained.history) == 5
     np.testing.assert_array_equal(epoch_weights[4], epoch_weights[3])
     assert (epoch_weights[3] != epoch_weights[0]).any()
@@ -105,10 +111,10 @@ def test_patience_ends_the_last_phase(samples, tmp_path, monkeypatch, quick_cnn)
     losses = iter([1.0, 2.0, 2.0, 2.0, 2.0])
     monkeypatch.setattr(classification, "set_cross_entropy", lambda *arguments: next(losses))
     recipe = Recipe("cnn", phases=(Phase("only", 32, 30, 1e-3),), batch_size=8, patience=2)
-    assert len(train(samples, tmp_path / "run", recipe, say=lambda text: None).history) == 4
+    assert len(train(TrainingPlan(recipe), samples, tmp_path / "run", report=silent).history) == 4
 
 
-def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
+def test_vgg16_freezes_layers_and_reports_the_loaded_ones(samples, tmp_path) -> None:
     base, rng = vgg16(32), np.random.default_rng(0)
     arrays: dict[str, Any] = {}
     for layer in base.layers[: [layer.name for layer in base.layers].index("block3_pool")]:
@@ -125,9 +131,10 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
         batch_size=8,
         frozen_until="block3_pool",
     )
-    said: list[str] = []
-    trained = train(samples, tmp_path / "run", recipe, base_weights=tmp_path / "base.npz", say=said.append)
-    assert any("block3_conv3" in line and "start fresh: block4_conv1" in line for line in said)
+    lines: list[str] = []
+    plan = TrainingPlan(recipe, base_weights=tmp_path / "base.npz")
+    trained = train(plan, samples, tmp_path / "run", report=lines.append)
+    assert any("block3_conv3" in line and "initialised at random: block4_conv1" in line for line in lines)
     assert trained.loaded_layers[-1] == "block3_conv3" and trained.fresh_layers[0] == "block4_conv1"
     for name in ("block1_conv1", "block2_conv2", "block3_conv3"):
         np.testing.assert_array_equal(
@@ -136,34 +143,33 @@ def test_vgg16_freezes_and_says_what_was_loaded(samples, tmp_path) -> None:
     assert not [layer.name for layer in trained.network.layers if "norm" in layer.name], "folded away"
 
 
-def test_an_averaged_network_lies_between_what_it_was_and_what_it_became(
-    samples, tmp_path, quick_cnn
-) -> None:
+def test_averaged_weights_are_the_mean_of_initial_and_trained_weights(samples, tmp_path, quick_cnn) -> None:
     def trained(run: str, **options) -> keras.Model:
         recipe = Recipe("cnn", phases=(Phase("only", 32, 2, 1e-3),), batch_size=8, **options)
         start = tmp_path / "start.keras" if run != "start" else None
-        return train(samples, tmp_path / run, recipe, base_weights=start, say=lambda text: None).network
+        plan = TrainingPlan(recipe, base_weights=start)
+        return train(plan, samples, tmp_path / run, report=silent).network
 
     start = trained("start")
     start.save(tmp_path / "start.keras")
-    became, averaged = trained("plain"), trained("averaged", averaged=True)
-    for before, after, mean in zip(*(net.get_weights() for net in (start, became, averaged)), strict=True):
+    plain, averaged = trained("plain"), trained("averaged", averaged=True)
+    for before, after, mean in zip(*(net.get_weights() for net in (start, plain, averaged)), strict=True):
         np.testing.assert_allclose(mean, (before + after) / 2, rtol=1e-5, atol=1e-6)
 
 
-def test_a_network_learns_where_the_tumour_is_and_from_teachers(samples, tmp_path) -> None:
+def test_a_network_learns_from_masks_and_teachers(samples, tmp_path) -> None:
     mask = np.zeros((80, 80), np.uint8)
     mask[30:50, 30:50] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
     samples.loc[samples["target"] == "glioma", "mask"] = str(tmp_path / "mask.png")
     teachers = [vgg16(32), cnn(48)]
     recipe = Recipe("cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
-    trained = train(samples, tmp_path / "run", recipe, teachers=teachers, say=lambda text: None)
+    trained = train(TrainingPlan(recipe), samples, tmp_path / "run", teachers, report=silent)
     losses = [epoch["loss"] for epoch in trained.history]
     assert min(losses[-3:]) < 0.8 * losses[0]
 
 
-OUTLINES = Recipe(
+SEGMENTATION = Recipe(
     "unet",
     phases=(Phase("small", 32, 2, 3e-3, augmented=False), Phase("large", 64, 34, 3e-3, augmented=False)),
     batch_size=8,
@@ -172,22 +178,22 @@ OUTLINES = Recipe(
 
 @pytest.fixture
 def outlined(samples: pd.DataFrame, tmp_path: Path) -> pd.DataFrame:
-    """The same pictures, the bright square of the gliomas outlined."""
+    """The same images, with masks of the gliomas' bright squares."""
     mask = np.zeros((80, 80), np.uint8)
     mask[30:50, 30:50] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
     return samples.assign(mask=np.where(samples["target"] == "glioma", str(tmp_path / "mask.png"), ""))
 
 
-def test_unet_learns_outlines(outlined, tmp_path) -> None:
-    trained = train(outlined, tmp_path / "run", OUTLINES, classes=("tumor",), say=lambda text: None)
+def test_unet_learns_masks(outlined, tmp_path) -> None:
+    trained = train(TrainingPlan(SEGMENTATION, classes=("tumor",)), outlined, tmp_path / "run", report=silent)
     figures = {"loss", "validation_loss", "validation_dice", "validation_false_outlines"}
     assert set(trained.history[0]) == {"phase", "epoch"} | figures
     assert max(epoch["validation_dice"] for epoch in trained.history) > 0.5
     assert trained.network.name == "unet" and trained.network.output_shape == (None, 64, 64, 1)
 
 
-def test_epochs_are_shared_among_the_phases_or_given_for_each() -> None:
+def test_epochs_are_distributed_over_the_phases_or_set_for_each() -> None:
     assert [phase.epochs for phase in RECIPE.changed([10]).phases] == [4, 6]
     assert [phase.epochs for phase in RECIPE.changed([7, 1]).phases] == [7, 1]
     assert RECIPE.changed(batch_size=64) == replace(RECIPE, batch_size=64)

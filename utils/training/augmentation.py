@@ -1,7 +1,7 @@
-"""Random changes of a training picture that keep its label: NumPy and OpenCV, the same on every backend.
+"""Random changes of a training image that keep its label: NumPy and OpenCV, the same on every backend.
 
-What another scanner, sequence, export or website would change: place and size, brightness and contrast, the coil's
-bias field, sharpness, noise, resolution and JPEG's blocks.
+They imitate other scanners, sequences, exports and websites: position and size, brightness and contrast, the coil's
+bias field, sharpness, noise, resolution and JPEG compression. Images and masks are (S, S) uint8.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-Changed = tuple[np.ndarray, np.ndarray]
+ImageAndMask = tuple[np.ndarray, np.ndarray]
 
 
-def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
-    """Image and mask (both (S, S)) as they are, or mirrored left to right, each half of the time."""
+def mirror(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> ImageAndMask:
+    """Mirror image and mask, both (S, S), from left to right with probability 0.5."""
     return (image[:, ::-1], mask[:, ::-1]) if rng.random() < 0.5 else (image, mask)
 
 
-def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, grays: float = 0.2) -> Changed:
-    """One random change of each kind that chance picks; the mask moves with its image. Both (S, S) uint8.
+def augment(
+    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, remapping_share: float = 0.2
+) -> ImageAndMask:
+    """Change an image at random; its mask is moved with it.
 
-    grays: how often the grays change their order.
+    remapping_share: the probability of intensity remapping.
     """
     image, mask = _move(*mirror(image, mask, rng), rng)
-    if rng.random() < grays:
+    if rng.random() < remapping_share:
         image = _remap(image, rng)
     if rng.random() < 0.3:
         image = _bias_field(image, rng)
@@ -34,8 +36,8 @@ def augment(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, grays
     return image, mask
 
 
-def _move(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Changed:
-    """Rotate, scale each way, shift."""
+def _move(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> ImageAndMask:
+    """Rotation, scaling of either axis, shift."""
     size = image.shape[0]
     centre = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-20, 20), rng.uniform(0.85, 1.15))
@@ -58,10 +60,10 @@ def _brightness(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another order of the tissues' grays, as another sequence would give: black stays black.
+    """Intensity remapping: another order of the tissues' gray values, as in another sequence; black stays black.
 
-    After the idea of Ouyang et al., "Causality-inspired single-source domain generalization for medical image
-    segmentation", IEEE TMI 2023 (random intensity transformations).
+    After the random intensity transformations of Ouyang et al., "Causality-inspired single-source domain
+    generalization for medical image segmentation", IEEE TMI 2023.
     """
     knots = np.concatenate([[0.0, 0.08], np.sort(rng.uniform(0.1, 0.95, 3)), [1.0]])
     levels = np.concatenate([[0.0, rng.uniform(0, 0.3)], rng.uniform(0.1, 1, 4)])
@@ -85,7 +87,7 @@ def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _resolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Down to as little as 40 % and up again."""
+    """Reduce to 40-90 % of the size and enlarge again."""
     size = image.shape[0]
     small = max(8, round(size * rng.uniform(0.4, 0.9)))
     reduced = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)

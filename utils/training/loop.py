@@ -1,14 +1,13 @@
-"""Training: pictures in, a fitted network out. Backend-neutral Keras 3; resumes where it was stopped.
+"""The training loop: samples in, a trained network out. Backend-neutral Keras 3; an interrupted training is resumed.
 
-A recipe is a list of phases. The layers up to `frozen_until` are run but not trained. Their output is not cached:
-pictures are changed anew in every epoch, and with a few stored copies of each VGG16 learned the copies by heart.
+A recipe is a sequence of phases. The layers up to `frozen_until` are run but not trained. Their output is not cached:
+images are augmented anew in every epoch, because VGG16 overfits to a few stored copies of each.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -17,24 +16,32 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.classes import CLASSES
-from utils.networks.architectures import (
-    BUILDERS,
-    fold_normalisation,
-    load_base_weights,
-    unfold_normalisation,
-    vgg16,
-)
-from utils.scans.preprocessing import as_input
+from utils.networks.architectures import BUILDERS, fold_normalisation
 from utils.training.batches import TrainingSet, training_set
-from utils.training.objectives import Learner, learner_of
+from utils.training.initial_network import InitialNetwork, initial_network, initialise_normalisation
+from utils.training.objectives import Objective, objective_of
+from utils.training.precision import fastest_precision
 from utils.training.recipes import Phase, Recipe
+from utils.training.run_state import RunState
 
-SETTLING = 64  # pictures that tell what batch normalisation would measure
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to train and how.
+
+    `base_weights`: what `load_base_weights` takes, None for random initial weights; `classes`: the output classes, in
+    order.
+    """
+
+    recipe: Recipe
+    seed: int = 0
+    base_weights: str | Path | None = None
+    classes: tuple[str, ...] = CLASSES
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted network (float32, its best weights), its history (one dict an epoch) and where its layers came from."""
+    """A trained network (float32, weights of its best epoch), one dict of figures an epoch, and its initial layers."""
 
     network: keras.Model
     history: list[dict]
@@ -43,208 +50,152 @@ class Trained:
 
 
 def train(
+    plan: TrainingPlan,
     samples: pd.DataFrame,
     run_folder: Path,
-    recipe: Recipe,
-    seed: int = 0,
-    base_weights: str | Path | None = None,
     teachers: Sequence[keras.Model] = (),
-    classes: Sequence[str] = CLASSES,
-    size: int | None = None,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> Trained:
-    """Train one network on the rows of `samples` whose `part` is train; validation rows choose the last phase's epoch.
+    """Train a network on the rows of `samples` whose `part` is "train"; "validation" rows choose the best epoch.
 
-    `run_folder` keeps checkpoints: calling again with the same arguments goes on after the last whole epoch.
-    `teachers` have the same classes: their mean answers to the changed pictures are learned beside the labels.
-    `size` overrides the input size of every phase (tests use small ones).
+    `run_folder` keeps checkpoints: a call with the same arguments resumes after the last complete epoch. `teachers`
+    have the same classes; the network also learns their mean probabilities for the augmented images. `report` is called
+    with each line of progress. Raises UnreadableScan, and ValueError where `base_weights` do not fit.
     """
-    name = recipe.network
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(plan.seed)
     run_folder.mkdir(parents=True, exist_ok=True)
-    state = _State.load(run_folder)
-    train_rows = samples[samples["part"] == "train"].reset_index(drop=True)
-    validation_rows = samples[samples["part"] == "validation"].reset_index(drop=True)
+    run = _Run(plan, samples, run_folder, teachers, report)
     keras.mixed_precision.set_global_policy(fastest_precision())
-    say(f"{name}: {train_rows['picture'].nunique()} training pictures in {len(train_rows)} images, "
-        f"{len(validation_rows)} to validate; {keras.backend.backend()}, {fastest_precision()}")  # fmt: skip
+    run.report_samples()
     try:
-        network: keras.Model | None = None
-        for number, phase in enumerate(recipe.phases):
-            if size is not None:
-                phase = replace(phase, size=size)
-            previous = network
-            network, loaded, fresh = _start(recipe, phase.size, base_weights, len(classes))
-            if number == 0 and base_weights is not None:
-                say(
-                    f"loaded from {base_weights}: {', '.join(loaded)}\nstart fresh: {', '.join(fresh) or 'none'}"
-                )
-            if previous is not None:
-                network.set_weights(previous.get_weights())
-            learner = learner_of(network, recipe, teachers)
-            if state.phase == number:
-                if state.epoch:
-                    say(f"{phase.name}: going on after epoch {state.epoch}")
-                training = training_set(
-                    train_rows, phase.size, phase.augmented, classes, recipe.mixed, recipe.grays
-                )
-                if number == 0 and not state.epoch:
-                    _settle_normalisation(network, loaded, training, seed)
-                _run_phase(
-                    learner,
-                    number,
-                    phase,
-                    training,
-                    training_set(validation_rows, phase.size, False, classes),
-                    run_folder,
-                    state,
-                    seed,
-                )
-            network.load_weights(_phase_file(run_folder, number))
+        initial = run.run_phases()
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    assert network is not None
-    final = BUILDERS[name](network.input_shape[1], len(classes))
-    fold_normalisation(network, final)
-    if recipe.averaged:
-        start = keras.models.load_model(base_weights, compile=False)
+    final = _final_network(plan, initial.network)
+    return Trained(final, run.state.history, initial.loaded_layers, initial.fresh_layers)
+
+
+class _Run:
+    """One training and its state, which is saved after every epoch."""
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        samples: pd.DataFrame,
+        folder: Path,
+        teachers: Sequence[keras.Model],
+        report: Callable[[str], None],
+    ) -> None:
+        self.plan, self.folder, self.teachers, self.report = plan, folder, teachers, report
+        self.training_rows = samples[samples["part"] == "train"].reset_index(drop=True)
+        self.validation_rows = samples[samples["part"] == "validation"].reset_index(drop=True)
+        self.state = RunState.load(folder)
+
+    def report_samples(self) -> None:
+        self.report(
+            f"{self.plan.recipe.network}: {self.training_rows['picture'].nunique()} training images in "
+            f"{len(self.training_rows)} files, {len(self.validation_rows)} for validation; "
+            f"{keras.backend.backend()}, {fastest_precision()}"
+        )
+
+    def run_phases(self) -> InitialNetwork:
+        """Train all phases that are not finished; returns the last phase's network with its trained weights."""
+        previous: keras.Model | None = None
+        for number, phase in enumerate(self.plan.recipe.phases):
+            initial = initial_network(
+                self.plan.recipe, phase.size, self.plan.base_weights, len(self.plan.classes)
+            )
+            if number == 0 and self.plan.base_weights is not None:
+                self.report(
+                    f"loaded from {self.plan.base_weights}: {', '.join(initial.loaded_layers)}\n"
+                    f"initialised at random: {', '.join(initial.fresh_layers) or 'none'}"
+                )
+            if previous is not None:
+                initial.network.set_weights(previous.get_weights())
+            objective = objective_of(initial.network, self.plan.recipe, self.teachers)
+            if self.state.phase == number:
+                self._start_phase(objective, number, phase, initial.loaded_layers)
+            initial.network.load_weights(self._phase_file(number))
+            previous = initial.network
+        return initial
+
+    def _start_phase(
+        self, objective: Objective, number: int, phase: Phase, loaded_layers: Sequence[str]
+    ) -> None:
+        """Read the images of a phase and train it."""
+        if self.state.epoch:
+            self.report(f"{phase.name}: resumed after epoch {self.state.epoch}")
+        recipe, classes = self.plan.recipe, self.plan.classes
+        training = training_set(
+            self.training_rows, phase.size, phase.augmented, classes, recipe.mixed, recipe.grays
+        )
+        if number == 0 and not self.state.epoch:
+            initialise_normalisation(objective.network, loaded_layers, training, self.plan.seed)
+        validation = training_set(self.validation_rows, phase.size, augmented=False, classes=classes)
+        self._run_phase(objective, number, phase, training, validation)
+
+    def _run_phase(
+        self,
+        objective: Objective,
+        number: int,
+        phase: Phase,
+        training: TrainingSet,
+        validation: TrainingSet,
+    ) -> None:
+        """Train a phase from where `state` stands; stores the best weights of the last phase, the last of the others.
+
+        An epoch in the middle of a cosine cycle, at a high rate, can be the best on a few validation patients and yet
+        a worse start for the next phase than the end of the cycle.
+        """
+        recipe, state = self.plan.recipe, self.state
+        is_last = number == len(recipe.phases) - 1
+        patience = recipe.patience if is_last else phase.epochs
+        steps = -(-training.size // recipe.batch_size)
+        objective.compile(phase, steps)
+        self._restore(objective.model)
+        with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
+            while state.epoch < phase.epochs and state.epoch - state.best_epoch <= patience:
+                seed = (self.plan.seed, number, state.epoch)
+                figures = _train_epoch(objective, training, validation, np.random.default_rng(seed), bar)
+                state.add_epoch(phase.name, figures)
+                line = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+                bar.write(f"{phase.name}, epoch {state.epoch}/{phase.epochs}: {line}")
+                if not is_last or state.best_epoch == state.epoch:
+                    objective.network.save_weights(self._phase_file(number))
+                objective.model.save_weights(self.folder / "last.weights.h5")
+                state.save(self.folder)
+        state.phase, state.epoch = number + 1, 0
+        state.save(self.folder)
+
+    def _restore(self, model: keras.Model) -> None:
+        """Load the weights and the optimizer of an interrupted phase; at its start, reset the best epoch."""
+        if self.state.epoch:
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(self.folder / "last.weights.h5")
+        else:
+            self.state.best_loss, self.state.best_epoch = float("inf"), -1
+
+    def _phase_file(self, number: int) -> Path:
+        return self.folder / f"phase-{number}.weights.h5"
+
+
+def _train_epoch(
+    objective: Objective, training: TrainingSet, validation: TrainingSet, rng: np.random.Generator, bar: tqdm
+) -> dict[str, float]:
+    """One epoch and its figures."""
+    losses = []
+    for batch in training.batches(objective.recipe.batch_size, rng):
+        losses.append(objective.train_step(*batch))
+        bar.update()
+    return {"loss": float(np.mean(losses)), **objective.validate(validation)}
+
+
+def _final_network(plan: TrainingPlan, trained: keras.Model) -> keras.Model:
+    """The trained network in float32, without added batch normalisation, averaged where the recipe says so."""
+    final = BUILDERS[plan.recipe.network](trained.input_shape[1], len(plan.classes))
+    fold_normalisation(trained, final)
+    if plan.recipe.averaged:
+        start = keras.models.load_model(plan.base_weights, compile=False)
         pairs = zip(start.get_weights(), final.get_weights(), strict=True)
         final.set_weights([(before + after) / 2 for before, after in pairs])
-    return Trained(final, state.history, loaded, fresh)
-
-
-def fastest_precision() -> str:
-    """The precision policy: mixed_bfloat16 where the machine computes it natively (a GPU or a CPU that says so)."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(errors="ignore")
-    except OSError:
-        flags = ""
-    native = "avx512_bf16" in flags or "amx_bf16" in flags
-    return "mixed_bfloat16" if native or _has_gpu() else "float32"
-
-
-def _has_gpu() -> bool:
-    if keras.backend.backend() == "torch":  # Keras lists no devices for torch
-        import torch
-
-        return torch.cuda.is_available()
-    return bool(keras.distribution.list_devices("gpu"))
-
-
-def _start(
-    recipe: Recipe, size: int, base_weights: str | Path | None, classes: int
-) -> tuple[keras.Model, list[str], list[str]]:
-    """The network to be trained, the layers that came with weights and those that start fresh.
-
-    The convolutions of VGG16 that are trained get batch normalisation for as long: without it they learn too slowly
-    for the epochs that a CPU allows.
-    """
-    network = BUILDERS[recipe.network](size, classes)
-    if base_weights is None:
-        return network, [], [layer.name for layer in network.layers if layer.trainable_weights]
-    loaded, fresh = load_base_weights(network, base_weights)
-    if recipe.network == "vgg16":
-        names = [layer.name for layer in network.layers]
-        trained = names[names.index(recipe.frozen_until) + 1 :] if recipe.frozen_until else names
-        network = vgg16(size, classes, normalised=[layer for layer in trained if "_conv" in layer])
-        load_base_weights(network, base_weights)
-    return network, loaded, fresh
-
-
-def _settle_normalisation(
-    network: keras.Model, loaded: Sequence[str], training: TrainingSet, seed: int
-) -> None:
-    """Have a network compute what it was loaded with, batch normalisation that was added to it or not."""
-    names = {layer.name for layer in network.layers}
-    normalised = [layer for layer in loaded if f"{layer}_norm" in names]
-    if normalised:
-        rows = np.random.default_rng(seed).integers(len(training.inputs), size=SETTLING)
-        unfold_normalisation(network, normalised, as_input(training.inputs[rows]))
-
-
-@dataclass
-class _State:
-    """Where a run stands; written after every epoch."""
-
-    phase: int = 0
-    epoch: int = 0
-    best_loss: float = float("inf")
-    best_epoch: int = -1
-    history: list[dict] = field(default_factory=list)
-
-    @classmethod
-    def load(cls, folder: Path) -> _State:
-        file = folder / "state.json"
-        return cls(**json.loads(file.read_text())) if file.is_file() else cls()
-
-    def save(self, folder: Path) -> None:
-        temporary = folder / "state.json.new"
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.replace(folder / "state.json")
-
-
-def _run_phase(
-    learner: Learner,
-    number: int,
-    phase: Phase,
-    training: TrainingSet,
-    validation: TrainingSet,
-    run_folder: Path,
-    state: _State,
-    seed: int,
-) -> None:
-    """Goes on where `state` stands; leaves in `phase-NUMBER.weights.h5` the last phase's best weights, others' last.
-
-    An epoch in the middle of a cosine cycle, at a high rate, can be the best on a few validation patients and yet a
-    worse start for what follows than the end of the cycle.
-    """
-    last = number == len(learner.recipe.phases) - 1
-    patience = learner.recipe.patience if last else phase.epochs
-    model = learner.model
-    learner.compile(phase, -(-training.size // learner.recipe.batch_size))
-    if state.epoch:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(run_folder / "last.weights.h5")
-    else:
-        state.best_loss, state.best_epoch = float("inf"), -1
-    for _ in _epochs(learner, number, phase, patience, training, validation, state, seed):
-        if not last or state.best_epoch == state.epoch:
-            learner.network.save_weights(_phase_file(run_folder, number))
-        model.save_weights(run_folder / "last.weights.h5")
-        state.save(run_folder)
-    state.phase, state.epoch = number + 1, 0
-    state.save(run_folder)
-
-
-def _phase_file(run_folder: Path, number: int) -> Path:
-    return run_folder / f"phase-{number}.weights.h5"
-
-
-def _epochs(
-    learner: Learner,
-    number: int,
-    phase: Phase,
-    patience: int,
-    training: TrainingSet,
-    validation: TrainingSet,
-    state: _State,
-    seed: int,
-) -> Iterator[None]:
-    """Train epoch by epoch and keep `state` up to date; yields after each, for the caller to save it."""
-    batch_size = learner.recipe.batch_size
-    steps = -(-training.size // batch_size)
-    with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
-        while state.epoch < phase.epochs and state.epoch - state.best_epoch <= patience:
-            losses = []
-            for batch in training.batches(batch_size, np.random.default_rng((seed, number, state.epoch))):
-                losses.append(learner.step(*batch))
-                bar.update()
-            found = {"loss": float(np.mean(losses)), **learner.examine(validation)}
-            state.epoch += 1
-            if found["validation_loss"] < state.best_loss:
-                state.best_loss, state.best_epoch = found["validation_loss"], state.epoch
-            rounded = {name: round(value, 5) for name, value in found.items()}
-            state.history.append({"phase": phase.name, "epoch": len(state.history) + 1, **rounded})
-            told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items())
-            bar.write(f"{phase.name}, epoch {state.epoch}/{phase.epochs}: {told}")
-            yield
+    return final

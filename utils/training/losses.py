@@ -1,4 +1,4 @@
-"""What a training step costs a network: for answers, for the place of their evidence, for outlines. Keras ops only."""
+"""Loss functions: classification, localisation of the evidence, segmentation. Keras ops only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import cv2
 import keras
 import numpy as np
 
-DICE_SMOOTHING = 1e-3  # of the picture's area: 50 pixels at 224 x 224
+DICE_SMOOTHING = 1e-3  # of the image area: 50 pixels at 224 x 224
 
 
-def places(masks: np.ndarray, targets: np.ndarray, grid: int) -> np.ndarray:
-    """(N, grid, grid, C) float32: where the evidence for the one right answer should lie, 0..1.
+def evidence_targets(masks: np.ndarray, targets: np.ndarray, grid: int) -> np.ndarray:
+    """(N, grid, grid, C) float32, 0..1: where the evidence for the one correct class should lie.
 
-    All 0 where no outline is known. masks: (N, S, S) uint8; targets: (N, C), 1 for each right answer.
+    All 0 where no mask is known. masks: (N, S, S) uint8; targets: (N, C), 1 for each correct class.
     """
     shares = np.stack([cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) for mask in masks])
     peaks = shares.max(axis=(1, 2), keepdims=True).astype(np.float32)
@@ -22,13 +22,14 @@ def places(masks: np.ndarray, targets: np.ndarray, grid: int) -> np.ndarray:
     return (shares[..., None] * targets[:, None, None, :]).astype(np.float32)
 
 
-def answer_loss(label_smoothing: float = 0.0, teaching: float = 0.0) -> Callable:
-    """Cross-entropy for targets with one or more right answers: minus the logarithm of their common probability.
+def classification_loss(label_smoothing: float = 0.0, distillation_weight: float = 0.0) -> Callable:
+    """Cross-entropy for targets with one or more correct classes: minus the logarithm of their total probability.
 
-    The loss takes (N, C) targets (1 for each right answer) and (N, C) logits and returns (N,); with one right answer
-    it is the usual cross-entropy, smoothing included (Szegedy et al., CVPR 2016). Targets of (N, 2 C) end with a
-    teachers' mean probabilities: the cross-entropy with them then counts `teaching` of the whole (Hinton et al. 2015;
-    Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", CVPR 2022).
+    The loss takes (N, C) targets (1 for each correct class) and (N, C) logits and returns (N,); with one correct class
+    it is the usual cross-entropy, smoothing included (Szegedy et al., CVPR 2016). Targets of (N, 2 C) end with the
+    teachers' mean probabilities: the cross-entropy with them then has the weight `distillation_weight` (0..1), the
+    labels the rest (Hinton et al. 2015; Beyer et al., "Knowledge distillation: a good teacher is patient and
+    consistent", CVPR 2022).
     """
 
     def loss(targets, logits):
@@ -36,23 +37,22 @@ def answer_loss(label_smoothing: float = 0.0, teaching: float = 0.0) -> Callable
         targets = keras.ops.cast(targets, "float32")
         classes = logits.shape[-1]
         log_all = keras.ops.logsumexp(logits, axis=-1)
-        right = log_all - keras.ops.logsumexp(logits - 1e9 * (1.0 - targets[:, :classes]), axis=-1)
-        even = log_all - keras.ops.mean(logits, axis=-1)
-        labelled = (1.0 - label_smoothing) * right + label_smoothing * even
+        correct = log_all - keras.ops.logsumexp(logits - 1e9 * (1.0 - targets[:, :classes]), axis=-1)
+        uniform = log_all - keras.ops.mean(logits, axis=-1)
+        labelled = (1.0 - label_smoothing) * correct + label_smoothing * uniform
         if targets.shape[-1] == classes:
             return labelled
-        taught = log_all - keras.ops.sum(targets[:, classes:] * logits, axis=-1)
-        return (1.0 - teaching) * labelled + teaching * taught
+        distilled = log_all - keras.ops.sum(targets[:, classes:] * logits, axis=-1)
+        return (1.0 - distillation_weight) * labelled + distillation_weight * distilled
 
     return loss
 
 
-def pointing_loss(places, maps):
-    """(N,) minus the logarithm of the share of a class's evidence (what is positive of it, smoothly) inside the mask.
+def localisation_loss(places, maps):
+    """(N,) minus the logarithm of the share of a class's (softly rectified) evidence that lies inside the mask.
 
-    places: (N, h, w, C) 0..1, 0 but for the right class, all 0 where no outline is known: there the loss is 0.
-    maps: (N, h, w, C), each place's contribution to the logits. After Ross et al., "Right for the right reasons",
-    IJCAI 2017.
+    places: `evidence_targets`; the loss is 0 where they are all 0. maps: (N, h, w, C), the contribution of each place
+    to the logits. After Ross et al., "Right for the right reasons", IJCAI 2017.
     """
     maps = keras.ops.cast(maps, "float32")
     of_class = keras.ops.max(places, axis=(1, 2), keepdims=True)
@@ -63,17 +63,17 @@ def pointing_loss(places, maps):
     return missed * keras.ops.max(of_class, axis=(1, 2, 3))
 
 
-def outline_loss(masks, logits):
-    """(N,) one minus the soft Dice overlap of a picture, plus its mean binary cross-entropy (nats).
+def segmentation_loss(masks, logits):
+    """(N,) one minus the soft Dice overlap of an image, plus its mean binary cross-entropy (nats).
 
-    masks: (N, S, S, 1) 0..1; logits: the same shape. The overlap is smoothed by DICE_SMOOTHING: where the mask is empty
-    it is 1 for silence, and a stray spot of that size already halves it.
+    masks: (N, S, S, 1) 0..1; logits: the same shape. The overlap is smoothed by DICE_SMOOTHING: for an empty mask it is
+    1 where nothing is segmented, and 0.5 for a false region of that size.
     Source: Milletari et al., "V-Net", 3DV 2016; the sum of both: Isensee et al., "nnU-Net", Nature Methods 18 (2021).
     """
     masks, logits = keras.ops.cast(masks, "float32"), keras.ops.cast(logits, "float32")
-    probabilities, everywhere = keras.ops.sigmoid(logits), (1, 2, 3)
+    probabilities, image_axes = keras.ops.sigmoid(logits), (1, 2, 3)
     smoothing = DICE_SMOOTHING * logits.shape[1] * logits.shape[2]
-    both = keras.ops.sum(probabilities * masks, axis=everywhere)
-    total = keras.ops.sum(probabilities + masks, axis=everywhere)
-    entropy = keras.ops.mean(keras.ops.softplus(logits) - masks * logits, axis=everywhere)
+    both = keras.ops.sum(probabilities * masks, axis=image_axes)
+    total = keras.ops.sum(probabilities + masks, axis=image_axes)
+    entropy = keras.ops.mean(keras.ops.softplus(logits) - masks * logits, axis=image_axes)
     return 1.0 - (2.0 * both + smoothing) / (total + smoothing) + entropy

@@ -1,4 +1,4 @@
-"""Networks on the school bench: what each is asked in a training step, and how it is examined after an epoch."""
+"""Training objectives: the targets of a training step and the figures of an epoch, for each task."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from utils.networks.architectures import logits_of
 from utils.networks.cards import OUTLINERS
 from utils.scans.preprocessing import as_input
 from utils.training.batches import TrainingSet
-from utils.training.losses import answer_loss, outline_loss, places, pointing_loss
+from utils.training.losses import classification_loss, evidence_targets, localisation_loss, segmentation_loss
 from utils.training.recipes import Phase, Recipe
 
-BATCH = 32  # pictures a forward pass of an examination
+BATCH = 32  # images of a forward pass in validation
 
 
-class Learner(ABC):
-    """A network that is being trained. `model` shares its layers and ends in what `losses` are taken of."""
+class Objective(ABC):
+    """A network in training. `model` shares its layers and ends in the outputs that `losses` are computed from."""
 
     losses: Sequence[Callable]
     loss_weights: Sequence[float] = (1.0,)
@@ -36,7 +36,7 @@ class Learner(ABC):
                 layer.trainable = False
 
     def compile(self, phase: Phase, steps: int) -> None:
-        """Ready for a phase of so many steps an epoch."""
+        """Set optimizer and learning-rate schedule for a phase with `steps` steps an epoch."""
         warm_up = min(2 * steps, steps * phase.epochs // 5)
         rate = keras.optimizers.schedules.CosineDecay(
             phase.learning_rate / 20,
@@ -49,94 +49,99 @@ class Learner(ABC):
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.model.compile(optimizer=optimizer, loss=list(self.losses), loss_weights=list(self.loss_weights))
 
-    def step(self, inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> float:
+    def train_step(
+        self, inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, masks: np.ndarray
+    ) -> float:
         """Learn from one batch of a TrainingSet; returns its loss."""
-        wanted = self._wanted(inputs, targets, masks)
-        answer = self.model.train_on_batch(inputs, wanted, [weights] * len(wanted), return_dict=True)
-        return float(answer["loss"])
+        output_targets = self._output_targets(inputs, targets, masks)
+        losses = self.model.train_on_batch(
+            inputs, output_targets, [weights] * len(output_targets), return_dict=True
+        )
+        return float(losses["loss"])
 
     @abstractmethod
-    def _wanted(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
-        """What each output should have been."""
+    def _output_targets(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
+        """The target of each output of `model`."""
 
     @abstractmethod
-    def examine(self, validation: TrainingSet) -> dict[str, float]:
-        """Figures on pictures that it does not learn from; `validation_loss` is what the best epoch has least of."""
+    def validate(self, validation: TrainingSet) -> dict[str, float]:
+        """Figures on validation images; the best epoch is the one with the lowest `validation_loss`."""
 
 
-class AnswerLearner(Learner):
-    """Learns to name a class; where it should look, as far as outlines are known; and what teachers answer."""
+class ClassificationObjective(Objective):
+    """Learns the class; the place of the evidence, where masks are known; and the teachers' probabilities."""
 
     def __init__(self, network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> None:
-        self.answers, self.teachers = logits_of(network), teachers
+        self.classifier, self.teachers = logits_of(network), teachers
         features = network.get_layer("pooled").input
         maps = network.get_layer("logits")(features)  # by place; their mean is the logits, dropout apart
         self.grid = features.shape[1]
-        self.losses = (answer_loss(recipe.label_smoothing, recipe.teaching), pointing_loss)
+        self.losses = (classification_loss(recipe.label_smoothing, recipe.teaching), localisation_loss)
         self.loss_weights = (1.0, recipe.pointing)
-        super().__init__(network, recipe, [self.answers.output, maps])
+        super().__init__(network, recipe, [self.classifier.output, maps])
 
-    def _wanted(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
-        answers = targets
+    def _output_targets(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
+        class_targets = targets
         if self.teachers:
             taught = np.mean([probabilities_of(teacher, inputs) for teacher in self.teachers], axis=0)
-            answers = np.concatenate([targets, taught], axis=1)
-        return [answers, places(masks, targets, self.grid)]
+            class_targets = np.concatenate([targets, taught], axis=1)
+        return [class_targets, evidence_targets(masks, targets, self.grid)]
 
-    def examine(self, validation: TrainingSet) -> dict[str, float]:
+    def validate(self, validation: TrainingSet) -> dict[str, float]:
         targets = validation.targets
         known = targets.sum(axis=1) == 1
-        logits = predict_logits(self.answers, validation.inputs)
-        # after temperature, which is fitted anyway: a network that only grows too sure must not look worse
+        logits = predict_logits(self.classifier, validation.inputs)
+        # after temperature scaling, which is fitted anyway: overconfidence alone must not make an epoch worse
         temperature = fit_temperature(logits[known], targets[known].argmax(axis=1))
-        right = targets[np.arange(len(logits)), logits.argmax(axis=1)]
+        correct = targets[np.arange(len(logits)), logits.argmax(axis=1)]
         return {
             "validation_loss": classification.set_cross_entropy(logits / temperature, targets),
-            "validation_accuracy": float(right.mean()),
+            "validation_accuracy": float(correct.mean()),
         }
 
 
-class OutlineLearner(Learner):
-    """Learns to tell a tumour's pixels; pictures with an empty mask are those of scans without one."""
+class SegmentationObjective(Objective):
+    """Learns the pixels of a tumour; images with an empty mask are those of scans without one."""
 
-    losses = (outline_loss,)
+    losses = (segmentation_loss,)
 
     def __init__(self, network: keras.Model, recipe: Recipe) -> None:
-        self.answers = logits_of(network)
-        super().__init__(network, recipe, [self.answers.output])
+        self.segmenter = logits_of(network)
+        super().__init__(network, recipe, [self.segmenter.output])
 
-    def _wanted(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
+    def _output_targets(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
         return [as_input(masks) / 255]
 
-    def examine(self, validation: TrainingSet) -> dict[str, float]:
-        """The Dice overlap where there is a tumour, and the share of the others with an outline, at even odds."""
-        losses, overlaps, outlined = [], [], []
+    def validate(self, validation: TrainingSet) -> dict[str, float]:
+        """The loss, Dice where there is a tumour and the false-positive rate elsewhere, at probability 0.5."""
+        losses, dice, is_false_positive = [], [], []
         for start in range(0, len(validation.inputs), BATCH):
             rows = slice(start, start + BATCH)
             masks = as_input(validation.masks[rows]) / 255
-            logits = predict_logits(self.answers, validation.inputs[rows])
-            losses.append(keras.ops.convert_to_numpy(outline_loss(masks, logits)))
-            drawn, there = logits > 0, masks >= 0.5
-            areas = drawn.sum(axis=(1, 2, 3)) + there.sum(axis=(1, 2, 3))
-            tumour = masks.max(axis=(1, 2, 3)) > 0
-            overlaps.append((2 * (drawn & there).sum(axis=(1, 2, 3)) / np.maximum(areas, 1))[tumour])
-            outlined.append(drawn.max(axis=(1, 2, 3))[~tumour])
+            logits = predict_logits(self.segmenter, validation.inputs[rows])
+            losses.append(keras.ops.convert_to_numpy(segmentation_loss(masks, logits)))
+            predicted, reference = logits > 0, masks >= 0.5
+            areas = predicted.sum(axis=(1, 2, 3)) + reference.sum(axis=(1, 2, 3))
+            has_tumor = masks.max(axis=(1, 2, 3)) > 0
+            overlap = 2 * (predicted & reference).sum(axis=(1, 2, 3))
+            dice.append((overlap / np.maximum(areas, 1))[has_tumor])
+            is_false_positive.append(predicted.max(axis=(1, 2, 3))[~has_tumor])
         return {
             "validation_loss": float(np.concatenate(losses).mean()),
-            "validation_dice": float(np.concatenate(overlaps).mean()),
-            "validation_false_outlines": float(np.concatenate(outlined).mean()),
+            "validation_dice": float(np.concatenate(dice).mean()),
+            "validation_false_outlines": float(np.concatenate(is_false_positive).mean()),
         }
 
 
-def learner_of(network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> Learner:
-    """The learner that a recipe's network needs."""
+def objective_of(network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> Objective:
+    """The objective of a recipe's network."""
     if network.name in OUTLINERS:
-        return OutlineLearner(network, recipe)
-    return AnswerLearner(network, recipe, teachers)
+        return SegmentationObjective(network, recipe)
+    return ClassificationObjective(network, recipe, teachers)
 
 
 def predict_logits(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """(N, ...) float32 from (N, S, S) uint8 pictures."""
+    """(N, ...) float32 from (N, S, S) uint8 images."""
     parts = [
         keras.ops.convert_to_numpy(model.predict_on_batch(as_input(inputs[start : start + BATCH])))
         for start in range(0, len(inputs), BATCH)
@@ -145,8 +150,8 @@ def predict_logits(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 
 def probabilities_of(teacher: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """(N, C) float32: what a teacher answers to (N, S, S, 1) pictures, at its own input size."""
+    """(N, C) float32: a teacher's probabilities for (N, S, S, 1) images, resized to its own input size."""
     size = teacher.input_shape[1]
     if inputs.shape[1] != size:
-        inputs = np.stack([cv2.resize(one, (size, size)) for one in inputs[..., 0]])[..., None]
+        inputs = np.stack([cv2.resize(image, (size, size)) for image in inputs[..., 0]])[..., None]
     return keras.ops.convert_to_numpy(teacher.predict_on_batch(inputs)).astype(np.float32)
