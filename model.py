@@ -22,29 +22,20 @@ from utils.commands.arguments import BASELINES, TEACHERS, CommandError, parser, 
 from utils.commands.reading_commands import check_layer, explain, predict, segment
 from utils.commands.runs import check_forerunner, check_run
 from utils.datasets.masks import with_outlines
-from utils.datasets.protocols import LEAVE_OUT, classes_of, split_samples
-from utils.datasets.samples import SOURCES, DatasetError, load_samples
+from utils.datasets.protocols import protocol_named, split_samples
+from utils.datasets.samples import DatasetError, load_samples
 from utils.evaluation.outline_figures import in_words
-from utils.networks.cards import OUTLINERS, OUTLINES, NetworkUnavailable, load_card, networks_folder
+from utils.networks.cards import OUTLINERS, OUTLINES, NetworkUnavailable, load_card
 from utils.scans.errors import UnreadableScan
 
 RUNS = Path("runs")
-SETS_OF: dict[str, tuple[str, ...] | None] = {  # protocols that do not take all of SOURCES
-    "folder": None,
-    "published": ("nickparvar",),
-    "published-random": ("nickparvar",),
-    "sartaj": ("sartaj",),
-    "sartaj-random": ("sartaj",),
-    "feltrin44": ("feltrin44",),
-    "feltrin44-random": ("feltrin44",),
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. What a user can mend is one sentence on stderr."""
     args = parser(__doc__, COMMANDS).parse_args(arguments)
-    if getattr(args, "protocol", None) == "leave-one-source-out":
-        args.protocol = LEAVE_OUT + args.left_out
+    if getattr(args, "protocol", None):
+        args.protocol = protocol_named(args.protocol, args.left_out).name
     args.command_line = "python model.py " + shlex.join(without_paths(arguments or sys.argv[1:]))
     try:
         return args.run(args) or 0
@@ -89,7 +80,7 @@ def train(args: argparse.Namespace) -> int:
     if args.teacher and args.model in OUTLINERS:
         raise CommandError("A teacher answers with classes; outlines are learned from masks alone.")
     samples = _samples(args)
-    classes = ("tumor",) if args.model in OUTLINERS else classes_of(args.protocol, samples)
+    classes = ("tumor",) if args.model in OUTLINERS else protocol_named(args.protocol).classes_of(samples)
     run_folder = RUNS / args.protocol / name
     base_weights = args.base_weights or (None if args.model == "cnn" else "imagenet")
     if recipe.averaged and not str(base_weights).endswith(".keras"):
@@ -109,7 +100,7 @@ def train(args: argparse.Namespace) -> int:
     folder = args.output or (
         RUNS / "teachers" / args.protocol
         if args.model in TEACHERS and recipe.protocol is None
-        else networks_folder(args.protocol)
+        else protocol_named(args.protocol).networks_folder()
     )
     card = release(
         trained,
@@ -141,10 +132,10 @@ def calibrate(args: argparse.Namespace) -> int:
             f"validation {json.dumps(told)}"
         )
         return 0
-    weights = networks_folder(args.protocol) / f"{args.model}.keras"
+    weights = protocol_named(args.protocol).networks_folder() / f"{args.model}.keras"
     facts = load_card(weights).facts
     args.seed = facts["seed"]
-    if not args.protocol.startswith(LEAVE_OUT):
+    if not protocol_named(args.protocol).left_out:
         args.sets = args.sets or tuple(facts["sources"])
     card = fit(weights, _samples(args))
     print(f"{card.weights}: {_fitted(card.facts)}")
@@ -275,15 +266,16 @@ def _network_and_samples(args: argparse.Namespace):
     from utils.reading.segmenter import Segmenter
 
     kind = Segmenter if args.model in OUTLINERS else Reader
-    reader = kind.load(args.weights or networks_folder(args.protocol) / f"{args.model}.keras")
+    protocol = protocol_named(args.protocol)
+    reader = kind.load(args.weights or protocol.networks_folder() / f"{args.model}.keras")
     facts = reader.card.facts
     args.seed = facts["seed"]
-    if args.protocol == "folder" and facts["protocol"] != "folder":
+    if protocol.takes_own_images and facts["protocol"] != protocol.name:
         samples = load_samples(args.data, args.sets).assign(part="test")  # all of it is new to these weights
         samples["target"] = samples["true_label"]
         samples = with_outlines(samples) if args.model in OUTLINERS else samples
     else:
-        if not args.protocol.startswith(LEAVE_OUT):
+        if not protocol.left_out:
             args.sets = args.sets or tuple(facts["sources"])
         samples = _samples(args)
     test = samples[samples["part"] == "test"].reset_index(drop=True)
@@ -317,7 +309,7 @@ def cases(args: argparse.Namespace) -> int:
 
 def _samples(args: argparse.Namespace):
     """The rows of the protocol; what cannot be read is named on stderr."""
-    sets = args.sets or SETS_OF.get(args.protocol, SOURCES)
+    sets = args.sets or protocol_named(args.protocol).sets
     samples = split_samples(load_samples(args.data, sets), args.protocol, args.seed, args.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"left out: {problem}", file=sys.stderr)

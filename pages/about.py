@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import session
+from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import (
     OUTLINERS,
     Card,
@@ -75,8 +76,8 @@ def _versions() -> None:
     st.subheader("Networks")
     measured = {
         evaluation.model: evaluation.figures
-        for evaluation in load_evaluations(models_folder() / "evaluation")
-        if evaluation.protocol == "patient-disjoint"
+        for evaluation in load_evaluations(models_folder() / "evaluation", PROTOCOLS.values())
+        if evaluation.protocol.is_shipped
     }
     outliners = [models_folder() / f"{name}.keras" for name in OUTLINERS]
     for weights in (*reading_networks(), *(file for file in outliners if file.is_file())):

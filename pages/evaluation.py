@@ -12,24 +12,23 @@ from utils.app import evaluation_places, evaluation_subtypes, panels, resources,
 from utils.charts import performance, trust
 from utils.classes import CLASSES
 from utils.commands.arguments import BASELINES
-from utils.datasets.protocols import LEAVE_OUT
+from utils.datasets.protocols import PROTOCOLS, protocol_title
 from utils.datasets.samples import data_folder
+from utils.datasets.sources import source_title
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import CLASS_FIGURES
 from utils.networks.cards import NETWORK_TITLES
 from utils.paths import models_folder
 from utils.results.records import (
-    PROTOCOL_TITLES,
     Evaluation,
     load_history,
     load_robustness,
     of_known_type,
-    part_title,
     read_evaluations,
 )
 from utils.results.tables import (
     average_precision_intervals,
-    found_elsewhere,
+    detection_by_source,
     mistakes,
     parts_table,
     summary_table,
@@ -47,7 +46,7 @@ PICTURE = 155  # pixels, the width of each
 def main() -> None:
     st.title("How often are they right, and when?")
     folder = models_folder()
-    evaluations, problems = read_evaluations(folder / "evaluation")
+    evaluations, problems = read_evaluations(folder / "evaluation", PROTOCOLS.values())
     for problem in problems:
         st.warning(problem, icon=":material/warning:")
     if not evaluations:
@@ -57,7 +56,7 @@ def main() -> None:
         return
     protocol, chosen = _pick(evaluations)
     _which_split_is_honest(evaluations)
-    beside = [other for other in evaluations if other.protocol == protocol]
+    beside = [other for other in evaluations if other.protocol.name == protocol]
     _how_often_right(chosen, beside)
     known = _known(chosen)
     if known is None:
@@ -77,16 +76,16 @@ def main() -> None:
 
 def _pick(evaluations: list[Evaluation]) -> tuple[str, Evaluation]:
     """The split, the honest one first, and the network."""
-    protocols = list(dict.fromkeys(evaluation.protocol for evaluation in evaluations))
+    protocols = list(dict.fromkeys(evaluation.protocol.name for evaluation in evaluations))
     with st.container(horizontal=True, gap="large"):
         protocol = st.segmented_control(
             "Split",
             protocols,
             default=protocols[0],
             required=True,
-            format_func=lambda name: PROTOCOL_TITLES.get(name, name),
+            format_func=protocol_title,
         )
-        there = {one.title: one for one in evaluations if one.protocol == protocol}
+        there = {one.title: one for one in evaluations if one.protocol.name == protocol}
         title = st.segmented_control("Network", list(there), default=next(iter(there)), required=True)
     return protocol, there[title]
 
@@ -95,7 +94,7 @@ def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
     published_neighbour = [
         evaluation.figures["accuracy"]
         for evaluation in evaluations
-        if (evaluation.model, evaluation.protocol) == ("1-nn", "published")
+        if (evaluation.model, evaluation.protocol.name) == ("1-nn", "published")
     ]
     score = f"{100 * published_neighbour[0]:.0f} %" if published_neighbour else "about 97 %"
     st.caption(
@@ -104,12 +103,12 @@ def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
         f"images show a picture of its training part, and looking up the nearest one already scores {score}."
         + (
             " **Left out** is the hardest: networks trained anew without a collection, tested on it."
-            if any(evaluation.protocol.startswith(LEAVE_OUT) for evaluation in evaluations)
+            if any(evaluation.protocol.left_out for evaluation in evaluations)
             else ""
         )
         + (
             " **Sartaj's own** leaks too: 251 of its 394 test images show a picture of its training part."
-            if any(evaluation.protocol == "sartaj" for evaluation in evaluations)
+            if any(evaluation.protocol.name == "sartaj" for evaluation in evaluations)
             else ""
         )
     )
@@ -153,7 +152,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
         )
     with right:
         st.subheader("What does referring the unsure to a person buy?")
-        together = resources.together() if chosen.protocol == "patient-disjoint" else None
+        together = resources.together() if chosen.protocol.is_shipped else None
         curves = {}
         networks = [other for other in beside if other.model not in BASELINES]
         for one in networks + ([together] if together else []):
@@ -172,7 +171,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
 
 def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: Evaluation) -> None:
     st.subheader("Does it hold on other sources?")
-    rows = found_elsewhere(evaluations)
+    rows = detection_by_source(evaluations, source_title)
     if not rows:
         st.info(
             "Not measured: these networks were tested on patients they had not seen, but from the one collection that "
@@ -185,11 +184,11 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
         "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. "
         + (
             "'left out': networks trained anew without that source."
-            if any(one.protocol.startswith(LEAVE_OUT) for one in evaluations)
+            if any(one.protocol.left_out for one in evaluations)
             else "All from sources that the networks learned from; sources never seen have not been measured yet."
         ),
     )
-    table = parts_table(beside)
+    table = parts_table(beside, source_title)
     if not table.empty:
         with st.expander("Each source and sequence"):
             _tumour_curves(chosen)
@@ -209,8 +208,8 @@ def _tumour_curves(chosen: Evaluation) -> None:
     for source, rows in table.groupby("source"):
         tumour = (rows["target"] != "no_tumor").to_numpy()
         if 0 < tumour.sum() < len(rows):
-            curves[part_title(str(source))] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
-    intervals = {part_title(name): part["tumor"].get("auc_interval") for name, part in parts.items()}
+            curves[source_title(str(source))] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
+    intervals = {source_title(name): part["tumor"].get("auc_interval") for name, part in parts.items()}
     if curves:
         panels.chart_with_caption(
             trust.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."
@@ -280,7 +279,7 @@ def _details(
             _curves(chosen, known)
         _training(chosen, folder)
     record = load_robustness(folder / "evaluation", chosen.model)
-    if record and record.get("protocol") == chosen.protocol:
+    if record and record.get("protocol") == chosen.protocol.name:
         st.subheader("And on worse pictures?")
         panels.chart_with_caption(
             trust.robustness(record),
@@ -304,7 +303,7 @@ def _summary(evaluations: list[Evaluation]) -> None:
         corrected = evaluation.figures.get("accuracy_corrected_labels")
         if isinstance(corrected, int | float):
             st.caption(
-                f"{evaluation.title}, {PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol)}: "
+                f"{evaluation.title}, {evaluation.protocol.title}: "
                 f"{100 * corrected:.1f} % accuracy with the known mislabels corrected."
             )
 
@@ -327,7 +326,8 @@ def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
 
 
 def _training(chosen: Evaluation, folder: Path) -> None:
-    history = load_history(folder, chosen.model, chosen.protocol)
+    protocol = PROTOCOLS.get(chosen.protocol.name)
+    history = load_history(protocol.networks_folder(folder), chosen.model) if protocol else []
     if history:
         panels.chart_with_caption(
             performance.training_curves(history),

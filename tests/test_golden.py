@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 from utils.classes import OTHER_TUMOR
+from utils.datasets.protocols import protocol_named
 from utils.evaluation.baselines import BASELINES
 from utils.evaluation.evidence_measurement import figures_of_evidence
 from utils.evaluation.measurement import THRESHOLDS, figures_of
 from utils.evaluation.outline_figures import OUTLINE_FIGURES, outline_figures
 from utils.metrics.classification import OVERALL_FIGURES
-from utils.networks.cards import OUTLINERS, check_weights, load_card, networks_folder
+from utils.networks.cards import OUTLINERS, check_weights, load_card
 from utils.paths import REPOSITORY, file_sha256
 from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
@@ -32,7 +33,7 @@ RECORDS = [path for path in STORED if path.name.split("--")[0] not in OUTLINERS]
 
 
 def weights_of(record: dict) -> Path:
-    return networks_folder(record["protocol"], MODELS) / f"{record['model']}.keras"
+    return protocol_named(record["protocol"]).networks_folder(MODELS) / f"{record['model']}.keras"
 
 
 NETWORKS = [

@@ -19,7 +19,8 @@ import pandas as pd
 from benchmarks.tables import print_table
 from utils.datasets.masks import read_mask, with_outlines
 from utils.datasets.protocols import split_samples
-from utils.datasets.samples import SOURCES, load_samples
+from utils.datasets.samples import load_samples
+from utils.datasets.sources import default_sources
 from utils.evaluation.outline_figures import Scored, compare_all, fit_operating_point, outline_figures
 from utils.scans.preprocessing import preprocess
 from utils.scans.upload import read_scan_file
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="+", type=Path, help="weights of one input size")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the data sets")
     options = parser.parse_args()
-    samples = with_outlines(split_samples(load_samples(options.data, SOURCES), "patient-disjoint"))
+    samples = with_outlines(split_samples(load_samples(options.data, default_sources()), "patient-disjoint"))
     rows = samples[samples["part"] == "validation"].reset_index(drop=True)
     networks = {str(file): keras.saving.load_model(file, compile=False) for file in options.networks}
     size = next(iter(networks.values())).input_shape[1]

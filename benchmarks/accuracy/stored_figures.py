@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from utils.datasets.protocols import protocol_named
 from utils.datasets.samples import data_folder
-from utils.networks.cards import networks_folder
 from utils.paths import REPOSITORY, models_folder
 
 COPY = REPOSITORY / "runs" / "evaluation"
@@ -57,7 +57,10 @@ def unshipped(record: dict, models: Path) -> Path | None:
     words = shlex.split(record["command"])
     if "--model" not in words or "protocol" not in record:
         return None
-    card = networks_folder(record["protocol"], models) / f"{words[words.index('--model') + 1]}.json"
+    card = (
+        protocol_named(record["protocol"]).networks_folder(models)
+        / f"{words[words.index('--model') + 1]}.json"
+    )
     return card if card.is_file() and not card.with_suffix(".keras").is_file() else None
 
 

@@ -26,7 +26,8 @@ import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR, TUMORS
 from utils.datasets.protocols import split_samples
-from utils.datasets.samples import SOURCES, load_samples
+from utils.datasets.samples import load_samples
+from utils.datasets.sources import default_sources
 from utils.evaluation.localisation import energy_inside, points_at, uniform_energy_inside
 from utils.metrics.calibration import fit_temperature
 from utils.metrics.classification import softmax
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--left-out", choices=SOURCES)
+    parser.add_argument("--left-out", choices=default_sources())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--base-weights", type=Path, help="a .keras file that all of them start from")
     parser.add_argument(
@@ -106,7 +107,7 @@ def main() -> None:
         help="train nothing: the figures of a .keras file, or of the mean of several",
     )
     args = parser.parse_args()
-    samples = split_samples(load_samples(args.data, SOURCES), "patient-disjoint")
+    samples = split_samples(load_samples(args.data, default_sources()), "patient-disjoint")
     taught = samples[samples["part"] != "test"]
     if args.left_out:
         taught = taught[taught["source"] != args.left_out]

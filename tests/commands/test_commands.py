@@ -20,10 +20,11 @@ from utils.commands import arguments
 from utils.commands.arguments import CommandError
 from utils.commands.runs import check_forerunner
 from utils.datasets.duplicates import hash_files
+from utils.datasets.protocols import PROTOCOLS
 from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
 from utils.networks.cards import TOGETHER, Card, common_threshold, load_card
 from utils.reading.reader import Reader
-from utils.results.records import load_finer, read_evaluations
+from utils.results.records import load_subtypes, read_evaluations
 from utils.scans.upload import read_scan_file
 from utils.training import batches, loop, recipes
 from utils.training.recipes import Phase, Recipe
@@ -560,12 +561,15 @@ def test_finer_types_are_trained_and_measured_on_both_parts(
     assert "novelty" not in load_card(weights).facts, "scans come through the gate of the four-class networks"
     assert run("evaluate", *arguments)[0] == 0
     assert load_card(weights).facts["figures"]["feltrin44"]["top_3_accuracy"] is not None
-    records = load_finer(models_copy / "evaluation", "cnn")
+    records = load_subtypes(models_copy / "evaluation", PROTOCOLS.values(), "cnn")
     assert {key: record["n"] for key, record in records.items()} == {
         ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
     }  # fmt: skip
     assert list(records["feltrin44", "test"]["classes"]) == sorted({str(row["label"]) for row in rows})
-    assert read_evaluations(models_copy / "evaluation") == ([], [])  # it does not give the four answers
+    assert read_evaluations(models_copy / "evaluation", PROTOCOLS.values()) == (
+        [],
+        [],
+    )  # no four classes
 
     card = load_card(weights)
     card.facts["sources"] = ["feltrin44", "lgg"]

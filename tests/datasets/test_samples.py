@@ -11,7 +11,7 @@ from PIL import Image
 
 from utils.classes import CLASSES, OTHER_TUMOR, class_of, right_answers, sequence_of
 from utils.datasets import downloads
-from utils.datasets.protocols import classes_of, split_samples
+from utils.datasets.protocols import PROTOCOLS, split_samples
 from utils.datasets.samples import DatasetError, load_samples, readable
 
 
@@ -447,8 +447,8 @@ def test_the_splits_that_others_use(data_root):
     samples = load_samples(data_root, sets=("feltrin44",))
     for protocol in ("feltrin44", "feltrin44-random"):
         split = split_samples(samples, protocol)
-        classes = classes_of(protocol, split)
+        classes = PROTOCOLS[protocol].classes_of(split)
         assert len(classes) == 44 and "_NORMAL T1" in classes
         assert set(split.loc[split["part"] == "train", "target"]) == set(classes)
     check_split(split_samples(samples, "patient-disjoint"))
-    assert classes_of("patient-disjoint", samples) == CLASSES
+    assert PROTOCOLS["patient-disjoint"].classes_of(samples) == CLASSES

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils.datasets.protocols import split_samples
+from utils.datasets.protocols import PROTOCOLS, split_samples
 from utils.datasets.samples import DatasetError, load_samples
 from utils.evaluation.evidence_measurement import figures_of_evidence, measure_evidence, summary
 from utils.evaluation.faithfulness import DEPTHS
@@ -98,7 +98,10 @@ def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, 
     assert file.name == "cnn--patient-disjoint--explanations.json"
     assert load_explanations(tmp_path, "cnn") == json.loads(file.read_text())
     assert load_explanations(tmp_path, "vgg16") is None
-    assert read_evaluations(tmp_path) == ([], [])  # the other evaluations do not stumble over it
+    assert read_evaluations(tmp_path, PROTOCOLS.values()) == (
+        [],
+        [],
+    )  # the other evaluations do not stumble over it
     again = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), reader.card.facts["evidence_scale"])
     assert again["gradcam"]["tumors"] == result["methods"]["gradcam"]["tumors"]
 

@@ -17,7 +17,6 @@ from utils.networks.cards import (
     check_weights,
     evidence_scale,
     load_card,
-    networks_folder,
     reading_networks,
     scaled_methods,
     train_command,
@@ -51,12 +50,6 @@ def test_models_folder_is_the_repository_s_own_unless_told(monkeypatch: pytest.M
     assert models_folder() == REPOSITORY / "models"
     monkeypatch.setenv("BRAIN_MRI_MODELS", "/elsewhere")
     assert models_folder() == Path("/elsewhere")
-
-
-def test_only_patient_disjoint_weights_lie_where_the_app_reads(tmp_path: Path) -> None:
-    assert networks_folder("patient-disjoint", tmp_path) == tmp_path
-    assert networks_folder("published", tmp_path) == tmp_path / "published"
-    assert networks_folder("folder", tmp_path) == tmp_path / "folder"
 
 
 def test_card_comes_back_as_it_was_saved(weights: Path) -> None:

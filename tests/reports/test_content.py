@@ -20,6 +20,7 @@ from pypdf import PdfReader
 
 from utils.cases.reviews import Review
 from utils.classes import CLASSES
+from utils.datasets.protocols import protocol_named
 from utils.networks.cards import Card
 from utils.reading import ood_detector
 from utils.reading.worklist import Entry
@@ -124,7 +125,7 @@ def networks() -> list[ReportedNetwork]:
         for name in VERSIONS
     }
     return [
-        ReportedNetwork(cards["cnn"], Evaluation("cnn", "patient-disjoint", figures, alike)),
+        ReportedNetwork(cards["cnn"], Evaluation("cnn", protocol_named("patient-disjoint"), figures, alike)),
         ReportedNetwork(cards["vgg16"]),
     ]
 

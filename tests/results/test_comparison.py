@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import chi2
 
 from utils.classes import OTHER_TUMOR
+from utils.datasets.protocols import protocol_named
 from utils.results.comparison import agreement_in_words, clustered_mcnemar, in_words, paired_record
 from utils.results.records import Evaluation
 
@@ -40,7 +41,9 @@ def test_alike_is_no_difference_and_what_does_not_fit_is_refused():
 
 def evaluation(model: str, labels: list[str], protocol: str = "patient-disjoint") -> Evaluation:
     table = pd.DataFrame({"file": [f"{n}.png" for n in range(len(labels))], "source": "a", "label": labels})
-    return Evaluation(model, protocol, {}, table.assign(group=range(len(labels)), target="glioma"))
+    return Evaluation(
+        model, protocol_named(protocol), {}, table.assign(group=range(len(labels)), target="glioma")
+    )
 
 
 def test_the_record_is_taken_on_scans_that_both_have_read():
@@ -50,7 +53,7 @@ def test_the_record_is_taken_on_scans_that_both_have_read():
     assert found is not None and (found.n, found.first_alone, found.second_alone) == (3, 1, 1)
     assert "no difference that could not be chance" in in_words(found, "CNN", "VGG16")
     assert paired_record(first, evaluation("vgg16", ["glioma"], "published")) is None
-    assert paired_record(first, Evaluation("vgg16", "patient-disjoint", {}, None)) is None
+    assert paired_record(first, Evaluation("vgg16", protocol_named("patient-disjoint"), {}, None)) is None
 
 
 def test_tumours_without_a_name_are_no_part_of_the_record():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from utils.classes import CLASSES
+from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
 from utils.networks.cards import TOGETHER, Card, common_threshold
 from utils.results import ensemble, track_record
@@ -44,7 +45,7 @@ def evaluation(
     table["target"] = "glioma"
     table["label"] = [CLASSES[label] for label in labels]
     table[list(CLASSES)] = certain(labels, confidence)
-    return Evaluation(model, "patient-disjoint", figures, table)
+    return Evaluation(model, protocol_named("patient-disjoint"), figures, table)
 
 
 def test_mean_answers_are_those_of_the_scans_that_all_have_read() -> None:
@@ -54,7 +55,7 @@ def test_mean_answers_are_those_of_the_scans_that_all_have_read() -> None:
     assert table is not None and table["file"].tolist() == ["a", "b"]
     assert table["agreed"].tolist() == [True, False] and table["label"].tolist() == ["glioma", "meningioma"]
     assert table["glioma"].tolist() == pytest.approx([0.8, (0.6 + 0.2 / 3) / 2])
-    without = Evaluation("vgg16", "patient-disjoint", {}, None)
+    without = Evaluation("vgg16", protocol_named("patient-disjoint"), {}, None)
     assert ensemble.mean_answers([first, without]) is None
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from utils.classes import CLASSES
+from utils.datasets.protocols import PROTOCOLS
 from utils.metrics.classification import figures, softmax
 from utils.paths import models_folder
 from utils.results import records
@@ -44,19 +45,21 @@ def test_sorted_and_complete(tmp_path):
     for protocol in ("published", "folder", "patient-disjoint"):
         for model in ("1-nn", "vgg16", "another", "cnn"):
             write_evaluation(tmp_path, model, protocol)
-    found, problems = records.read_evaluations(tmp_path)
+    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert problems == []
     assert [one.model for one in found] == ["cnn", "vgg16", "1-nn", "another"] * 3
-    assert [one.protocol for one in found[::4]] == ["patient-disjoint", "published", "folder"]
+    assert [one.protocol.name for one in found[::4]] == ["patient-disjoint", "published", "folder"]
     network, baseline = found[0].predictions, found[2].predictions
     assert network is not None and baseline is not None
     assert found[0].figures["n"] == len(network) == 60
     assert set(CLASSES) <= set(network.columns)
     assert "glioma" not in baseline.columns
-    assert [one.model for one in records.load_evaluations(tmp_path)] == [one.model for one in found]
+    assert [one.model for one in records.load_evaluations(tmp_path, PROTOCOLS.values())] == [
+        one.model for one in found
+    ]
 
 
-def test_finer_types_are_told_apart_from_the_four_answers(tmp_path):
+def test_subtypes_are_no_four_class_evaluations(tmp_path):
     record = {
         "classes": {"a": {}, "b": {}},
         "confusion": [[3, 1], [0, 2]],
@@ -66,24 +69,24 @@ def test_finer_types_are_told_apart_from_the_four_answers(tmp_path):
     files = ("mobilenetv2--feltrin44", "mobilenetv2--feltrin44--validation", "mobilenetv2--feltrin44-random")
     for name, changed in zip(files, ({}, {}, {"confusion": [[1]]}), strict=True):
         (tmp_path / f"{name}.json").write_text(json.dumps(record | changed))
-    assert records.load_finer(tmp_path) == {
+    assert records.load_subtypes(tmp_path, PROTOCOLS.values()) == {
         ("feltrin44", "test"): record, ("feltrin44", "validation"): record,
     }  # fmt: skip
-    assert records.read_evaluations(tmp_path) == ([], [])
-    assert records.load_finer(tmp_path / "nowhere") == {}
+    assert records.read_evaluations(tmp_path, PROTOCOLS.values()) == ([], [])
+    assert records.load_subtypes(tmp_path / "nowhere", PROTOCOLS.values()) == {}
 
 
 def test_figures_of_outlines_are_of_another_kind_and_no_problem(tmp_path):
     write_evaluation(tmp_path)
     (tmp_path / "unet--patient-disjoint.json").write_text('{"model": "unet", "dice": 0.8}')
     (tmp_path / "unet--patient-disjoint.csv").write_text("file,tumor_pixels\n")
-    found, problems = records.read_evaluations(tmp_path)
+    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert [one.model for one in found] == ["cnn"] and problems == []
 
 
 @pytest.mark.parametrize("folder", ["", "not/there"])
 def test_nothing_there_is_no_problem(tmp_path, folder):
-    assert records.read_evaluations(tmp_path / folder) == ([], [])
+    assert records.read_evaluations(tmp_path / folder, PROTOCOLS.values()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_broken_json_gives_a_sentence(tmp_path, text, sentence):
     write_evaluation(tmp_path, "vgg16")
     path = write_evaluation(tmp_path)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    found, problems = records.read_evaluations(tmp_path)
+    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert [one.model for one in found] == ["vgg16"]
     assert len(problems) == 1 and path.name in problems[0] and sentence in problems[0]
 
@@ -123,7 +126,7 @@ def test_broken_json_gives_a_sentence(tmp_path, text, sentence):
 def test_wrong_kinds_give_a_sentence(tmp_path, values):
     path = write_evaluation(tmp_path)
     change(path, **values)
-    found, problems = records.read_evaluations(tmp_path)
+    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert found == [] and len(problems) == 1 and problems[0].startswith(path.name)
 
 
@@ -146,14 +149,14 @@ def test_broken_predictions_leave_the_figures(tmp_path, text, sentence):
     path.unlink()
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    (found,), (problem,) = records.read_evaluations(tmp_path)
+    (found,), (problem,) = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert found.predictions is None and found.figures["n"] == 60
     assert path.name in problem and sentence in problem
 
 
 def test_predictions_without_figures_are_named(tmp_path):
     write_evaluation(tmp_path).unlink()
-    assert records.read_evaluations(tmp_path) == (
+    assert records.read_evaluations(tmp_path, PROTOCOLS.values()) == (
         [],
         ["cnn--patient-disjoint.json is missing beside cnn--patient-disjoint.csv."],
     )
@@ -171,12 +174,12 @@ def test_history_comes_from_the_card_of_the_protocol(tmp_path):
     (tmp_path / "published").mkdir()
     (tmp_path / "cnn.json").write_text(json.dumps({"history": [row]}))
     (tmp_path / "published" / "cnn.json").write_text(json.dumps({"history": [row, {**row, "epoch": 2}]}))
-    assert len(records.load_history(tmp_path, "cnn", "patient-disjoint")) == 1
-    assert len(records.load_history(tmp_path, "cnn", "published")) == 2
+    assert len(records.load_history(tmp_path, "cnn")) == 1
+    assert len(records.load_history(tmp_path / "published", "cnn")) == 2
     (tmp_path / "leave-one-source-out-lgg").mkdir()
     (tmp_path / "leave-one-source-out-lgg" / "cnn.json").write_text(json.dumps({"history": [row] * 3}))
-    assert len(records.load_history(tmp_path, "cnn", "leave-one-source-out-lgg")) == 3
-    assert records.load_history(tmp_path, "vgg16", "published") == []
+    assert len(records.load_history(tmp_path / "leave-one-source-out-lgg", "cnn")) == 3
+    assert records.load_history(tmp_path / "published", "vgg16") == []
 
 
 @pytest.mark.parametrize(
@@ -184,4 +187,4 @@ def test_history_comes_from_the_card_of_the_protocol(tmp_path):
 )
 def test_broken_card_has_no_history(tmp_path, text):
     (tmp_path / "cnn.json").write_text(text)
-    assert records.load_history(tmp_path, "cnn", "patient-disjoint") == []
+    assert records.load_history(tmp_path, "cnn") == []

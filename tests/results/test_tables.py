@@ -8,6 +8,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from utils.classes import CLASSES, OTHER_TUMOR
+from utils.datasets.protocols import protocol_named
+from utils.datasets.sources import source_title
 from utils.metrics.bootstrap import weighted_average_precision
 from utils.results import tables
 from utils.results.records import Evaluation
@@ -16,7 +18,7 @@ SPAN = [0.8, 0.9]
 
 
 def measured(model: str = "cnn", protocol: str = "patient-disjoint", **figures) -> Evaluation:
-    return Evaluation(model, protocol, {"n": 1311} | figures, None)
+    return Evaluation(model, protocol_named(protocol), {"n": 1311} | figures, None)
 
 
 def test_summary_in_words():
@@ -26,7 +28,7 @@ def test_summary_in_words():
         measured("1-nn", "published", accuracy=0.9),
     ]  # fmt: skip
     first, second = tables.summary_table(networks).to_dict("records")
-    assert (first["Network"], first["Split"], first["Scans"]) == ("CNN", "patient-disjoint", "1 311")
+    assert (first["Network"], first["Split"], first["Scans"]) == ("CNN", "Patient-level split", "1 311")
     assert first["Accuracy"] == "91.0 % (89.1-92.7)"
     assert first["AUC"] == "0.988 (0.980-0.992)"
     assert first["F1"] == "50.0 %"
@@ -37,19 +39,20 @@ def test_summary_of_nothing_keeps_its_columns():
     assert "Accuracy" in tables.summary_table([]).columns
 
 
-def test_sources_are_told_once_and_those_left_out_of_training_apart():
+def test_each_source_has_a_row_and_each_external_test_too():
     tumor = {"tumor": {"auc": 0.85, "auc_interval": SPAN}}
-    rows = tables.found_elsewhere(
+    rows = tables.detection_by_source(
         [
             measured(parts={"lgg": tumor, "feltrin44": tumor, "feltrin44 T2": tumor, "empty": {"tumor": {}}}),
             measured(protocol="leave-one-source-out-feltrin44", tumor=tumor["tumor"]),
             measured(protocol="published", parts={"nickparvar": tumor}),
-        ]
+        ],
+        source_title,
     )
     assert [row[0] for row in rows] == [
-        "LGG, unseen patients",
-        "Feltrin, unseen patients",
-        "Feltrin left out",
+        "LGG, held-out patients",
+        "Feltrin, held-out patients",
+        "External test: Feltrin",
     ]
     assert rows[0][1:] == ("CNN", 0.85, 0.8, 0.9)
 

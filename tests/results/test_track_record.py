@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from utils.classes import CLASSES, OTHER_TUMOR
+from utils.datasets.protocols import protocol_named
 from utils.results import track_record
 from utils.results.records import Evaluation
 
@@ -72,19 +73,19 @@ def test_outlines_are_told_with_what_they_were_worth():
     ],
 )
 def test_trust_in_words(probability, words):
-    measured = Evaluation("cnn", "patient-disjoint", {}, trusted())
+    measured = Evaluation("cnn", protocol_named("patient-disjoint"), {}, trusted())
     assert track_record.trust_sentence(measured, "glioma", probability).endswith(words)
 
 
 def test_without_a_measurement_there_is_no_trust():
-    unmeasured = Evaluation("cnn", "patient-disjoint", {}, None)
+    unmeasured = Evaluation("cnn", protocol_named("patient-disjoint"), {}, None)
     for nothing in (None, unmeasured):
         assert track_record.trust_sentence(nothing, "glioma", 0.9) == "Not yet measured on unseen patients."
 
 
 def test_weights_are_judged_by_their_own_evaluation_alone():
     def measured(protocol: str, **figures) -> Evaluation:
-        return Evaluation("cnn", protocol, figures, None)
+        return Evaluation("cnn", protocol_named(protocol), figures, None)
 
     own = measured("patient-disjoint", weights_sha256="a")
     assert track_record.evaluation_of([measured("published"), own], "cnn", "a") is own

@@ -8,25 +8,27 @@ import streamlit as st
 
 from utils.app import panels
 from utils.charts import performance
+from utils.datasets.protocols import PROTOCOLS
 from utils.reading import subtypes
-from utils.results.records import FINER_PROTOCOLS, load_finer
+from utils.results.records import load_subtypes
 
 PARTS = {"test": "Test", "validation": "Validation"}
 
 
 def finer_types(folder: Path) -> None:
     """How often the networks of finer types are right; nothing where none was measured. folder: the evaluations."""
-    records = load_finer(folder)
+    titles = {protocol.name: protocol.title for protocol in PROTOCOLS.values() if protocol.has_subtypes}
+    records = load_subtypes(folder, PROTOCOLS.values())
     if not records:
         return
     st.subheader("And the finer types? (experimental)")
     with st.container(horizontal=True, gap="large"):
         protocol = st.segmented_control(
             "Split of the 44 classes",
-            [name for name in FINER_PROTOCOLS if any(name == one for one, _ in records)],
+            [name for name in titles if any(name == one for one, _ in records)],
             default=next(iter(records))[0],
             required=True,
-            format_func=FINER_PROTOCOLS.__getitem__,
+            format_func=titles.__getitem__,
         )
         parts = [part for part in PARTS if (protocol, part) in records]
         part = st.segmented_control(

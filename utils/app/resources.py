@@ -217,6 +217,7 @@ def _checked(weights: str, stamp: int, version: str) -> None:
 
 @st.cache_data(show_spinner=False, ttl=600)
 def _evaluations(models: str) -> list:
+    from utils.datasets.protocols import PROTOCOLS
     from utils.results.records import load_evaluations
 
-    return load_evaluations(Path(models) / "evaluation")
+    return load_evaluations(Path(models) / "evaluation", PROTOCOLS.values())

@@ -25,7 +25,7 @@ MODEL_COLOURS = {
     "VGG16": VERMILLION,
     "ResNet101V2": GREEN,
     "1-nearest neighbour": GRAY,
-    "Together": PURPLE,
+    "Ensemble": PURPLE,
 }
 FIGURE_TITLES = {
     "precision": "precision",

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from utils.datasets.protocols import PROTOCOLS
+from utils.datasets.protocols import command_names
 from utils.evidence.cams import METHODS
 from utils.networks.cards import OUTLINERS
 from utils.paths import models_folder
@@ -43,7 +43,7 @@ def parser(description: str | None, commands: Mapping[str, Command]) -> argparse
         child: argparse.ArgumentParser, models: tuple[str, ...] = NETWORKS, required: bool = True
     ) -> None:
         child.add_argument("--model", choices=models, required=required)
-        child.add_argument("--protocol", choices=PROTOCOLS, default="patient-disjoint")
+        child.add_argument("--protocol", choices=command_names(), default="patient-disjoint")
         child.add_argument(
             "--left-out", default="feltrin44", help="for --protocol leave-one-source-out: the set to test on"
         )

@@ -8,11 +8,8 @@ import shutil
 from pathlib import Path
 
 from utils.commands.arguments import CommandError
-from utils.datasets.protocols import LEAVE_OUT
-from utils.datasets.samples import SOURCES
+from utils.datasets.protocols import protocol_named
 from utils.networks.cards import Card
-
-ON_FOLD_0 = ("patient-disjoint", "feltrin44")  # protocols whose test part lies in fold 0
 
 
 def check_run(run_folder: Path, args: argparse.Namespace) -> None:
@@ -47,11 +44,8 @@ def check_forerunner(what: str, card: Card, protocol: str) -> None:
     What learned under `patient-disjoint` or with a source left out knows nothing of fold 0, nor of other sources.
     Raises CommandError.
     """
-    known = card.facts["protocol"]
-    by_fold = known == "patient-disjoint" or known.startswith(LEAVE_OUT)
-    tested = protocol.removeprefix(LEAVE_OUT).removesuffix("-random")
-    unseen = protocol not in ON_FOLD_0 and tested in SOURCES and tested not in card.facts["sources"]
-    if known != protocol and not (by_fold and (unseen or protocol in ON_FOLD_0)):
+    trained_under = protocol_named(card.facts["protocol"])
+    if not protocol_named(protocol).is_unseen_by(trained_under, card.facts["sources"]):
         raise CommandError(
             f"The {what} was trained under the {card.facts['protocol']} protocol and may know test images of "
             f"{protocol}; train it with --protocol {protocol} first."

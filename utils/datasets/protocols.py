@@ -1,168 +1,225 @@
-"""The protocols: which rows of a sample table a network learns from, is chosen on and is measured on."""
+"""The registry of protocols: which samples a network learns from, is chosen on and is measured on.
+
+Adding a protocol is adding one entry to PROTOCOLS, and where its split is new, one function to `splits`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
-from utils.datasets.samples import DatasetError, read_csv
+from utils.datasets import splits
+from utils.datasets.samples import DatasetError
+from utils.datasets.sources import default_sources, source_title
+from utils.datasets.splits import SplitOptions
+from utils.paths import models_folder
 
-PROTOCOLS = (
-    "patient-disjoint", "published", "leave-one-source-out", "folder",
-    "sartaj", "sartaj-random", "published-random", "feltrin44", "feltrin44-random",
-)  # fmt: skip
-LEAVE_OUT = "leave-one-source-out-"
-TEST_FOLD, VALIDATION_FOLD = 0, 1
-# protocol -> source, share of Training that is held out (one of so many folds), by group or by image
-_PUBLISHED = {
-    "published": ("nickparvar", 20, True),
-    "published-random": ("nickparvar", 5, False),
-    "sartaj": ("sartaj", 10, True),
-    "sartaj-random": ("sartaj", 10, False),
+Split = Callable[[pd.DataFrame, SplitOptions], pd.DataFrame]
+EXTERNAL_TEST = "leave-one-source-out"  # the command line's name for all protocols with a `left_out`
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One protocol.
+
+    `name`: in cards, file names and evaluation records. `title`: in the interface. `meaning`: what its figures say
+    about, or why they say little about, new patients. `split`: see `utils.datasets.splits`. `sets`: the sources in use;
+    None for all that the data folder holds. `classes`: None where they are the labels that occur in the samples.
+    `recipes`: names of training recipes made for it.
+
+    `is_shipped`: the app reads with its networks, which lie in the models folder itself. `left_out`: the source that
+    the networks do not learn from and are tested on. `tested_source`: the source that all test images come from, where
+    no image of it is in another source. `trains_without_fold_0`: its networks know no test image of a
+    protocol that `tests_on_fold_0`. `takes_own_images`: its images are a user's own, so networks of other protocols can
+    be tested on all of them.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    split: Split
+    sets: tuple[str, ...] | None
+    classes: tuple[str, ...] | None = CLASSES
+    recipes: tuple[str, ...] = ()
+    is_shipped: bool = False
+    left_out: str | None = None
+    tested_source: str | None = None
+    trains_without_fold_0: bool = False
+    tests_on_fold_0: bool = False
+    takes_own_images: bool = False
+
+    @property
+    def has_subtypes(self) -> bool:
+        """Whether its classes are subtypes of its data set rather than the four classes."""
+        return self.classes is None
+
+    @property
+    def option(self) -> str:
+        """The command-line options that choose it: "--protocol leave-one-source-out --left-out lgg"."""
+        return f"--protocol {self.command_name}" + (f" --left-out {self.left_out}" if self.left_out else "")
+
+    @property
+    def command_name(self) -> str:
+        """What --protocol takes: the name, or EXTERNAL_TEST."""
+        return EXTERNAL_TEST if self.left_out else self.name
+
+    def networks_folder(self, models: Path | None = None) -> Path:
+        """The folder of its networks; models: the models folder."""
+        models = models or models_folder()
+        return models if self.is_shipped else models / self.name
+
+    def classes_of(self, samples: pd.DataFrame) -> tuple[str, ...]:
+        """The output classes, in order, of a network that learns from these split samples."""
+        return self.classes or tuple(sorted(samples["target"].unique()))
+
+    def is_unseen_by(self, trained_under: Protocol, sources: Collection[str]) -> bool:
+        """Whether a network that was trained under another protocol from these sources knows no test image of this."""
+        if trained_under.name == self.name:
+            return True
+        source = self.tested_source
+        is_new_source = not self.tests_on_fold_0 and source is not None and source not in sources
+        return trained_under.trains_without_fold_0 and (self.tests_on_fold_0 or is_new_source)
+
+
+def external_test(source: str) -> Protocol:
+    """The protocol whose networks learn from all sources but one and are tested on that one."""
+    return Protocol(
+        name=f"{EXTERNAL_TEST}-{source}",
+        title=f"External test: {source_title(source)}",
+        meaning="The model was trained without this collection and is tested on all of it: the hardest test.",
+        split=partial(splits.external_split, source=source),
+        sets=default_sources(),
+        left_out=source,
+        tested_source=source if source in default_sources() else None,
+        trains_without_fold_0=True,
+    )
+
+
+# in the order in which the interface lists them
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="patient-disjoint",
+            title="Patient-level split",
+            meaning="No patient and no copy of an image is in more than one of training, validation and test.",
+            split=splits.fold_split,
+            sets=default_sources(),
+            is_shipped=True,
+            trains_without_fold_0=True,
+            tests_on_fold_0=True,
+        ),
+        *map(external_test, ("feltrin44", "lgg", "nickparvar")),
+        Protocol(
+            name="published",
+            title="Published split",
+            meaning="The authors' split of Nickparvar leaks: its test images show patients of its training part.",
+            split=partial(splits.published_split, source="nickparvar", folds=20, by_group=True),
+            sets=("nickparvar",),
+        ),
+        Protocol(
+            name="published-random",
+            title="Published split, random validation",
+            meaning="The published split with validation images drawn at random, as other authors draw them.",
+            split=partial(splits.published_split, source="nickparvar", folds=5, by_group=False),
+            sets=("nickparvar",),
+            recipes=("cnn-256", "vgg16-256"),
+        ),
+        Protocol(
+            name="sartaj",
+            title="Sartaj's published split",
+            meaning="The authors' split of Sartaj leaks too: its test images are also in its training part.",
+            split=partial(splits.published_split, source="sartaj", folds=10, by_group=True),
+            sets=("sartaj",),
+            recipes=("resnet101v2-sartaj", "resnet101v2-sartaj-second-round", "cnn-sartaj"),
+        ),
+        Protocol(
+            name="sartaj-random",
+            title="Sartaj's published split, random validation",
+            meaning="Sartaj's split with validation images drawn at random, as other authors draw them.",
+            split=partial(splits.published_split, source="sartaj", folds=10, by_group=False),
+            sets=("sartaj",),
+            recipes=("resnet101v2-sartaj-random",),
+        ),
+        Protocol(
+            name="folder",
+            title="Split of your own folder",
+            meaning="Images of your own folder, split by patient where patients are named, else by similarity.",
+            split=splits.folder_split,
+            sets=None,
+            takes_own_images=True,
+        ),
+        Protocol(
+            name="feltrin44",
+            title="Split by image similarity",
+            meaning="Similar images, which may show one patient, are never in both training and test.",
+            split=partial(splits.subtype_split, source="feltrin44", by_group=True),
+            sets=("feltrin44",),
+            classes=None,
+            recipes=("mobilenetv2-feltrin44",),
+            tests_on_fold_0=True,
+        ),
+        Protocol(
+            name="feltrin44-random",
+            title="Random split by image",
+            meaning="Images drawn at random: images of one patient are in both training and test, so the figures "
+            "compare with those of other authors and promise nothing for a new patient.",
+            split=partial(splits.subtype_split, source="feltrin44", by_group=False),
+            sets=("feltrin44",),
+            classes=None,
+            recipes=("mobilenetv2-feltrin44-random",),
+            tested_source="feltrin44",
+        ),
+    )
 }
+
+
+def protocol_named(name: str, left_out: str | None = None) -> Protocol:
+    """The protocol of a name, or of the command line's EXTERNAL_TEST and a source. Raises DatasetError."""
+    if name == EXTERNAL_TEST and left_out is not None:
+        name = f"{name}-{left_out}"
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    if name.startswith(f"{EXTERNAL_TEST}-"):  # of a source that is no known collection
+        return external_test(name.removeprefix(f"{EXTERNAL_TEST}-"))
+    raise DatasetError(f"There is no protocol {name}; choose one of {', '.join(command_names())}.")
+
+
+def command_names() -> tuple[str, ...]:
+    """What the command line's --protocol takes."""
+    return tuple(dict.fromkeys(protocol.command_name for protocol in PROTOCOLS.values()))
+
+
+def shipped_protocol() -> Protocol:
+    """The protocol of the networks that the app reads with."""
+    return next(protocol for protocol in PROTOCOLS.values() if protocol.is_shipped)
+
+
+def protocol_of_recipe(recipe: str) -> Protocol | None:
+    """The protocol that a training recipe was made for; None where it suits any."""
+    return next((protocol for protocol in PROTOCOLS.values() if recipe in protocol.recipes), None)
+
+
+def protocol_title(name: str) -> str:
+    """How the interface calls a protocol; an unknown one by its name."""
+    try:
+        return protocol_named(name).title
+    except DatasetError:
+        return name
 
 
 def split_samples(
     samples: pd.DataFrame, protocol: str, seed: int = 0, patients: Path | str | None = None
 ) -> pd.DataFrame:
-    """The rows that a protocol uses, with a column `part`: "train", "validation" or "test".
+    """The rows that a protocol uses, with the columns `target` and `part` ("train", "validation" or "test").
 
-    `patient-disjoint`: folds 2-4, 1 and 0, corrected labels, one test image per picture.
-    `leave-one-source-out-SOURCE`: folds 2-4 and 1 of all but SOURCE; the test is SOURCE, every fold, without what
-    shares a group with them, one image per picture.
-    `published`: Nickparvar's own Training and Testing, a twentieth of Training (by group) to validate, labels as
-    published; `published-random`: the same with a fifth of Training, drawn by image as others do, to validate.
-    `sartaj`: its own Training and Testing, a tenth of Training (by group) to validate; `sartaj-random`: drawn by image.
-    `feltrin44`: its 44 classes, folds 2-4, 1 and 0; `feltrin44-random`: a fifth each to validate and to test, drawn by
-    image as others do: pictures of one patient stand on all sides.
-    `folder`: five folds by patient (a CSV with `file` and `patient`), else by picture similarity.
-    Raises DatasetError where the samples lack what the protocol needs.
+    patients: a CSV with the columns file and patient, for `folder`. Raises DatasetError where there is no such protocol
+    and where the samples lack what it needs.
     """
-    samples = samples.copy()
-    if protocol in _PUBLISHED:
-        return _published(samples, protocol, seed)
-    if protocol.startswith("feltrin44"):
-        return _finer(samples, protocol, seed)
-    if protocol == "patient-disjoint" or protocol.startswith(LEAVE_OUT):
-        if (samples["fold"] < 0).any():
-            raise DatasetError(
-                f"The {protocol} protocol needs a manifest.csv with folds; without one use --protocol folder."
-            )
-    elif protocol == "folder":
-        if patients is not None:
-            samples["group"] = _patient_groups(samples, Path(patients))
-        samples["fold"] = _grouped_folds(samples, 5, seed)
-    else:
-        raise DatasetError(f"There is no protocol {protocol}; choose one of {', '.join(PROTOCOLS)}.")
-    samples["target"] = samples["true_label"]
-    samples["part"] = samples["fold"].map({TEST_FOLD: "test", VALIDATION_FOLD: "validation"}).fillna("train")
-    if protocol.startswith(LEAVE_OUT):
-        samples = _leave_out(samples, protocol.removeprefix(LEAVE_OUT))
-    repeated = samples.duplicated("picture") & (samples["part"] != "train")
-    return samples[~repeated].reset_index(drop=True)
-
-
-def classes_of(protocol: str, samples: pd.DataFrame) -> tuple[str, ...]:
-    """The classes that a network of this protocol answers with, in its order."""
-    return tuple(sorted(samples["target"].unique())) if protocol.startswith("feltrin44") else CLASSES
-
-
-def _published(samples: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
-    source, folds, by_group = _PUBLISHED[protocol]
-    samples = samples[(samples["source"] == source) & (samples["published_split"] != "")].copy()
-    if not {"Training", "Testing"} <= set(samples["published_split"]):
-        raise DatasetError(
-            f"The {protocol} protocol needs {source.capitalize()}'s Training and Testing folders."
-        )
-    samples["target"] = samples["label"]
-    samples["part"] = np.where(samples["published_split"] == "Testing", "test", "train")
-    train = samples["part"] == "train"
-    rows = samples[train]
-    held_out = _grouped_folds(rows, folds, seed) if by_group else _random_folds(rows["label"], folds, seed)
-    samples.loc[samples.index[train][held_out == 0], "part"] = "validation"
-    return samples.reset_index(drop=True)
-
-
-def _finer(samples: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
-    samples = samples[samples["source"] == "feltrin44"].copy()
-    if samples.empty:
-        raise DatasetError(f"The {protocol} protocol needs the set feltrin44.")
-    samples["target"] = samples["finer_label"]
-    fold = _random_folds(samples["target"], 5, seed) if protocol.endswith("random") else samples["fold"]
-    samples["part"] = (
-        pd.Series(fold, samples.index).map({TEST_FOLD: "test", VALIDATION_FOLD: "validation"}).fillna("train")
-    )
-    if protocol == "feltrin44":
-        samples = samples[~(samples.duplicated("picture") & (samples["part"] != "train"))]
-    return samples.reset_index(drop=True)
-
-
-def _leave_out(samples: pd.DataFrame, source: str) -> pd.DataFrame:
-    """The rows of `source` become the test part; the other sources lose theirs."""
-    left_out = samples["source"] == source
-    if not left_out.any() or left_out.all():
-        raise DatasetError(f"Leaving out {source} needs that set and at least one other.")
-    samples = samples[left_out | (samples["part"] != "test")].copy()
-    left_out = samples["source"] == source
-    samples.loc[left_out, "part"] = "test"
-    twins = left_out & samples["group"].isin(samples.loc[~left_out, "group"])
-    return samples[~twins]
-
-
-def _patient_groups(samples: pd.DataFrame, patients: Path) -> pd.Series:
-    """Groups that keep a patient together, and a picture that two patients share."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not patients.is_file():
-        raise DatasetError(
-            f"{patients} is not a file; --patients takes a CSV with the columns file and patient."
-        )
-    table = read_csv(patients, dtype=str)
-    if not {"file", "patient"} <= set(table.columns):
-        raise DatasetError(f"{patients} needs the columns file and patient.")
-    table = table[["file", "patient"]].drop_duplicates()
-    twice = table["file"].duplicated()
-    if twice.any():
-        raise DatasetError(f"{patients} names more than one patient for {table['file'][twice].iloc[0]}.")
-    known = dict(zip(table["file"].str.replace("\\", "/"), table["patient"], strict=True))
-    patient = samples["file"].map(known).fillna(samples["file"].map(lambda file: known.get(Path(file).name)))
-    if patient.isna().any():
-        raise DatasetError(f"{patients} names no patient for {samples['file'][patient.isna()].iloc[0]}.")
-    first, second = pd.factorize(patient)[0], pd.factorize(samples["picture"])[0]
-    links = coo_array((np.ones(len(first)), (first, first.max() + 1 + second)))
-    size = first.max() + second.max() + 2
-    links.resize((size, size))
-    return pd.Series(connected_components(links, directed=False)[1][first], index=samples.index)
-
-
-def _random_folds(labels: pd.Series, folds: int, seed: int) -> np.ndarray:
-    """(N,) int: class-balanced folds that know nothing of groups."""
-    from sklearn.model_selection import StratifiedKFold
-
-    fold = np.zeros(len(labels), dtype=int)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, chosen) in enumerate(splitter.split(labels, labels)):
-        fold[chosen] = number
-    return fold
-
-
-def _grouped_folds(samples: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
-    """(N,) int: class-balanced folds that never split a group."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    labels, groups = samples["label"].to_numpy(), samples["group"].to_numpy()
-    per_class = samples.groupby("label")["group"].nunique()
-    if per_class.min() < folds or len(per_class) < 2:
-        raise DatasetError(
-            f"{folds} folds need at least {folds} patients (or different pictures) of each of two or more classes; "
-            f"found {', '.join(f'{name} {count}' for name, count in per_class.items())}."
-        )
-    fold = np.zeros(len(samples), dtype=int)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, chosen) in enumerate(splitter.split(labels, labels, groups)):
-        fold[chosen] = number
-    return fold
+    options = SplitOptions(protocol, seed, None if patients is None else Path(patients))
+    return protocol_named(protocol).split(samples, options)

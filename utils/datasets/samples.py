@@ -1,7 +1,7 @@
 """Folders and manifests -> a table of samples, one row an image.
 
 The table is a pandas DataFrame with the columns `path`, `file` (relative to its set), `label` (as published),
-`finer_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known mislabels
+`subtype_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known mislabels
 corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2", "FLAIR", or
 "" where not known), `published_split` ("Training", "Testing" or ""), `picture` (images that show the same picture, also
 mirrored, share it), `group` (what must stay on one side of a split), `patient` ("" where not known), `mask` (path of
@@ -21,16 +21,11 @@ import pandas as pd
 
 from utils.classes import class_of, sequence_of
 from utils.datasets.duplicates import same_pictures
+from utils.datasets.sources import default_sources, source_sequence, source_with_class_folders
 from utils.paths import REPOSITORY
 from utils.scans.errors import UnreadableScan
 from utils.scans.images import IMAGE_SUFFIXES
 from utils.scans.upload import read_scan_file
-
-SOURCES = (
-    "nickparvar",
-    "feltrin44",
-    "lgg",
-)  # what the app's networks learn from; Sartaj shows the same pictures
 
 
 class DatasetError(ValueError):
@@ -48,7 +43,7 @@ def outlined_samples(root: Path | str) -> pd.DataFrame:
     Empty where there is no such set.
     """
     try:
-        samples = load_samples(root, SOURCES)
+        samples = load_samples(root, default_sources())
     except DatasetError:
         return pd.DataFrame(columns=["path", "file", "source", "mask"])
     return samples[samples["mask"] != ""]
@@ -132,11 +127,7 @@ def _split_name(folder: str) -> str:
 def _source_name(folder: Path) -> str:
     """The published sets are known by how they spell their class folders."""
     names = {child.name for child in folder.glob("*/*") if child.is_dir()}
-    if {"glioma", "notumor"} <= names:
-        return "nickparvar"
-    if {"glioma_tumor", "no_tumor"} <= names:
-        return "sartaj"
-    return folder.name
+    return source_with_class_folders(names) or folder.name
 
 
 def _load_set(folder: Path, source: str) -> pd.DataFrame:
@@ -161,7 +152,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "path": [str(folder / file) for file in table["file"]],
                 "file": table["file"],
                 "label": label,
-                "finer_label": table["label"],
+                "subtype_label": table["label"],
                 "true_label": corrected.fillna(label),
                 "source": source,
                 "sequence": _sequences(table, source),
@@ -190,8 +181,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
 
 
 def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
-    """Feltrin's manifest names them; what the set `lgg` holds of TCGA's lower-grade gliomas is the FLAIR channel."""
-    return _texts(table, "sequence", "FLAIR" if source == "lgg" else "")
+    return _texts(table, "sequence", source_sequence(source))
 
 
 def _original_sides(table: pd.DataFrame) -> pd.Series:
@@ -230,7 +220,16 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
                 problems.append(
                     f"{path}: This file does not have the name of a picture ({', '.join(IMAGE_SUFFIXES)})."
                 )
-    columns = ["path", "file", "label", "finer_label", "true_label", "source", "sequence", "published_split"]
+    columns = [
+        "path",
+        "file",
+        "label",
+        "subtype_label",
+        "true_label",
+        "source",
+        "sequence",
+        "published_split",
+    ]
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets.duplicates import hash_files, near_pairs
+from utils.datasets.protocols import protocol_named
 from utils.datasets.samples import DatasetError
 from utils.evaluation.baselines import BASELINES
 from utils.evaluation.outline_figures import OUTLINE_FIGURES, compare_all, outline_figures, score
@@ -39,7 +40,7 @@ def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
     Known sets are told by the card's protocol, a user's folder by the hashes of the pictures it was trained on.
     """
     trained_under = card.facts["protocol"]
-    if protocol != "folder":
+    if not protocol_named(protocol).takes_own_images:
         if trained_under != protocol:
             raise DatasetError(
                 f"{card.weights.name} was trained under the {trained_under} protocol, so that it knows test images of "

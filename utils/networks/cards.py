@@ -69,12 +69,6 @@ class Card:
         temporary.replace(self.file)
 
 
-def networks_folder(protocol: str, models: Path | None = None) -> Path:
-    """Where the weights of a protocol live; those of `patient-disjoint` are the ones that the app reads with."""
-    models = models or models_folder()
-    return models if protocol == "patient-disjoint" else models / protocol
-
-
 def load_card(weights: Path) -> Card:
     """The card of a weights file. Raises NetworkUnavailable where it is missing, broken or lacks a fact."""
     file = weights.with_suffix(".json")

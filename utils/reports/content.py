@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review
+from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, load_card, reading_networks
 from utils.paths import models_folder
 from utils.reading import ood_detector
@@ -90,7 +91,7 @@ class ReportedNetwork:
 def reported_networks(models: Path | None = None) -> list[ReportedNetwork]:
     """The app's networks with their evaluations; those without a usable card are left out."""
     models = models or models_folder()
-    evaluations = load_evaluations(models / "evaluation")
+    evaluations = load_evaluations(models / "evaluation", PROTOCOLS.values())
     networks = []
     for weights in reading_networks(models):
         try:

@@ -50,7 +50,7 @@ def clustered_mcnemar(first: np.ndarray, second: np.ndarray, groups: Sequence | 
 
 def paired_record(first: Evaluation, second: Evaluation) -> PairedTest | None:
     """Both networks on the test scans of a known type that both have read; None without their predictions."""
-    if first.predictions is None or second.predictions is None or first.protocol != second.protocol:
+    if first.predictions is None or second.predictions is None or first.protocol.name != second.protocol.name:
         return None
     columns = ["file", "source", "group", "target", "label"]
     if not all(set(columns) <= set(one.predictions.columns) for one in (first, second)):  # type: ignore[union-attr]

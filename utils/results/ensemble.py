@@ -49,4 +49,4 @@ def evaluation_together(evaluations: Sequence[Evaluation], versions: Mapping[str
     found = [evaluation_of(evaluations, name, version) for name, version in versions.items()]
     measured = [one for one in found if one is not None]
     table = mean_answers(measured) if len(measured) == len(versions) > 1 else None
-    return None if table is None else Evaluation("together", "patient-disjoint", {}, table)
+    return None if table is None else Evaluation("ensemble", measured[0].protocol, {}, table)

@@ -8,44 +8,56 @@ nearest-neighbour baseline stands beside the networks as "1-nn" and has no proba
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
-from utils.networks.cards import NETWORK_TITLES, OUTLINERS, SUBTYPE_NETWORK, networks_folder
+from utils.networks.cards import NETWORK_TITLES, OUTLINERS, SUBTYPE_NETWORK
 
 MODEL_TITLES = NETWORK_TITLES | {
-    "together": "Together",
+    "ensemble": "Ensemble",
     "1-nn": "1-nearest neighbour",
     "logistic": "logistic regression",
     "shortcut": "sequence shortcut",
 }
-PROTOCOL_TITLES = {
-    "patient-disjoint": "patient-disjoint",
-    "leave-one-source-out-feltrin44": "Feltrin left out",
-    "leave-one-source-out-lgg": "LGG left out",
-    "published": "published split",
-    "published-random": "published, random validation",
-    "sartaj": "Sartaj's own split",
-    "sartaj-random": "Sartaj, random validation",
-    "folder": "split of a folder",
-}
-FINER_PROTOCOLS = {  # those of Feltrin's 44 classes
-    "feltrin44": "Similar pictures kept apart",
-    "feltrin44-random": "Images split at random",
-}
-SOURCE_TITLES = {"nickparvar": "Nickparvar", "feltrin44": "Feltrin", "lgg": "LGG", "sartaj": "Sartaj"}
 
 
-def part_title(name: str) -> str:
-    """A source, or a source and a sequence ("feltrin44 T1"), as the interface calls it."""
-    source, _, sequence = name.partition(" ")
-    return f"{SOURCE_TITLES.get(source, source)} {sequence}".strip()
+class EvaluatedProtocol(Protocol):
+    """What results need to know of a protocol; the entries of `utils.datasets.protocols` are such values.
+
+    `left_out`: the source that its networks did not learn from, None where they learned from all.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def is_shipped(self) -> bool: ...
+    @property
+    def left_out(self) -> str | None: ...
+    @property
+    def has_subtypes(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class UnknownProtocol:
+    """The protocol of an evaluation that no registered protocol has the name of."""
+
+    name: str
+    is_shipped: bool = False
+    left_out: str | None = None
+    has_subtypes: bool = False
+
+    @property
+    def title(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Evaluation:
     """One network (or baseline) on one test set: its JSON, and one row per scan where the CSV is there."""
 
     model: str
-    protocol: str
+    protocol: EvaluatedProtocol
     figures: dict
     predictions: pd.DataFrame | None
 
@@ -68,16 +80,20 @@ def of_known_type(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions["target"] != OTHER_TUMOR]
 
 
-def load_evaluations(folder: Path | str) -> list[Evaluation]:
-    """The evaluations in a folder that can be read: patient-disjoint first, in each protocol cnn, vgg16, 1-nn."""
-    return read_evaluations(folder)[0]
+def load_evaluations(folder: Path | str, protocols: Iterable[EvaluatedProtocol]) -> list[Evaluation]:
+    """The evaluations in a folder that can be read, in the order of the protocols; in each cnn, vgg16, 1-nn, ..."""
+    return read_evaluations(folder, protocols)[0]
 
 
-def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
+def read_evaluations(
+    folder: Path | str, protocols: Iterable[EvaluatedProtocol]
+) -> tuple[list[Evaluation], list[str]]:
     """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
     folder = Path(folder)
+    known = {protocol.name: protocol for protocol in protocols}
+    of_subtypes = {name for name, protocol in known.items() if protocol.has_subtypes}
     evaluations, problems = [], []
-    for path in _of_answers(folder.glob("*--*.json")):
+    for path in _four_class_files(folder.glob("*--*.json"), of_subtypes):
         try:
             record = _read_record(path)
         except (OSError, ValueError) as error:
@@ -92,19 +108,21 @@ def read_evaluations(folder: Path | str) -> tuple[list[Evaluation], list[str]]:
             )
         except (OSError, ValueError) as error:
             problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
-        evaluations.append(Evaluation(record["model"], record["protocol"], record, predictions))
-    for path in _of_answers(folder.glob("*--*.csv")):
+        protocol = known.get(record["protocol"]) or UnknownProtocol(record["protocol"])
+        evaluations.append(Evaluation(record["model"], protocol, record, predictions))
+    for path in _four_class_files(folder.glob("*--*.csv"), of_subtypes):
         if not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
-    return sorted(evaluations, key=_rank), problems
+    ranks = {name: rank for rank, name in enumerate(known)}
+    return sorted(evaluations, key=lambda evaluation: _rank(evaluation, ranks)), problems
 
 
-def load_history(folder: Path | str, model: str, protocol: str) -> list[dict]:
-    """The epochs that the card of a network tells of; empty where there is no card or no history in it.
+def load_history(folder: Path | str, model: str) -> list[dict]:
+    """The epochs that the card of a network lists; empty where there is no card or no history in it.
 
-    folder: the models folder.
+    folder: where the networks of one protocol lie.
     """
-    card = networks_folder(protocol, Path(folder)) / f"{model}.json"
+    card = Path(folder) / f"{model}.json"
     try:
         history = json.loads(card.read_text(encoding="utf-8"))["history"]
         needed = ("epoch", "loss", "validation_loss", "validation_accuracy")
@@ -164,10 +182,12 @@ def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjo
         return None
 
 
-def load_finer(folder: Path | str, model: str = SUBTYPE_NETWORK.stem) -> dict[tuple[str, str], dict]:
-    """What `model.py evaluate` wrote about a network of finer types: (protocol, part) -> record; broken ones not."""
+def load_subtypes(
+    folder: Path | str, protocols: Iterable[EvaluatedProtocol], model: str = SUBTYPE_NETWORK.stem
+) -> dict[tuple[str, str], dict]:
+    """What `model.py evaluate` wrote about a network of subtypes: (protocol, part) -> record; broken ones not."""
     records = {}
-    for protocol in FINER_PROTOCOLS:
+    for protocol in (protocol.name for protocol in protocols if protocol.has_subtypes):
         for part, suffix in (("test", ""), ("validation", "--validation")):
             try:
                 file = Path(folder) / f"{model}--{protocol}{suffix}.json"
@@ -181,23 +201,26 @@ def load_finer(folder: Path | str, model: str = SUBTYPE_NETWORK.stem) -> dict[tu
     return records
 
 
-def _of_answers(files: Iterable[Path]) -> list[Path]:
-    """The files about the four answers, in order. What is told of maps and of validation scans has a third part in its
-    name; what is told of outlines (utils/evaluation/outline_figures.py) and of finer types is of another kind."""
+def _four_class_files(files: Iterable[Path], of_subtypes: Collection[str]) -> list[Path]:
+    """The files about the four classes, in order.
+
+    Those about evidence maps and about validation scans have a third part in their name; those about outlines and
+    subtypes are records of other kinds.
+    """
     named = {file: file.stem.split("--") for file in files}
     return sorted(
         file
         for file, parts in named.items()
-        if len(parts) == 2 and parts[0] not in OUTLINERS and parts[1] not in FINER_PROTOCOLS
+        if len(parts) == 2 and parts[0] not in OUTLINERS and parts[1] not in of_subtypes
     )
 
 
-def _rank(evaluation: Evaluation) -> tuple:
-    protocols, models = list(PROTOCOL_TITLES), list(MODEL_TITLES)
+def _rank(evaluation: Evaluation, ranks: Mapping[str, int]) -> tuple:
+    models, protocol = list(MODEL_TITLES), evaluation.protocol.name
     return (
-        protocols.index(evaluation.protocol) if evaluation.protocol in protocols else len(protocols),
+        ranks.get(protocol, len(ranks)),
         models.index(evaluation.model) if evaluation.model in models else len(models),
-        evaluation.protocol,
+        protocol,
         evaluation.model,
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.bootstrap import group_weights, weighted_average_precision
-from utils.results.records import PROTOCOL_TITLES, Evaluation, part_title
+from utils.results.records import Evaluation
 from utils.wording import CLASS_TITLES, NO_VALUE, value_with_interval
 
 # figure -> column title, decimals, in percent
@@ -39,7 +39,7 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
         figures = evaluation.figures
         row = {
             "Network": evaluation.title,
-            "Split": PROTOCOL_TITLES.get(evaluation.protocol, evaluation.protocol),
+            "Split": evaluation.protocol.title,
             "Scans": f"{figures['n']:,}".replace(",", " "),
         }
         row |= {title: _column(figures, name) for name, (title, _, _) in _COLUMNS.items()}
@@ -48,15 +48,18 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def parts_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
-    """One row a network and source, or source and sequence, where an evaluation tells of several; else empty."""
+def parts_table(evaluations: Iterable[Evaluation], source_title: Callable[[str], str]) -> pd.DataFrame:
+    """One row a network and source, or source and sequence, where an evaluation has several; else empty.
+
+    source_title: `utils.datasets.sources.source_title`.
+    """
     rows = []
     for evaluation in evaluations:
         for name, part in evaluation.figures.get("parts", {}).items():
             tumor = part.get("tumor", {})
             rows.append(
                 {
-                    "Scans from": part_title(name),
+                    "Scans from": source_title(name),
                     "Network": evaluation.title,
                     "Tumours": tumor.get("tumors"),
                     "Healthy": tumor.get("healthy"),
@@ -98,17 +101,22 @@ def places_table(records: Mapping[str, Mapping]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def found_elsewhere(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, float, float, float]]:
-    """Tumour at all for each source of the patient-disjoint test and each that was left out of training:
-    (part, network's title, AUC, low, high)."""
+def detection_by_source(
+    evaluations: Iterable[Evaluation], source_title: Callable[[str], str]
+) -> list[tuple[str, str, float, float, float]]:
+    """Tumour detection for each source of the app's protocol and each external test: (part, network's title, AUC,
+    low, high).
+
+    source_title: `utils.datasets.sources.source_title`.
+    """
     rows = []
     for one in evaluations:
         parts: dict[str, dict] = {}
-        if one.protocol == "patient-disjoint":
-            parts = {f"{part_title(name)}, unseen patients": part for name, part in one.figures.get("parts", {}).items()
-                     if " " not in name}  # fmt: skip
-        elif one.protocol.startswith("leave-one-source-out"):
-            parts = {PROTOCOL_TITLES.get(one.protocol, one.protocol): one.figures}
+        if one.protocol.is_shipped:
+            parts = {f"{source_title(name)}, held-out patients": part
+                     for name, part in one.figures.get("parts", {}).items() if " " not in name}  # fmt: skip
+        elif one.protocol.left_out:
+            parts = {one.protocol.title: one.figures}
         for name, part in parts.items():
             tumor = part.get("tumor", {})
             if tumor.get("auc") is not None:

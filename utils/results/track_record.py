@@ -21,7 +21,7 @@ def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str)
     A record that does not name its weights is taken for theirs.
     """
     for evaluation in evaluations:
-        fits = evaluation.model == network and evaluation.protocol == "patient-disjoint"
+        fits = evaluation.model == network and evaluation.protocol.is_shipped
         if fits and evaluation.figures.get("weights_sha256", version) == version:
             return evaluation
     return None

@@ -12,6 +12,7 @@ import pandas as pd
 
 from utils.classes import CLASSES, right_answers
 from utils.datasets.masks import read_mask
+from utils.datasets.sources import weak_negative_sources
 from utils.scans.preprocessing import as_input, preprocess
 from utils.scans.upload import read_scan_file
 from utils.training.augmentation import ImageAndMask, augment, mirror
@@ -118,7 +119,9 @@ def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
     weights = np.asarray(
         [min(factors[cell], LARGEST_WEIGHT) for cell in zip(domain, target, strict=True)], np.float32
     )
-    weights[((rows["source"] == "lgg") & (target == "no_tumor")).to_numpy()] *= WEAK_NEGATIVE
+    weights[((rows["source"].isin(weak_negative_sources())) & (target == "no_tumor")).to_numpy()] *= (
+        WEAK_NEGATIVE
+    )
     return weights / weights[first.to_numpy()].mean()
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.datasets.duplicates import hash_files
+from utils.datasets.sources import source_licence
 from utils.evaluation.outline_figures import compare_all, fit_operating_point, outline_figures, score
 from utils.metrics import calibration, classification, ensemble
 from utils.metrics.detection import threshold_at
@@ -42,12 +43,6 @@ UNFITTED: dict[str, Any] = {
 UNFITTED_OUTLINES = {"threshold": 0.5, "peak": 0.0}
 NO_TUMOR = CLASSES.index("no_tumor")
 GATE_PICTURES = 1500  # training pictures that the gate is fitted on: more change little and cost minutes
-LICENCES = {
-    "nickparvar": "Nickparvar's collection (CC0 as reported; its figshare slices CC BY 4.0, Cheng et al. 2015)",
-    "sartaj": "Sartaj's collection (MIT as reported)",
-    "feltrin44": "Feltrin's 44 classes (licence not known)",
-    "lgg": "TCGA lower-grade gliomas (CC BY-NC-SA 4.0, Buda et al. 2019)",
-}
 
 
 def release(
@@ -184,9 +179,8 @@ def _calibrate_outlines(weights: Path, rows: pd.DataFrame) -> Card:
 
 def licence(sources: Iterable[str], from_imagenet: bool) -> str:
     """What may be done with a network that was trained on these sources."""
-    told = [LICENCES.get(source, f"a set called {source}") for source in sorted(sources)]
     base = "; starts from ImageNet weights (CC BY 4.0; ImageNet itself: non-commercial research)"
-    trained = ", ".join(told) + (base if from_imagenet else "")
+    trained = ", ".join(map(source_licence, sorted(sources))) + (base if from_imagenet else "")
     return f"Research and education only, non-commercial: trained on {trained}. See NOTICE."
 
 
