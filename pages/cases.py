@@ -17,7 +17,7 @@ from utils.wording import CLASS_TITLES, titles_of
 
 def main() -> None:
     st.header("Reviewed cases")
-    _session([entry for entry in session.entries() if entry.read])
+    _session([entry for entry in session.entries() if entry.is_read])
     st.subheader("Case store")
     if not review_panel.store_can_be_offered():
         st.caption(

@@ -14,7 +14,7 @@ from utils.wording import CLASS_TITLES, probability_in_percent
 def main() -> None:
     entries = session.need_scans()
     shown = [entry for entry in entries if session.answers_shown(entry)]
-    agreed = sum(entry.agreed for entry in shown)
+    agreed = sum(entry.is_concordant for entry in shown)
     st.header(
         f"The networks name the same class on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}"
     )

@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from utils.app import evidence_panels, panels, review_panel, session
-from utils.reading.worklist import STATUSES, Entry, headline
+from utils.reading.worklist import STATUSES, Entry, representative
 from utils.wording import CLASS_TITLES, probability_in_percent
 
 REFRESH = 1.0  # seconds between two looks at the reading that goes on
@@ -23,8 +23,8 @@ def main() -> None:
         st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
     _order()
     entries = session.in_order()
-    _refused([entry for entry in entries if not entry.accepted])
-    read = [entry for entry in entries if entry.read]
+    _refused([entry for entry in entries if not entry.is_accepted])
+    read = [entry for entry in entries if entry.is_read]
     if read:
         entry = panels.scan_picker(read)
         if panels.pass_gate(entry):
@@ -78,7 +78,7 @@ def _uploader(label: str) -> None:
 
 def _order() -> None:
     """How the worklist is sorted, what it shows, and the way to empty it."""
-    told = Counter(headline(entry).status for entry in session.entries())
+    told = Counter(representative(entry).status for entry in session.entries())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**", width="content")
         st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
@@ -132,14 +132,14 @@ def _worklist(busy: bool) -> None:
     key = chosen[0].key if chosen else None
     if st.session_state.get("worklist-row") != key:
         st.session_state["worklist-row"] = key  # also None: a row that is chosen again counts again
-        if chosen and chosen[0].read:
+        if chosen and chosen[0].is_read:
             session.select(chosen[0].key)
             st.rerun()
 
 
 def _row(entry: Entry) -> dict[str, str]:
-    told = headline(entry)
-    shown = told.read and session.answers_shown(entry)
+    told = representative(entry)
+    shown = told.is_read and session.answers_shown(entry)
     said = {
         reading.title: f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
         if shown
@@ -148,7 +148,7 @@ def _row(entry: Entry) -> dict[str, str]:
     }
     kept = review_panel.reviews().get(entry.key)
     return {
-        "": session.thumbnail(told) if told.accepted else "",
+        "": session.thumbnail(told) if told.is_accepted else "",
         "Scan": entry.name,
         "Networks": told.status,
         **said,
@@ -162,15 +162,15 @@ def _in_words(seconds: float) -> str:
 
 def _verdict(entry: Entry) -> None:
     doubt = f"{_doubt(entry)} {panels.tumour_all_the_same(entry)}".rstrip()
-    if not entry.agreed:
+    if not entry.is_concordant:
         said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
         words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"
         st.warning(words, icon=":material/call_split:")
-    elif entry.unsure:
+    elif entry.is_unsure:
         st.warning(f"**No answer, look yourself:** {entry.answer}? {doubt}", icon=":material/help:")
     else:
         st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
-    if entry.agreed and len(entry.readings) > 1:
+    if entry.is_concordant and len(entry.readings) > 1:
         st.caption(
             f"Together {probability_in_percent(entry.confidence)} sure. {panels.trust_together(entry)}"
         )

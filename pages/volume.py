@@ -13,7 +13,7 @@ from utils.wording import CLASS_TITLES, probability_in_percent, titles_of
 
 
 def main() -> None:
-    volumes = [entry for entry in session.entries() if entry.slices and entry.read]
+    volumes = [entry for entry in session.entries() if entry.slices and entry.is_read]
     if not volumes:
         st.info(
             "No volume is loaded yet. Drop a DICOM series (its files or a ZIP) or a NIfTI on the Read page."
@@ -30,7 +30,7 @@ def main() -> None:
 
 def _summary(volume: Entry) -> None:
     """What the slices say together, and what that is worth."""
-    suspicion = worklist.tumour_probabilities(volume)
+    suspicion = worklist.tumor_probabilities(volume)
     runs = suspicious_runs(suspicion)
     called, answered = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
     if not answered:
@@ -64,7 +64,7 @@ def _summary(volume: Entry) -> None:
 
 def _slice(volume: Entry) -> None:
     """The slice in view with one network's evidence, and every way to another one."""
-    position, last = worklist.position_in_view(volume), len(volume.slices) - 1
+    position, last = worklist.viewed_position(volume), len(volume.slices) - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for title, step, key in (("Previous slice", -1, "Up"), ("Next slice", 1, "Down")):
             st.button(

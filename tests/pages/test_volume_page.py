@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened
-from utils.reading.worklist import Entry, headline, in_view, position_in_view
+from utils.reading.worklist import Entry, representative, view_slice, viewed_position
 from utils.scans.scan import Scan
 
 
@@ -29,13 +29,13 @@ def volume_saying(make_entry) -> Callable[..., Entry]:
                     read, key=name, name=f"{name}, slice {number + 1}", scan=scan, slice_count=len(labels) + 1
                 )
             )
-        return in_view(replace(slices[0], slices=tuple(slices)), len(slices) // 2)
+        return view_slice(replace(slices[0], slices=tuple(slices)), len(slices) // 2)
 
     return make
 
 
 def in_sight(page: AppTest, key: str = "head.nii") -> int:
-    return position_in_view(page.session_state["worklist"][key])
+    return viewed_position(page.session_state["worklist"][key])
 
 
 def button(page: AppTest, words: str):
@@ -58,7 +58,7 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     volume = volume_saying("glioma", "glioma", "no_tumor")
     first = volume.slices[0]
     refused = replace(first, readings=tuple(replace(one, grade="refused") for one in first.readings))
-    page = opened("volume", in_view(replace(volume, slices=(refused, *volume.slices[1:])), 0))
+    page = opened("volume", view_slice(replace(volume, slices=(refused, *volume.slices[1:])), 0))
     assert page.subheader[0].value == "A tumour is called on 1 of 2 slices"
     assert "1 do not look like slices" in page.caption[0].value
     shown = " ".join(one.value for one in page.markdown)
@@ -118,6 +118,6 @@ def test_two_volumes_are_chosen_between(volume_saying, tiny_app) -> None:
 
 
 def test_the_worklist_tells_the_most_suspicious_slice_whichever_is_in_view(volume_saying) -> None:
-    volume = in_view(volume_saying("no_tumor", "glioma", "no_tumor"), 0)
-    assert volume.answer == "no tumour" and headline(volume).answer == "glioma"
-    assert np.isclose(headline(volume).readings[0].confidence, 0.88)
+    volume = view_slice(volume_saying("no_tumor", "glioma", "no_tumor"), 0)
+    assert volume.answer == "no tumour" and representative(volume).answer == "glioma"
+    assert np.isclose(representative(volume).readings[0].confidence, 0.88)

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from utils.reading.worklist import (
     STATUSES,
     Entry,
-    by_need,
-    headline,
-    in_view,
-    joined,
+    by_priority,
+    merge_slices,
     most_suspicious,
     open_files,
     open_stack,
-    position_in_view,
     read_entries,
-    referred,
-    tumour_probabilities,
+    representative,
+    tumor_probabilities,
+    view_slice,
+    viewed_position,
+    with_referral_threshold,
 )
 from utils.scans.scan import Scan, Stack
 
@@ -48,14 +48,14 @@ def stack_of(draw_brain, count: int = 6) -> Stack:
 
 def test_readable_file_becomes_an_entry_without_readings(png_bytes) -> None:
     entry = open_file("a.png", png_bytes(1))
-    assert entry.accepted and entry.readings == () and entry.reason is None
+    assert entry.is_accepted and entry.readings == () and entry.reason is None
     assert entry.scan is not None and entry.scan.name == entry.name == "a.png"
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
 def test_unreadable_file_becomes_a_refused_entry_with_its_reason(data: bytes) -> None:
     entry = open_file("a.png", data)
-    assert not entry.accepted and entry.status == "refused" and entry.answer == ""
+    assert not entry.is_accepted and entry.status == "refused" and entry.answer == ""
     assert entry.reason and entry.reason.endswith(".")
 
 
@@ -63,7 +63,7 @@ def test_unreadable_file_becomes_a_refused_entry_with_its_reason(data: bytes) ->
 @given(st.binary(max_size=300))
 def test_any_bytes_are_accepted_or_refused_with_a_reason(data: bytes) -> None:
     entry = open_file("any", data)
-    assert entry.accepted == (entry.reason is None)
+    assert entry.is_accepted == (entry.reason is None)
 
 
 def test_same_file_under_the_same_name_is_one_entry(png_bytes) -> None:
@@ -110,7 +110,7 @@ def test_status_and_answer(make_entry, labels, unsure, status, answer) -> None:
     entry = make_entry("a.png", labels, unsure=unsure)
     assert (entry.status, entry.answer) == (status, answer)
     assert entry.status in STATUSES
-    assert entry.agreed == (status != "disagree")
+    assert entry.is_concordant == (status != "disagree")
 
 
 def test_one_unsure_network_makes_the_scan_unsure(make_entry) -> None:
@@ -121,9 +121,12 @@ def test_one_unsure_network_makes_the_scan_unsure(make_entry) -> None:
 
 def test_an_own_threshold_takes_the_place_of_the_cards(make_entry) -> None:
     sure = make_entry("a.png", ("glioma", "glioma"), 0.9)
-    assert referred(sure, 0.95).status == "unsure" and referred(sure, 0.85).status == "agree"
+    assert (
+        with_referral_threshold(sure, 0.95).status == "unsure"
+        and with_referral_threshold(sure, 0.85).status == "agree"
+    )
     unsure = make_entry("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
-    assert referred(unsure, 0.5).readings[0].flags == ("unusual",)
+    assert with_referral_threshold(unsure, 0.5).readings[0].flags == ("unusual",)
     assert sure.status == "agree", "the entry itself stays"
 
 
@@ -137,7 +140,7 @@ def test_what_needs_eyes_first_comes_first(make_entry) -> None:
         make_entry("sure", ("glioma", "glioma"), 0.95),
         waiting,
     ]
-    assert [one.name for one in by_need(ordered[::-1])] == [one.name for one in ordered]
+    assert [one.name for one in by_priority(ordered[::-1])] == [one.name for one in ordered]
 
 
 def test_a_file_is_known_by_its_bytes_not_by_its_name(png_bytes) -> None:
@@ -164,19 +167,19 @@ def test_a_volume_is_one_entry_whose_slices_without_brain_are_left_out(draw_brai
         5,
     ] and volume.slice_count == 6
     assert {entry.key for entry in (volume, *volume.slices)} == {volume.key}
-    assert volume.name == "head.nii, slice 4 of 6" and position_in_view(volume) == 2
-    other = in_view(volume, 0)
-    assert (position_in_view(other), other.name, other.slices) == (0, "head.nii, slice 2 of 6", volume.slices)
+    assert volume.name == "head.nii, slice 4 of 6" and viewed_position(volume) == 2
+    other = view_slice(volume, 0)
+    assert (viewed_position(other), other.name, other.slices) == (0, "head.nii, slice 2 of 6", volume.slices)
 
 
 def test_a_read_volume_shows_its_most_suspicious_slice_first(draw_brain, tiny_readers) -> None:
-    volume = joined(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
-    suspicion = tumour_probabilities(volume)
+    volume = merge_slices(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
+    suspicion = tumor_probabilities(volume)
     assert (
-        suspicion.shape == (5,) and position_in_view(volume) == most_suspicious(volume) == suspicion.argmax()
+        suspicion.shape == (5,) and viewed_position(volume) == most_suspicious(volume) == suspicion.argmax()
     )
-    elsewhere = in_view(volume, (most_suspicious(volume) + 1) % 5)
-    assert headline(elsewhere).scan is volume.scan and headline(volume).answer == volume.answer
+    elsewhere = view_slice(volume, (most_suspicious(volume) + 1) % 5)
+    assert representative(elsewhere).scan is volume.scan and representative(volume).answer == volume.answer
     assert volume.readings[0].logits == pytest.approx(
         tiny_readers[0].read(volume.scan).logits, rel=1e-3, abs=1e-4
     )
@@ -185,17 +188,17 @@ def test_a_read_volume_shows_its_most_suspicious_slice_first(draw_brain, tiny_re
 def test_slices_that_broke_a_network_are_left_out(draw_brain, tiny_readers) -> None:
     slices = list(read_entries(open_stack(stack_of(draw_brain)).slices, tiny_readers))
     broken = Entry(slices[1].key, slices[1].name, None, reason="The networks failed.")
-    volume = joined([slices[0], broken, *slices[2:]])
+    volume = merge_slices([slices[0], broken, *slices[2:]])
     assert broken not in volume.slices and len(volume.slices) == 4
-    assert joined([broken]) is broken
+    assert merge_slices([broken]) is broken
 
 
 def test_a_volume_without_answers_has_no_most_suspicious_slice(draw_brain) -> None:
     volume = open_stack(stack_of(draw_brain))
-    assert np.isnan(tumour_probabilities(volume)).all() and most_suspicious(volume) == 2
+    assert np.isnan(tumor_probabilities(volume)).all() and most_suspicious(volume) == 2
 
 
 @pytest.mark.parametrize(("grade", "status"), [("unusual", "unusual"), ("refused", "refused")])
 def test_gate_of_one_network_decides_the_status(make_entry, grade: str, status: str) -> None:
     entry = make_entry("a.png", ("glioma", "pituitary"), grade=grade)
-    assert entry.accepted and (entry.grade, entry.status) == (grade, status)
+    assert entry.is_accepted and (entry.grade, entry.status) == (grade, status)

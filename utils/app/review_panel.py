@@ -20,7 +20,7 @@ from utils.cases.reviews import (
 )
 from utils.cases.store import CaseStore, CaseStoreError, answers_of, default_path
 from utils.networks.cards import evidence_scale
-from utils.reading.worklist import Entry, headline
+from utils.reading.worklist import Entry, representative
 from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def reported(entry: Entry) -> ReportedScan:
 
     return ReportedScan(
         neutral_name(entry),
-        headline(entry),
+        representative(entry),
         Settings(evidence_scale()),
         reviews().get(entry.key),
         session.answers_shown(entry),

@@ -33,7 +33,7 @@ def need_networks() -> None:
     problems = resources.network_problems()
     if problems:
         st.error("The networks cannot be used.  \n" + "  \n".join(problems), icon=":material/error:")
-        if not any(entry.accepted for entry in entries()):
+        if not any(entry.is_accepted for entry in entries()):
             st.stop()
 
 
@@ -41,19 +41,23 @@ def entries() -> list[Entry]:
     """The session's worklist, in the order of arrival."""
     threshold = referral_threshold()
     found = list(_store().values())
-    return found if threshold is None else [worklist.referred(entry, threshold) for entry in found]
+    return (
+        found
+        if threshold is None
+        else [worklist.with_referral_threshold(entry, threshold) for entry in found]
+    )
 
 
 def in_order() -> list[Entry]:
     """The worklist as the reader wants it: sorted, and without the statuses that were not asked for."""
-    ordered = worklist.by_need(entries()) if st.session_state.get("by-need", True) else entries()
+    ordered = worklist.by_priority(entries()) if st.session_state.get("by-need", True) else entries()
     only = st.session_state.get("only") or worklist.STATUSES
-    return [entry for entry in ordered if worklist.headline(entry).status in only] or ordered
+    return [entry for entry in ordered if worklist.representative(entry).status in only] or ordered
 
 
 def need_scans() -> list[Entry]:
     """The accepted entries; without any, says where to get some and stops the page."""
-    read = [entry for entry in entries() if entry.read]
+    read = [entry for entry in entries() if entry.is_read]
     if not read:
         st.info("No scan is loaded yet. Drop scans on the Read page, or try the synthetic example.")
         if st.button("Try the synthetic example", icon=":material/draw:"):
@@ -84,7 +88,7 @@ def add_entries(new: Sequence[Entry]) -> None:
     if not new:
         return
     _background().add(new, resources.readers(), _store())
-    accepted = [entry.key for entry in new if entry.accepted]
+    accepted = [entry.key for entry in new if entry.is_accepted]
     if accepted:
         with st.spinner("Reading ..."):
             _background().wait(accepted, FIRST_ANSWER)
@@ -93,7 +97,7 @@ def add_entries(new: Sequence[Entry]) -> None:
 
 def show_slice(volume: Entry, position: int) -> None:
     """Bring another slice of a volume into view, on all pages."""
-    _store()[volume.key] = worklist.in_view(_store()[volume.key], position)
+    _store()[volume.key] = worklist.view_slice(_store()[volume.key], position)
 
 
 def reading_progress() -> Progress | None:

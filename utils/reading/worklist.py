@@ -1,4 +1,4 @@
-"""The scans of one session and what the networks said about them. No Streamlit, no Keras."""
+"""The scans of one session with the readings of every network. No Streamlit, no Keras."""
 
 from __future__ import annotations
 
@@ -19,16 +19,26 @@ if TYPE_CHECKING:
     from utils.reading.reader import Reader, Reading
 
 
-READ_AT_ONCE = 2  # scans a pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
-STATUSES = ("disagree", "unusual", "unsure", "agree", "waiting", "refused")  # what needs eyes first, first
+READ_AT_ONCE = 2  # scans per pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
+# Machine word -> title in the interface, in the order of priority for review.
+STATUS_TITLES = {
+    "disagree": "Discordant",
+    "unusual": "Out of distribution",
+    "unsure": "Low confidence",
+    "agree": "Concordant",
+    "waiting": "Waiting",
+    "refused": "Rejected",
+}
+STATUSES = tuple(STATUS_TITLES)
+NOT_ANALYSED = "Rejected, not analysed"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the worklist: a scan with its readings, or the reason why it was refused.
+    """One row of the worklist: a scan with its readings, or the reason why the file was rejected.
 
-    A volume has its slices in `slices` (those that show brain, in order, each an Entry of its own, with the volume's
-    key); its scan and readings are those of the slice in view.
+    `slices` of a volume are those that show brain, in order, each an Entry with the key of the volume. `scan` and
+    `readings` of a volume are those of the slice in view. `slice_count` includes slices without brain.
     """
 
     key: str
@@ -37,95 +47,109 @@ class Entry:
     readings: tuple[Reading, ...] = ()
     reason: str | None = None
     slices: tuple[Entry, ...] = ()
-    slice_count: int = 1  # also those without brain
+    slice_count: int = 1
 
     @property
-    def accepted(self) -> bool:
+    def is_accepted(self) -> bool:
+        """Whether the file was decoded as a scan."""
         return self.scan is not None
 
     @property
     def sha256(self) -> str:
-        """What tells the file from others, hexadecimal: of its bytes; of a series, of its files' own, sorted."""
-        scans = [piece.scan for piece in self.slices or (self,) if piece.scan is not None]
+        """Hexadecimal SHA-256 of the file; of a series of files, that of their sorted hashes."""
+        scans = [entry.scan for entry in self.slices or (self,) if entry.scan is not None]
         files = sorted({scan.sha256 for scan in scans})
         return files[0] if len(files) == 1 else hashlib.sha256("".join(files).encode()).hexdigest()
 
     @property
-    def read(self) -> bool:
-        """Whether the networks have read it."""
+    def is_read(self) -> bool:
+        """Whether the networks have read the scan."""
         return bool(self.readings)
 
     @property
     def grade(self) -> str:
-        """What the gate says, "ok", "unusual" or "refused": one network that refuses is enough."""
+        """The worst grade of the out-of-distribution detectors: "ok", "unusual" or "refused"."""
         return worst_grade(reading.grade for reading in self.readings)
 
     @property
-    def agreed(self) -> bool:
+    def is_concordant(self) -> bool:
+        """Whether all networks name the same class."""
         return len({reading.label for reading in self.readings}) == 1
 
     @property
-    def unsure(self) -> bool:
+    def is_unsure(self) -> bool:
+        """Whether the confidence lies below the referral threshold."""
         return any("unsure" in reading.flags for reading in self.readings)
 
     @property
     def status(self) -> str:
-        """One word for the worklist, of STATUSES."""
-        if not self.accepted or self.grade == "refused":
+        """The machine word of the entry's status, one of STATUSES."""
+        if not self.is_accepted or self.grade == "refused":
             return "refused"
-        if not self.read:
+        if not self.is_read:
             return "waiting"
         if self.grade == "unusual":
             return "unusual"
-        if not self.agreed:
+        if not self.is_concordant:
             return "disagree"
-        return "unsure" if self.unsure else "agree"
+        return "unsure" if self.is_unsure else "agree"
+
+    @property
+    def status_title(self) -> str:
+        """The status in the interface's words."""
+        return STATUS_TITLES[self.status] if self.is_accepted else NOT_ANALYSED
 
     @property
     def confidence(self) -> float:
-        """The mean of the networks' calibrated probabilities of their answers; NaN where there is none."""
-        sure = [reading.confidence for reading in self.readings]
-        return sum(sure) / len(sure) if sure else float("nan")
+        """Mean predicted probability: the mean over networks of the calibrated probability of their class; else NaN."""
+        confidences = [reading.confidence for reading in self.readings]
+        return sum(confidences) / len(confidences) if confidences else float("nan")
 
     @property
     def answer(self) -> str:
-        """What the networks say, in the interface's words; empty where the file was refused."""
+        """The predicted classes in words, "glioma or no tumour"; empty without readings."""
         return titles_of(reading.label for reading in self.readings)
 
 
-def referred(entry: Entry, threshold: float) -> Entry:
-    """The entry with "unsure" where its confidence lies below `threshold`, whatever the networks' cards ask for."""
+def with_referral_threshold(entry: Entry, threshold: float) -> Entry:
+    """The entry with the flag "unsure" where its confidence lies below `threshold` (0..1).
+
+    The flags that follow from the networks' own thresholds are replaced.
+    """
     unsure = ("unsure",) if entry.confidence < threshold else ()
 
-    def judged(reading: Reading) -> Reading:
+    def flagged(reading: Reading) -> Reading:
         return replace(reading, flags=unsure + tuple(flag for flag in reading.flags if flag != "unsure"))
 
     return replace(
         entry,
-        readings=tuple(map(judged, entry.readings)),
-        slices=tuple(referred(piece, threshold) for piece in entry.slices),
+        readings=tuple(map(flagged, entry.readings)),
+        slices=tuple(with_referral_threshold(slice_entry, threshold) for slice_entry in entry.slices),
     )
 
 
-def by_need(entries: Sequence[Entry]) -> list[Entry]:
-    """What needs eyes first: by status as STATUSES has them, within it the least certain first."""
-    told = [(headline(entry), entry) for entry in entries]
-    told.sort(key=lambda pair: (STATUSES.index(pair[0].status), np.nan_to_num(pair[0].confidence, nan=2.0)))
-    return [entry for _, entry in told]
+def by_priority(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries in the order of priority for review: by status as in STATUSES, then by increasing confidence."""
+
+    def rank(entry: Entry) -> tuple[int, float]:
+        shown = representative(entry)
+        return STATUSES.index(shown.status), float(np.nan_to_num(shown.confidence, nan=2.0))
+
+    return sorted(entries, key=rank)
 
 
 def open_files(files: Sequence[tuple[str, bytes]]) -> list[Entry]:
-    """Decode uploaded files (name, bytes): entries without readings yet, or refused ones; a volume is one entry."""
+    """Decode uploaded files (name, bytes) into entries without readings, or rejected ones. A volume is one entry."""
     return [
-        Entry(_key(found.name, found.reason.encode()), found.name, None, reason=found.reason)
-        if isinstance(found, Refusal)
-        else open_stack(found)
-        for found in read_stacks(files)
+        Entry(_key(result.name, result.reason.encode()), result.name, None, reason=result.reason)
+        if isinstance(result, Refusal)
+        else open_stack(result)
+        for result in read_stacks(files)
     ]
 
 
 def open_stack(stack: Stack) -> Entry:
-    """A picture or a volume as an entry without readings. The slice in view is the middle one."""
+    """An image or a volume as an entry without readings, with the middle slice in view."""
     key = _key(stack.name, *(scan.pixels.tobytes() for scan in stack.scans))
     if len(stack.scans) == 1:
         return Entry(key, stack.name, stack.scans[0])
@@ -134,40 +158,40 @@ def open_stack(stack: Stack) -> Entry:
         Entry(key, f"{stack.name}, slice {position + 1} of {count}", stack.scans[position], slice_count=count)
         for position in slices_with_brain([scan.pixels for scan in stack.scans])
     )
-    return in_view(replace(slices[0], slices=slices), len(slices) // 2)
+    return view_slice(replace(slices[0], slices=slices), len(slices) // 2)
 
 
-def headline(entry: Entry) -> Entry:
-    """What the worklist says of an entry: of a volume its most suspicious slice, whichever is in view."""
-    return entry.slices[most_suspicious(entry)] if entry.slices and entry.read else entry
+def representative(entry: Entry) -> Entry:
+    """The entry that the worklist and reports show: of a volume that was read its most suspicious slice."""
+    return entry.slices[most_suspicious(entry)] if entry.slices and entry.is_read else entry
 
 
-def joined(read: Sequence[Entry]) -> Entry:
-    """The entry whose picture or slices have been read; a volume with its most suspicious slice in view.
+def merge_slices(entries: Sequence[Entry]) -> Entry:
+    """One entry of the slices of a volume that were read, with the most suspicious in view; a single image as it is.
 
-    Slices that broke a network are left out.
+    Slices on which a network failed are dropped.
     """
-    accepted = tuple(entry for entry in read if entry.accepted)
+    accepted = tuple(entry for entry in entries if entry.is_accepted)
     if not accepted or accepted[0].slice_count == 1:
-        return read[0]
+        return entries[0]
     volume = replace(accepted[0], slices=accepted)
-    return in_view(volume, most_suspicious(volume))
+    return view_slice(volume, most_suspicious(volume))
 
 
-def in_view(volume: Entry, position: int) -> Entry:
+def view_slice(volume: Entry, position: int) -> Entry:
     """The volume with another of its `slices` in view."""
     return replace(volume.slices[position], slices=volume.slices)
 
 
-def position_in_view(volume: Entry) -> int:
-    """Which of its `slices` is in view."""
-    return next(number for number, entry in enumerate(volume.slices) if entry.scan is volume.scan)
+def viewed_position(volume: Entry) -> int:
+    """The position among its `slices` of the slice in view."""
+    return next(position for position, entry in enumerate(volume.slices) if entry.scan is volume.scan)
 
 
-def tumour_probabilities(volume: Entry) -> np.ndarray:
-    """(N,) float: a slice's probability of any tumour, the mean of the networks.
+def tumor_probabilities(volume: Entry) -> np.ndarray:
+    """(N,) float: the probability (0..1) of any tumour on each slice, the mean over networks.
 
-    NaN where a slice has no answer: it was not read, or the gate refused it.
+    NaN where a slice was not read or its grade is "refused".
     """
     return np.asarray(
         [
@@ -180,20 +204,20 @@ def tumour_probabilities(volume: Entry) -> np.ndarray:
 
 
 def most_suspicious(volume: Entry) -> int:
-    """The position of the slice with the highest probability of a tumour; the middle one without any answer."""
-    suspicion = tumour_probabilities(volume)
+    """The position of the slice with the highest probability of a tumour; the middle one where none has any."""
+    suspicion = tumor_probabilities(volume)
     return len(suspicion) // 2 if np.isnan(suspicion).all() else int(np.nanargmax(suspicion))
 
 
 def read_entries(entries: Sequence[Entry], readers: Sequence[Reader]) -> list[Entry]:
-    """The same entries with the readings of every network; refused ones stay as they are."""
+    """The same entries with the readings of every network; rejected ones stay as they are."""
     scans = [entry.scan for entry in entries if entry.scan is not None]
-    answers = zip(*(reader.read_many(scans) for reader in readers), strict=True)
-    return [replace(entry, readings=next(answers)) if entry.scan is not None else entry for entry in entries]
+    readings = zip(*(reader.read_many(scans) for reader in readers), strict=True)
+    return [replace(entry, readings=next(readings)) if entry.scan is not None else entry for entry in entries]
 
 
 def _key(name: str, *contents: bytes) -> str:
-    """The same pictures under the same name are one entry."""
+    """The same images under the same name have the same key."""
     digest = hashlib.sha256(name.encode() + b"\0")
     for content in contents:
         digest.update(content)

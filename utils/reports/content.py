@@ -124,7 +124,7 @@ def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bo
 def verdict(scan: ReportedScan) -> tuple[str, str]:
     """What the networks say together, as a headline, and how far that can be taken as read ("" where it can)."""
     entry = scan.entry
-    if not entry.accepted:
+    if not entry.is_accepted:
         return "This file was not read", entry.reason or ""
     if not entry.readings:
         return "The networks have not read this scan", ""
@@ -133,7 +133,7 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
     said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
     unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
     cautions = []
-    if not entry.agreed:
+    if not entry.is_concordant:
         headline = f"The networks disagree: {said}"
         cautions.append("Take neither answer as read.")
     elif unsure:

@@ -69,7 +69,7 @@ def report_pdf(
         story = _summary(scans, file_names) if len(scans) > 1 else []
         side = _picture_side(scans)
         for number, scan in enumerate(scans):
-            if scan.entry.accepted or len(scans) == 1:
+            if scan.entry.is_accepted or len(scans) == 1:
                 story += [*_scan_page(scan, networks, f"scan-{number}", side, file_names), PageBreak()]
         story += _networks_page(scans, networks)
         return drawing.document(story, NAME, DISCLAIMER, created)
@@ -86,7 +86,7 @@ def _summary(scans: Sequence[ReportedScan], file_names: bool) -> list[Flowable]:
     rows, extra = [[paragraph(title, bold=True) for title in header]], []
     for number, scan in enumerate(scans):
         entry = scan.entry
-        if entry.accepted:
+        if entry.is_accepted:
             said = {
                 reading.title: content.spoken(reading) for reading in entry.readings if scan.answers_shown
             }
@@ -96,7 +96,7 @@ def _summary(scans: Sequence[ReportedScan], file_names: bool) -> list[Flowable]:
             extra.append(("SPAN", (first, number + 1), (first + len(titles) - 1, number + 1)))
         review = content.review_in_words(scan.review) if scan.review else ""
         cells = [*[entry.name] * file_names, entry.status, *answers, review]
-        link = f"scan-{number}" if entry.accepted else ""
+        link = f"scan-{number}" if entry.is_accepted else ""
         rows.append([paragraph(scan.name, link=link), *(paragraph(cell) for cell in cells)])
     return [
         Chapter("Summary", "summary"),
@@ -113,7 +113,7 @@ def _scan_page(
 ) -> list[Flowable]:
     entry = scan.entry
     facts = [NAME, *[f"File: {entry.name}"] * file_names]
-    if entry.accepted:
+    if entry.is_accepted:
         facts.append(content.picture_facts(entry))
     right = [paragraph(fact, drawing.RIGHT) for fact in facts]
     story: list[Flowable] = [
@@ -122,7 +122,7 @@ def _scan_page(
         Spacer(0, 6),
         _verdict(scan),
     ]
-    if entry.accepted:
+    if entry.is_accepted:
         story += [Spacer(0, 8), _pictures(scan, side)]
     if scan.answers_shown:
         story += [Spacer(0, 6), _scale(scan), Spacer(0, 6), _probabilities(scan, networks)]
