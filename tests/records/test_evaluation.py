@@ -1,0 +1,46 @@
+"""Evaluation records: every shipped file is read, and written as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from utils.paths import REPOSITORY
+from utils.records.base import Record, read_record, write_record
+from utils.records.evaluation import EvaluationRecord, SubtypeRecord
+from utils.records.explanations import ExplanationsRecord
+from utils.records.out_of_distribution import OutOfDistributionRecord
+from utils.records.robustness import RobustnessRecord
+from utils.records.segmentation import OutlineRecord
+
+FILES = sorted((REPOSITORY / "models" / "evaluation").glob("*.json"))
+
+
+def kind_of(file: Path) -> type[Record]:
+    """The class that reads a file of models/evaluation/, by its name."""
+    if file.stem == "gate":
+        return OutOfDistributionRecord
+    if ".robustness" in file.stem:
+        return RobustnessRecord
+    if "--explanations" in file.stem:
+        return ExplanationsRecord
+    if file.stem.startswith("unet"):
+        return OutlineRecord
+    return SubtypeRecord if "feltrin44" in file.stem and "leave" not in file.stem else EvaluationRecord
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_shipped_records_are_written_as_they_were(file: Path, tmp_path: Path) -> None:
+    record = read_record(file, kind_of(file))
+    write_record(tmp_path / file.name, record)
+    assert json.loads((tmp_path / file.name).read_text()) == json.loads(file.read_text(encoding="utf-8"))
+    if file.stem not in ("cnn--published", "vgg16--published"):  # older: a key stands in another place
+        assert (tmp_path / file.name).read_text() == file.read_text(encoding="utf-8")
+
+
+def test_every_kind_of_record_is_shipped() -> None:
+    assert {kind_of(file) for file in FILES} == {
+        EvaluationRecord, SubtypeRecord, ExplanationsRecord, OutlineRecord, RobustnessRecord, OutOfDistributionRecord,
+    }  # fmt: skip
