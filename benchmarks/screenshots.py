@@ -35,7 +35,7 @@ def main() -> None:
         note = Path(scratch, "referral letter.png")
         note.write_bytes(b"This is no picture.")
         page.set_input_files('input[type="file"]', note)
-        page.get_by_text("was not read").wait_for()
+        page.get_by_text("Rejected, not analysed").wait_for()
         keep("read")
         page.get_by_role("link", name="Compare").click()
         page.locator(EVIDENCE).nth(1).wait_for()

@@ -6,18 +6,17 @@ import streamlit as st
 
 from utils.app import evidence_panels, panels, resources, session
 from utils.charts import readings
+from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry
 from utils.results.comparison import agreement_in_words, in_words, paired_record
-from utils.wording import CLASS_TITLES, probability_in_percent
+from utils.wording import counted
 
 
 def main() -> None:
     entries = session.need_scans()
     shown = [entry for entry in entries if session.answers_shown(entry)]
     agreed = sum(entry.is_concordant for entry in shown)
-    st.header(
-        f"The networks name the same class on {agreed} of {len(shown)} scan{'' if len(shown) == 1 else 's'}"
-    )
+    st.header(f"Models concordant on {agreed} of {counted(len(shown), 'scan')}")
     _answers(entries)
     _record(shown)
     entry = panels.scan_picker(entries)
@@ -30,12 +29,10 @@ def _answers(entries: list[Entry]) -> None:
     rows = []
     for entry in entries:
         said = {
-            reading.title: f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
-            if session.answers_shown(entry)
-            else "not shown"
+            reading.title: reading_in_words(reading) if session.answers_shown(entry) else "not shown"
             for reading in entry.readings
         }
-        rows.append({"Scan": entry.name, **said, "Networks": entry.status})
+        rows.append({"Scan": entry.name, **said, "Status": entry.status_title})
     titles = [reading.title for reading in entries[0].readings]
     shown = [entry for entry in entries if session.answers_shown(entry)]
     with_scatter = len(shown) > 1 and len(titles) == 2

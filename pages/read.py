@@ -5,8 +5,8 @@ from collections import Counter
 import streamlit as st
 
 from utils.app import evidence_panels, panels, review_panel, session
-from utils.reading.worklist import STATUSES, Entry, representative
-from utils.wording import CLASS_TITLES, probability_in_percent
+from utils.reading.conclusion import conclude, mean_probability, reading_in_words
+from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
 
 REFRESH = 1.0  # seconds between two looks at the reading that goes on
 
@@ -28,7 +28,7 @@ def main() -> None:
     if read:
         entry = panels.scan_picker(read)
         if panels.pass_gate(entry):
-            _verdict(entry)
+            _conclusion(entry)
             evidence_panels.evidence(entry, "read")
             review_panel.review_panel(entry)
             review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
@@ -39,14 +39,14 @@ def main() -> None:
 def _refused(entries: list[Entry]) -> None:
     """Which files were not read and why; many are folded away, so that the scans stay in sight."""
     if len(entries) > 2:
-        with st.expander(f"{len(entries)} files were not read", icon=":material/block:"):
+        with st.expander(f"{len(entries)} files: {NOT_ANALYSED.lower()}", icon=":material/block:"):
             st.markdown(
                 "\n".join(f"- **{panels.in_markdown(entry.name)}**: {entry.reason}" for entry in entries)
             )
         return
     for entry in entries:
         st.warning(
-            f"**{panels.in_markdown(entry.name)}** was not read. {entry.reason}", icon=":material/block:"
+            f"**{panels.in_markdown(entry.name)}**: {NOT_ANALYSED}. {entry.reason}", icon=":material/block:"
         )
 
 
@@ -89,7 +89,7 @@ def _order() -> None:
                 present,
                 selection_mode="multi",
                 key="only",
-                format_func=lambda status: f"{told[status]} {status}",
+                format_func=lambda status: f"{told[status]} {STATUS_TITLES[status]}",
                 label_visibility="collapsed",
             )
         session.referral_control()
@@ -118,11 +118,11 @@ def _worklist(busy: bool) -> None:
         selection_mode="single-row",
         column_config={
             "": st.column_config.ImageColumn(width=40),
-            **{name: st.column_config.TextColumn(width=80) for name in ("Networks", "Review")},
+            **{name: st.column_config.TextColumn(width=130) for name in ("Status", "Review")},
             **{
                 name: st.column_config.TextColumn(width=170)
                 for name in table
-                if name not in ("", "Networks", "Review")
+                if name not in ("", "Status", "Review")
             },
         },
         key=f"worklist-{len(entries)}",
@@ -140,17 +140,12 @@ def _worklist(busy: bool) -> None:
 def _row(entry: Entry) -> dict[str, str]:
     told = representative(entry)
     shown = told.is_read and session.answers_shown(entry)
-    said = {
-        reading.title: f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
-        if shown
-        else ""
-        for reading in told.readings
-    }
+    said = {reading.title: reading_in_words(reading) if shown else "" for reading in told.readings}
     kept = review_panel.reviews().get(entry.key)
     return {
         "": session.thumbnail(told) if told.is_accepted else "",
         "Scan": entry.name,
-        "Networks": told.status,
+        "Status": told.status_title,
         **said,
         "Review": review_panel.VERDICT_TITLES[kept.verdict] if kept else "",
     }
@@ -160,20 +155,16 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _verdict(entry: Entry) -> None:
-    doubt = f"{_doubt(entry)} {panels.tumour_all_the_same(entry)}".rstrip()
-    if not entry.is_concordant:
-        said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
-        words = f"**No answer, look yourself:** the networks disagree. {said}. {doubt}"
-        st.warning(words, icon=":material/call_split:")
-    elif entry.is_unsure:
-        st.warning(f"**No answer, look yourself:** {entry.answer}? {doubt}", icon=":material/help:")
+def _conclusion(entry: Entry) -> None:
+    conclusion = conclude(entry, session.referral())
+    if conclusion.is_indeterminate:
+        remarks = " ".join([*conclusion.remarks, panels.tumor_likely(entry)]).rstrip()
+        icon = ":material/help:" if entry.is_concordant else ":material/call_split:"
+        st.warning(f"**{conclusion.headline}.** {remarks}", icon=icon)
     else:
-        st.subheader(f"{entry.answer[0].upper()}{entry.answer[1:]}: the networks agree")
+        st.subheader(conclusion.headline)
     if entry.is_concordant and len(entry.readings) > 1:
-        st.caption(
-            f"Together {probability_in_percent(entry.confidence)} sure. {panels.trust_together(entry)}"
-        )
+        st.caption(f"{mean_probability(entry)}. {panels.trust_together(entry)}")
     if entry.slices:
         st.page_link(
             "pages/volume.py",
@@ -183,25 +174,6 @@ def _verdict(entry: Entry) -> None:
     assert entry.scan is not None
     for note in entry.scan.notes:
         st.info(note, icon=":material/info:")
-
-
-def _doubt(entry: Entry) -> str:
-    """Why the answer does not count, where it does not."""
-    unsure = [reading.title for reading in entry.readings if "unsure" in reading.flags]
-    if not unsure:
-        return ""
-    own, threshold = session.own_threshold(), session.referral_threshold()
-    if threshold is None:
-        are = "is" if len(unsure) == 1 else "are"
-        return (
-            f"{' and '.join(unsure)} {are} unsure: below the probability from which on 98 % of answers were right on "
-            "validation scans."
-        )
-    below = (
-        "that you asked for" if own else "from which on 98 % of common answers were right on validation scans"
-    )
-    sure = probability_in_percent(entry.confidence)
-    return f"Together they are unsure: {sure}, below the {100 * threshold:.1f} % {below}."
 
 
 session.enter()

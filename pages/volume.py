@@ -6,10 +6,11 @@ import streamlit as st
 from utils.app import evidence_panels, panels, session, viewer
 from utils.charts import readings
 from utils.reading import ood_detector, worklist
+from utils.reading.conclusion import reading_in_words
 from utils.reading.volumes import SUSPICIOUS, suspicious_runs
 from utils.reading.worklist import Entry
 from utils.scans import rendering
-from utils.wording import CLASS_TITLES, probability_in_percent, titles_of
+from utils.wording import CLASS_TITLES, titles_of
 
 
 def main() -> None:
@@ -100,10 +101,7 @@ def _slice(volume: Entry) -> None:
         wheel,
         lambda: _go(volume, position + (st.session_state[wheel].step or 0)),
     )
-    said = "; ".join(
-        f"{reading.title}: {CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
-        for reading in volume.readings
-    )
+    said = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in volume.readings)
     st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{said}.")
     if volume.grade == "unusual":
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")

@@ -11,6 +11,7 @@ from utils.wording import (
     CLASS_TITLES,
     NO_VALUE,
     TARGET_TITLES,
+    class_with_probability,
     counted,
     listed,
     percent,
@@ -67,6 +68,10 @@ def test_listed() -> None:
     assert listed(["CNN", "VGG16"]) == "CNN and VGG16"
     assert listed(iter(["CNN", "VGG16", "U-Net"]), "or") == "CNN, VGG16 or U-Net"
     assert titles_of(["glioma", "no_tumor", "glioma"]) == "glioma or no tumour"
+
+
+def test_class_with_probability() -> None:
+    assert class_with_probability("no_tumor", 0.999) == "no tumour, > 99 %"
 
 
 def test_sentence_case_leaves_the_other_letters() -> None:

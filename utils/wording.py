@@ -64,6 +64,11 @@ def titles_of(labels: Iterable[str]) -> str:
     return listed(dict.fromkeys(CLASS_TITLES[label] for label in labels), "or")
 
 
+def class_with_probability(label: str, probability: float) -> str:
+    """ "glioma, 97 %"."""
+    return f"{CLASS_TITLES[label]}, {probability_in_percent(probability)}"
+
+
 def sentence_case(text: str) -> str:
     """The text with its first letter in upper case; the others stay, unlike with `str.capitalize`."""
     return text[:1].upper() + text[1:]

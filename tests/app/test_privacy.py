@@ -96,7 +96,7 @@ def test_uploads_reach_neither_disk_nor_log(watched: Watched, png_bytes: Callabl
         broken = SECRET.encode() + noise(1500, 2)
         session.upload({f"{SECRET}.png": large, f"{SECRET} broken.png": broken})
         assert session.picture(f"The scan {SECRET}.png").shape[1] == 1460  # it was read and is shown
-        assert "was not read" in session.words()
+        assert "Rejected, not analysed" in session.words()
         session.press("Unsure")
         session.go("heatmaps")
         session.go("compare")

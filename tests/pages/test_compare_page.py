@@ -54,7 +54,7 @@ def test_agreement_is_counted_and_both_answers_stand_side_by_side(make_entry, ti
     for title, said in answers.items():
         for (label, probability), cell in zip(said, table[title], strict=True):
             assert label in cell and probability in cell
-    assert table["Networks"].tolist() == ["agree", "disagree", "unsure"]
+    assert table["Status"].tolist() == ["Concordant", "Discordant", "Low confidence"]
     assert len(charts_of(page)) == 2
 
 
@@ -111,10 +111,10 @@ def test_what_the_gate_refuses_is_neither_told_nor_counted(make_entry, tiny_app:
     )
     assert "1 of 1" in page.header[0].value
     table = page.dataframe[0].value.set_index("Scan")
-    assert table.loc["cxr.png", ["CNN", "VGG16", "Networks"]].tolist() == [
+    assert table.loc["cxr.png", ["CNN", "VGG16", "Status"]].tolist() == [
         "not shown",
         "not shown",
-        "refused",
+        "Rejected",
     ]
     assert "glioma" in table.loc["a.png", "CNN"]
     assert len(page.image) == 1 and not charts_of(page)

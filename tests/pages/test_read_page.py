@@ -18,7 +18,7 @@ from tests.pages.steps import ROOT, pictures_of, viewer_of
 from utils.classes import CLASSES
 from utils.metrics.classification import figures
 from utils.networks.cards import TOGETHER, load_card
-from utils.reading.worklist import Entry
+from utils.reading.worklist import NOT_ANALYSED, Entry
 
 PAGE = str(ROOT / "pages" / "read.py")
 SCAN, CNN, VGG16 = -3, -2, -1  # the pictures of a scan stand side by side
@@ -160,8 +160,8 @@ def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_
     for name, reason in (("text.png", "not an image"), ("cut.png", "cut short"), ("nil.png", "empty")):
         assert name in words and reason in words
     table = page.dataframe[0].value.set_index("Scan")
-    assert (table["Networks"] == "refused").sum() == 3
-    assert table.loc["good.png", "Networks"] != "refused" and table.loc["good.png", "CNN"]
+    assert (table["Status"] == NOT_ANALYSED).sum() == 3
+    assert table.loc["good.png", "Status"] != NOT_ANALYSED and table.loc["good.png", "CNN"]
     assert len(pictures_of(page)) == 3
 
 
@@ -185,35 +185,35 @@ def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
 
     monkeypatch.setattr(worklist, "read_entries", fails_on_one)
     page = upload(run(), {"a.png": png_bytes(1), "bad.png": png_bytes(2), "c.png": png_bytes(3)})
-    statuses = page.dataframe[0].value.set_index("Scan")["Networks"]
-    assert statuses["bad.png"] == "refused" and "refused" not in statuses[["a.png", "c.png"]].tolist()
+    statuses = page.dataframe[0].value.set_index("Scan")["Status"]
+    assert statuses["bad.png"] == NOT_ANALYSED and NOT_ANALYSED not in statuses[["a.png", "c.png"]].tolist()
     assert "bad.png" in words_of(page) and "out of memory" not in words_of(page)
 
 
 def test_networks_that_agree(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("pituitary", "pituitary")))
-    assert "pituitary tumour" in words_of(page).lower() and "agree" in words_of(page)
+    assert "pituitary tumour" in words_of(page).lower() and "concordant" in words_of(page)
     assert not page.warning
 
 
 def test_networks_that_disagree(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "no_tumor")))
     warning = page.warning[0].value
-    assert "disagree" in warning
+    assert "Indeterminate - review manually" in warning and "Discordant" in warning
     for words in ("CNN", "VGG16", "glioma", "no tumour"):
         assert words in warning
-    assert page.dataframe[0].value["Networks"].tolist() == ["disagree"]
+    assert page.dataframe[0].value["Status"].tolist() == ["Discordant"]
 
 
 def test_networks_that_are_unsure(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.4, unsure=True))
-    assert "unsure" in page.warning[0].value.lower() and "glioma" in page.warning[0].value
-    assert page.dataframe[0].value["Networks"].tolist() == ["unsure"]
+    assert "Indeterminate; favours glioma" in page.warning[0].value
+    assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
 
 
 def test_disagreement_that_is_unsure_too_says_both(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.4, unsure=True))
-    assert "disagree" in page.warning[0].value
+    assert "Discordant" in page.warning[0].value and "Low confidence" in page.warning[0].value
 
 
 def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
@@ -234,11 +234,11 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
     record = {"referral_threshold": 0.95, "weights_sha256": versions}
     (models_copy / TOGETHER).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
-    assert "No answer" in page.warning[0].value
-    assert "90 %, below the 95.0 % from which on 98 % of common answers" in page.warning[0].value
-    assert "Together 90 % sure. Not yet measured on unseen patients." in words_of(page)
+    assert "Indeterminate" in page.warning[0].value
+    assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
+    assert "Mean predicted probability 90 %. Not yet measured on unseen patients." in words_of(page)
     page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
-    assert not page.warning and "the networks agree" in page.subheader[0].value
+    assert not page.warning and "concordant" in page.subheader[0].value
 
 
 def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> None:
@@ -246,11 +246,11 @@ def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> N
         card = load_card(models_copy / f"{name}.keras")
         card.facts["tumor_threshold"] = 0.8
         card.save()
-    told = "A tumour of some type is seen all the same (CNN 97 %, VGG16 97 %)"
+    words = "Tumour likely; type indeterminate (probability of any tumour: CNN 97 %, VGG16 97 %; thresholds at 95 %"
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.9))
-    assert "No answer" in page.warning[0].value and told in page.warning[0].value
+    assert "Indeterminate" in page.warning[0].value and words in page.warning[0].value
     page = with_entries(make_entry("b.png", ("glioma", "no_tumor"), 0.9))
-    assert "all the same" not in page.warning[0].value
+    assert "Tumour likely" not in page.warning[0].value
 
 
 def test_class_choice_changes_the_maps_and_not_the_scan(make_entry, tiny_app: Path) -> None:
@@ -278,8 +278,9 @@ def test_a_threshold_of_ones_own_says_where_there_is_no_answer(make_entry, tiny_
     page = run(page)
     next(slider for slider in page.slider if slider.label == "No answer below").set_value(95.0)
     page = run(page)
-    assert "look yourself" in page.warning[0].value and "95.0 % that you asked for" in page.warning[0].value
-    assert page.dataframe[0].value["Networks"].tolist() == ["unsure"]
+    assert "Indeterminate" in page.warning[0].value
+    assert "custom threshold of 95.0 %" in page.warning[0].value
+    assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
     next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(False)
     assert not run(page).warning
 
@@ -315,10 +316,10 @@ def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monk
     files = [(f"{seed}.png", png_bytes(seed), "image/png") for seed in range(4)]
     page.file_uploader[0].set_value(files)
     page.run()
-    assert page.dataframe[0].value["Networks"].tolist().count("waiting") == 3
+    assert page.dataframe[0].value["Status"].tolist().count("Waiting") == 3
     assert len(pictures_of(page)) == 3  # the first one is there to be studied
     gate.set()
-    assert "waiting" not in run(page).dataframe[0].value["Networks"].tolist()
+    assert "Waiting" not in run(page).dataframe[0].value["Status"].tolist()
 
 
 def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) -> None:
@@ -447,7 +448,7 @@ def test_scan_that_the_gate_refuses_is_shown_without_any_answer(make_entry, tiny
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
     table = page.dataframe[0].value
-    assert table["Networks"].tolist() == ["refused"] and table["CNN"].tolist() == [""]
+    assert table["Status"].tolist() == ["Rejected"] and table["CNN"].tolist() == [""]
     assert "meningioma" not in words_of(page).lower() and "99 %" not in words_of(page)
 
 
@@ -464,7 +465,7 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_a
 def test_unusual_scan_has_its_answer_and_a_warning(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), grade="unusual"))
     assert "Unusual" in page.warning[0].value and len(pictures_of(page)) == 3
-    assert page.dataframe[0].value["Networks"].tolist() == ["unusual"]
+    assert page.dataframe[0].value["Status"].tolist() == ["Out of distribution"]
 
 
 def test_uploaded_noise_is_refused_by_the_gate(detector_models: Path) -> None:

@@ -155,7 +155,7 @@ def test_page_of_a_scan_says_what_was_read_and_how(read, networks) -> None:
     assert len(pages) == 2
     for words in (
         "Scan 1",
-        "Glioma: the networks agree",
+        "Glioma (concordant)",
         "CNN: glioma, 85 %",
         "VGG16: glioma, 85 %",
         "no evidence strong evidence",
@@ -222,20 +222,24 @@ def test_summary_has_a_row_a_scan_that_leads_to_its_page(read, networks) -> None
 @pytest.mark.parametrize(
     ("labels", "grade", "flags", "words"),
     [
-        (("no_tumor", "no_tumor"), "ok", (), "No tumour: the networks agree"),
+        (("no_tumor", "no_tumor"), "ok", (), "No tumour (concordant)"),
         (
             ("glioma", "pituitary"),
             "ok",
             (),
-            "The networks disagree: CNN says glioma, VGG16 says pituitary tumour",
+            "Indeterminate - review manually Discordant: CNN: glioma, VGG16: pituitary tumour.",
         ),
-        (("glioma", "pituitary"), "ok", (), "Take neither answer as read."),
-        (("glioma", "glioma"), "ok", ("unsure",), "Unsure: glioma? CNN and VGG16: below the probability"),
+        (
+            ("glioma", "glioma"),
+            "ok",
+            ("unsure",),
+            "Indeterminate; favours glioma Low confidence: CNN and VGG16 below their referral",
+        ),
         (
             ("glioma", "glioma"),
             "unusual",
             ("unusual",),
-            "Unusual scan. Glioma: the networks agree " + ood_detector.UNUSUAL,
+            "Unusual scan. Glioma (concordant) " + ood_detector.UNUSUAL,
         ),
         (("glioma", "glioma"), "ok", ("turned",), ood_detector.NOTES["turned"]),
         (("no_tumor", "no_tumor"), "ok", (), "the maps show what little speaks for glioma"),
@@ -265,10 +269,7 @@ def test_refused_scan_is_shown_without_any_answer(read, networks) -> None:
 def test_refused_scan_shows_its_answers_where_they_were_asked_for(read, networks) -> None:
     scan = ReportedScan("Scan 1", read(probability=0.77, grade="refused"), DRAWN, answers_wished=True)
     page = page_of(scan, networks)
-    assert (
-        "Refused scan. Glioma: the networks agree" in page
-        and "asked for all the same; they mean little" in page
-    )
+    assert "Refused scan. Glioma (concordant)" in page and "asked for all the same; they mean little" in page
     assert "77 %" in page and rows_of(session_csv([scan], CREATED))[0]["cnn_glioma"] == "0.7700"
 
 
@@ -430,5 +431,5 @@ def test_shipped_networks_are_reported_with_their_measured_accuracy(monkeypatch)
 def test_one_network_alone_speaks_for_itself(read) -> None:
     entry = read(("glioma", "glioma"))
     alone, none = replace(entry, readings=entry.readings[:1]), replace(entry, readings=())
-    assert verdict(ReportedScan("Scan 1", alone, DRAWN)) == ("CNN says glioma", "")
+    assert verdict(ReportedScan("Scan 1", alone, DRAWN)) == ("CNN: glioma", "")
     assert verdict(ReportedScan("Scan 1", none, DRAWN)) == ("The networks have not read this scan", "")

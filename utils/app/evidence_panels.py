@@ -17,6 +17,7 @@ from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
 from utils.evidence.outlines import sizes_in_words
 from utils.evidence.regions import find_region, overlap
 from utils.networks.cards import evidence_scale, scaled_methods
+from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry
 from utils.wording import CLASS_TITLES, probability_in_percent
 
@@ -195,7 +196,7 @@ def _pane(reading: Reading, label: str, caption: str, name: str, with_method: bo
     unit = (
         "logits" if reading.method in IN_LOGITS else "probability" if reading.method == "scorecam" else None
     )
-    answer = f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
+    answer = reading_in_words(reading)
     return viewer.Pane(
         f"{reading.title}: {f'{method}, {wanted}' if with_method else answer}",
         caption,

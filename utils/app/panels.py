@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
-from utils.reading import ood_detector, subtypes
+from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.wording import probability_in_percent
@@ -169,19 +169,13 @@ def trust_together(entry: Entry) -> str:
     return trust_sentence(resources.together(), entry.readings[0].label, entry.confidence)
 
 
-def tumour_all_the_same(entry: Entry) -> str:
-    """A sentence where every network sees a tumour, of whatever type, by its own threshold for that; else empty."""
-    told = []
-    for reading in entry.readings:
-        facts = resources.reader_of(reading).card.facts
-        threshold, tumour = facts.get("tumor_threshold"), 1 - reading.probability("no_tumor")
-        if threshold is None or tumour < threshold:
-            return ""
-        told.append(f"{reading.title} {probability_in_percent(tumour)}")
-    return (
-        f"A tumour of some type is seen all the same ({', '.join(told)}): 95 of 100 healthy validation scans stay "
-        "below what that takes."
-    )
+def tumor_likely(entry: Entry) -> str:
+    """A sentence where every network detects a tumour by its own threshold, of whatever type; else empty."""
+    thresholds = {
+        reading.network: resources.reader_of(reading).card.facts.get("tumor_threshold")
+        for reading in entry.readings
+    }
+    return conclusion.tumor_likely(entry.readings, thresholds)
 
 
 def in_markdown(name: str) -> str:

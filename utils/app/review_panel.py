@@ -85,7 +85,7 @@ def reported(entry: Entry) -> ReportedScan:
         Settings(evidence_scale()),
         reviews().get(entry.key),
         session.answers_shown(entry),
-        session.referral_threshold(),
+        session.referral(),
     )
 
 

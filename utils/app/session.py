@@ -12,6 +12,7 @@ import streamlit as st
 from utils.app import access, resources
 from utils.reading import worklist
 from utils.reading.background import BackgroundReading, Progress
+from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.scans.example import synthetic_scan
@@ -157,6 +158,11 @@ def referral_threshold() -> float | None:
     """The networks' mean confidence below which there is no answer; None where each network's card decides."""
     own = own_threshold()
     return resources.common_threshold() if own is None else own
+
+
+def referral() -> Referral:
+    """The rule by which this session refers scans to a person."""
+    return Referral(referral_threshold(), is_custom=own_threshold() is not None)
 
 
 def referral_control() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,11 @@ from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, load_card, reading_networks
 from utils.paths import models_folder
 from utils.reading import ood_detector
+from utils.reading.conclusion import Referral, conclude
 from utils.reading.worklist import Entry
 from utils.results.records import Evaluation, load_evaluations
 from utils.results.track_record import evaluation_of, trust_sentence
-from utils.wording import CLASS_TITLES, percent, probability_in_percent, value_with_interval
+from utils.wording import CLASS_TITLES, value_with_interval
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
@@ -59,7 +60,7 @@ class ReportedScan:
     """One scan of a report. `entry` of a volume: the slice in view is reported, and no other.
 
     `name` is what the report calls it ("Scan 1"). `answers_wished`: the user asked for the answers although the gate
-    refused the scan. `referral`: the mean confidence that is asked of an answer; None where each card decides.
+    refused the scan.
     """
 
     name: str
@@ -67,7 +68,7 @@ class ReportedScan:
     settings: Settings
     review: Review | None = None
     answers_wished: bool = False
-    referral: float | None = None
+    referral: Referral = field(default_factory=Referral)
 
     @property
     def answers_shown(self) -> bool:
@@ -130,32 +131,11 @@ def verdict(scan: ReportedScan) -> tuple[str, str]:
         return "The networks have not read this scan", ""
     if not scan.answers_shown:
         return "Refused: no answer is shown", ood_detector.REFUSED
-    said = ", ".join(f"{reading.title} says {CLASS_TITLES[reading.label]}" for reading in entry.readings)
-    unsure = " and ".join(reading.title for reading in entry.readings if "unsure" in reading.flags)
-    cautions = []
-    if not entry.is_concordant:
-        headline = f"The networks disagree: {said}"
-        cautions.append("Take neither answer as read.")
-    elif unsure:
-        headline = f"Unsure: {entry.answer}?"
-    else:
-        headline = f"{entry.answer.capitalize()}: the networks agree" if len(entry.readings) > 1 else said
-    if unsure:
-        cautions.append(
-            f"{unsure}: below the probability from which on 98 % of answers were right on validation scans."
-            if scan.referral is None
-            else f"Together {probability_in_percent(entry.confidence)} sure: below  "
-            f"the {percent(scan.referral, 1)} that is asked of an answer."
-        )
+    conclusion = conclude(entry, scan.referral)
     if entry.grade == "ok":
-        return headline, " ".join(cautions)
+        return conclusion.headline, " ".join(conclusion.remarks)
     first = ood_detector.UNUSUAL if entry.grade == "unusual" else REFUSED_BUT_WISHED
-    return f"{entry.grade.capitalize()} scan. {headline}", " ".join([first, *cautions])
-
-
-def spoken(reading: Reading) -> str:
-    """A network's answer and how sure it is: "glioma, 97 %"."""
-    return f"{CLASS_TITLES[reading.label]}, {probability_in_percent(reading.confidence)}"
+    return f"{entry.grade.capitalize()} scan. {conclusion.headline}", " ".join([first, *conclusion.remarks])
 
 
 def trust(reading: Reading, networks: Sequence[ReportedNetwork]) -> str:

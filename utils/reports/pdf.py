@@ -13,6 +13,7 @@ import numpy as np
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
 from utils.evidence import overlays
+from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import STATUSES
 from utils.reports import content
 from utils.reports import pdf_layout as drawing
@@ -88,7 +89,7 @@ def _summary(scans: Sequence[ReportedScan], file_names: bool) -> list[Flowable]:
         entry = scan.entry
         if entry.is_accepted:
             said = {
-                reading.title: content.spoken(reading) for reading in entry.readings if scan.answers_shown
+                reading.title: reading_in_words(reading) for reading in entry.readings if scan.answers_shown
             }
             answers = [said.get(title, "not shown") for title in titles]
         else:
@@ -182,7 +183,7 @@ def _pictures(scan: ReportedScan, side: int) -> Table:
         cell("The scan", plain, "As it was read" + ("" if spacing else "; its file does not tell the scale"))
     ]
     for reading in readings:
-        title = f"{reading.title}: {content.spoken(reading)}"
+        title = f"{reading.title}: {reading_in_words(reading)}"
         cells.append(cell(title, partial(evidence, reading), f"Evidence of {reading.title} for {shown}"))
     return row(cells, [share + GAP] * (count - 1) + [share])
 
