@@ -1,4 +1,4 @@
-"""U-Nets on fold 1, alone and together, with and without the mirror image: see docs/outlines.md.
+"""U-Nets on fold 1, alone and together, with and without the mirror image: see docs/segmentation.md.
 
 `python -m benchmarks.accuracy.segmentation --data DIR FILE.keras [FILE.keras ...]`; no test part is opened.
 """

@@ -1,4 +1,4 @@
-"""What the parts of the recipe are worth: `python -m benchmarks.accuracy.variants --data DIR`. See docs/training.md.
+"""What the parts of the recipe are worth: `python -m benchmarks.accuracy.variants --data DIR`. See docs/experiments.md.
 
 Trains the CNN at 128 px for a few epochs, once for each variant, and measures it on fold 1. `--left-out nickparvar`
 teaches it without that set and measures it there (fold 1 still): how well it does on scans from elsewhere, without a

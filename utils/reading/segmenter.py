@@ -45,7 +45,7 @@ class Segmenter:
         """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back.
 
         It is the mean of what it says of the picture and of its mirror image: on validation scans that silences most of
-        what it draws on healthy ones (test-time augmentation; docs/outlines.md).
+        what it draws on healthy ones (test-time augmentation; docs/segmentation.md).
         """
         found: list[tuple[np.ndarray, Geometry]] = []
         for start in range(0, len(scans), BATCH):
