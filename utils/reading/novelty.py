@@ -3,7 +3,7 @@
 A picture is described by the channel means of the network's evidence layer and by plain statistics of the
 preprocessed picture. The first alone are nearly blind to a cut or shuffled slice, the second alone to drawings in
 gray on black; together they find both. The score is the distance to the third nearest training scan, where the
-Mahalanobis metric of the training scans measures distances. Figures of the methods that were compared: docs/out-of-distribution.md.
+Mahalanobis metric of the training scans measures distances. docs/experiments.md compares the methods.
 
 Sources: Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
 NeurIPS 2018 (Mahalanobis distance in feature space); Sun et al., "Out-of-distribution detection with deep nearest
