@@ -11,7 +11,6 @@ import streamlit as st
 from utils.app import evaluation_places, evaluation_subtypes, panels, resources, session
 from utils.charts import performance, trust
 from utils.classes import CLASSES
-from utils.commands.arguments import BASELINES
 from utils.datasets.protocols import PROTOCOLS, protocol_title
 from utils.datasets.samples import data_folder
 from utils.datasets.sources import source_title
@@ -20,6 +19,7 @@ from utils.metrics.classification import CLASS_FIGURES
 from utils.networks.cards import NETWORK_TITLES
 from utils.paths import models_folder
 from utils.results.records import (
+    BASELINE_TITLES,
     Evaluation,
     load_history,
     load_robustness,
@@ -154,7 +154,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
         st.subheader("What does referring the unsure to a person buy?")
         together = resources.together() if chosen.protocol.is_shipped else None
         curves = {}
-        networks = [other for other in beside if other.model not in BASELINES]
+        networks = [other for other in beside if other.model not in BASELINE_TITLES]
         for one in networks + ([together] if together else []):
             table = _known(one)
             if table is not None:

@@ -1,10 +1,8 @@
-"""Reviewed cases become class folders that a network can be trained on; and the command line that does it."""
+"""Reviewed cases become class folders that a network can be trained on."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import model
-from tests.support.corpus import dicom, dicom_bytes, zipped
+from tests.support.corpus import dicom, dicom_bytes
 from utils.cases.class_folders import file_stems, write_class_folders
 from utils.cases.reviews import LONGEST_NAME, Review
-from utils.cases.store import Answer, Case, CaseStore
+from utils.cases.store import Answer, Case
 from utils.classes import CLASSES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import DatasetError, load_samples
 from utils.paths import file_sha256
 from utils.scans.upload import read_scan, read_scan_file
 
-Run = Callable[..., tuple[int, str, str]]
 GLIOMA = (Answer("cnn", "a" * 64, "glioma", {}),)
 TIME = "2026-01-02T03:04:05Z"
 
@@ -39,18 +35,6 @@ def originals(tmp_path: Path) -> Path:
     folder = tmp_path / "originals" / "below"
     folder.mkdir(parents=True)
     return folder.parent
-
-
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A function (arguments) -> exit code, standard output, standard error; the case store is `tmp_path`/cases."""
-    monkeypatch.setenv("BRAIN_MRI_CASES", str(tmp_path / "cases"))
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = model.main(["cases", *(str(argument) for argument in arguments)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def test_what_is_written_can_be_trained_on(class_folders: Path, tmp_path: Path) -> None:
@@ -155,60 +139,3 @@ def test_any_names_become_different_file_names_in_one_folder(names: list[str]) -
 )
 def test_file_name_of_a_case(name: str, stem: str) -> None:
     assert file_stems([name]) == [stem]
-
-
-# the command line
-
-
-def test_command_writes_table_and_folders(run: Run, originals: Path, tmp_path: Path, png_bytes) -> None:
-    (originals / "below" / "Doe^Jane.png").write_bytes(png_bytes(1))
-    (originals / "packed.zip").write_bytes(zipped({"a.png": png_bytes(2)}))
-    store = CaseStore.open(tmp_path / "cases", create=True)
-    for one in (case(png_bytes(1), "Scan 1"), case(png_bytes(2), "Scan 2"), case(b"", "Scan 3", "unsure")):
-        store.save(one.sha256, one.name, Review(one.review.verdict, note="a\r\nb"), one.answers)
-    table = tmp_path / "new" / "cases.csv"
-    code, output, errors = run("--export", table, "--originals", originals, "--output", tmp_path / "labelled")
-    assert code == 0 and output.splitlines() == [
-        f"3 cases written to {table}",
-        f"written to {tmp_path / 'labelled'}: glioma 1, meningioma 0, no_tumor 0, pituitary 0",
-    ]
-    assert [line.split(":")[:2] for line in errors.splitlines()] == [
-        ["left out", " Scan 3"],
-        ["left out", " Scan 2"],
-    ]
-    assert "unpack ZIPs" in errors and (tmp_path / "labelled" / "glioma" / "Scan 1.png").is_file()
-    with table.open(encoding="utf-8", newline="") as stream:
-        assert [(row["name"], row["note"]) for row in csv.DictReader(stream)] == [
-            (f"Scan {number}", "a\r\nb") for number in (1, 2, 3)
-        ]
-
-
-def test_command_that_finds_no_original_writes_nothing(run: Run, originals: Path, tmp_path: Path) -> None:
-    CaseStore.open(tmp_path / "cases", create=True)
-    code, output, _ = run("--originals", originals, "--output", tmp_path / "labelled")
-    assert code == 1 and "glioma 0" in output and not (tmp_path / "labelled").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "store", "words"),
-    [
-        ((), b"", "Say what to make"),
-        (("--originals", "."), b"", "Say what to make"),
-        (("--export", "cases.csv", "--output", "labelled"), b"", "Say what to make"),
-        (("--export", "cases.csv"), None, "There is no case store"),
-        (("--export", "cases.csv"), b"no database " * 100, "is damaged or no case store"),
-        (("--export", "."), b"", "error: .: Is a directory"),
-        (("--originals", "missing", "--output", "labelled"), b"", "missing is not a folder"),
-    ],
-)
-def test_command_refuses_in_one_sentence(
-    run: Run, tmp_path: Path, monkeypatch, arguments, store, words
-) -> None:
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    if store is not None:
-        (tmp_path / "cases").write_bytes(store)
-    code, output, errors = run(*arguments)
-    assert code == 2 and output == "" and errors.startswith("error: ") and words in errors
-    assert len(errors.splitlines()) == 1 and errors.endswith(".\n")
-    assert not list((tmp_path / "work").iterdir()) and (store is not None) == (tmp_path / "cases").exists()

@@ -10,6 +10,7 @@ from PIL import Image
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluation.baselines import BASELINES
 from utils.evaluation.measurement import figures_of
+from utils.results.records import BASELINE_TITLES
 
 
 @pytest.fixture
@@ -60,3 +61,7 @@ def test_figures_tell_types_over_known_classes_and_tumours_over_all(samples):
     assert figures["parts"]["a"]["recall"] == {"glioma": 0.0, "no_tumor": 1.0}
     without_threshold = figures_of(predictions.drop(columns=list(CLASSES)))
     assert without_threshold["tumor"]["sensitivity"] == 1 and without_threshold["tumor"]["auc"] is None
+
+
+def test_every_baseline_has_a_title() -> None:
+    assert set(BASELINE_TITLES) == set(BASELINES)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from utils import paths
-from utils.commands import arguments
+from utils.commands import train
+from utils.commands.main import build_parser
 from utils.networks.cards import (
     OUTLINES,
     Card,
@@ -121,11 +122,9 @@ def test_train_command_makes_the_file(file: str, command: str) -> None:
 
 
 def test_train_command_is_one_that_the_command_line_takes() -> None:
-    import model
-
     for file in ("models/vgg16.keras", "models/published/cnn.keras"):
         typed = train_command(Path(file)).split()[2:]
-        assert arguments.parser(None, model.COMMANDS).parse_args(typed).run is model.train
+        assert build_parser().parse_args(typed).run is train.run
 
 
 def test_shipped_networks_come_first_even_where_they_are_missing(tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
 from utils.networks.cards import NETWORK_TITLES, OUTLINERS, SUBTYPE_NETWORK
 
-MODEL_TITLES = NETWORK_TITLES | {
-    "ensemble": "Ensemble",
+BASELINE_TITLES = {  # of `utils.evaluation.baselines`
     "1-nn": "1-nearest neighbour",
     "logistic": "logistic regression",
     "shortcut": "sequence shortcut",
 }
+MODEL_TITLES = NETWORK_TITLES | {"ensemble": "Ensemble"} | BASELINE_TITLES
 
 
 class EvaluatedProtocol(Protocol):

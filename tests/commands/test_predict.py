@@ -1,0 +1,157 @@
+"""`model.py predict`: JSON Lines, flags, rejected images and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.commands.steps import Run, explain, one_sentence
+from tests.support.corpus import dicom, dicom_bytes
+from utils.classes import CLASSES
+from utils.networks.cards import load_card
+from utils.reading.reader import Reader
+from utils.scans.upload import read_scan_file
+
+
+def test_predict_writes_one_line_an_image_in_order(run: Run, scans: Path) -> None:
+    code, output, _ = run("predict", scans)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert code == 0
+    below = [Path(line["file"]).relative_to(scans).as_posix() for line in lines]
+    assert below == ["a.png", "b.png", "c.png", "more/d.png"]
+    for line in lines:
+        assert list(line) == ["file", "slice", "accepted", "reason", "flags", "predictions"]
+    good, broken = lines[0], lines[1]
+    assert (good["slice"], good["accepted"], good["reason"]) == (None, True, None)
+    assert [prediction["model"] for prediction in good["predictions"]] == ["cnn", "vgg16"]
+    for prediction in good["predictions"]:
+        assert list(prediction) == ["model", "label", "probabilities"]
+        assert set(prediction["probabilities"]) == set(CLASSES)
+        assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert prediction["label"] == max(prediction["probabilities"], key=prediction["probabilities"].get)
+    assert broken["accepted"] is False and broken["predictions"] == [] and broken["flags"] == []
+    assert "not an image" in broken["reason"] and broken["slice"] is None
+
+
+def test_predict_returns_the_readings_of_the_reader(run: Run, scans: Path, models_copy: Path) -> None:
+    line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
+    reading = Reader.load(models_copy / "cnn.keras").read(read_scan_file(scans / "a.png"))
+    assert [prediction["model"] for prediction in line["predictions"]] == ["cnn"]
+    assert line["predictions"][0]["label"] == reading.label
+    for name, probability in line["predictions"][0]["probabilities"].items():
+        assert probability == pytest.approx(reading.probability(name), abs=1e-5)
+
+
+def test_predict_flags_discordant_and_low_confidence_readings(
+    run: Run, scans: Path, models_copy: Path
+) -> None:
+    for name in ("cnn", "vgg16"):
+        card = load_card(models_copy / f"{name}.keras")
+        card.facts["referral_threshold"] = 1.0
+        card.save()
+    for text in run("predict", scans)[1].splitlines():
+        line = json.loads(text)
+        labels = {prediction["label"] for prediction in line["predictions"]}
+        assert ("unsure" in line["flags"]) == line["accepted"]
+        assert ("disagree" in line["flags"]) == (len(labels) > 1)
+
+
+def test_predict_keeps_the_order_of_its_arguments(run: Run, scans: Path) -> None:
+    paths = [scans / "c.png", scans / "missing.png", scans / "a.png"]
+    code, output, _ = run("predict", *paths)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert code == 0 and [line["file"] for line in lines] == [str(path) for path in paths]
+    assert [line["accepted"] for line in lines] == [True, False, True]
+    assert "cannot be opened" in lines[1]["reason"]
+
+
+def test_predict_reads_many_batches(run: Run, tmp_path: Path, png_bytes) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(35):
+        data = png_bytes(number) if number % 6 else b"broken"
+        (folder / f"{number:02}.png").write_bytes(data)
+    lines = [json.loads(line) for line in run("predict", folder, "--model", "cnn")[1].splitlines()]
+    assert [Path(line["file"]).stem for line in lines] == [f"{number:02}" for number in range(35)]
+    assert [line["accepted"] for line in lines] == [bool(number % 6) for number in range(35)]
+
+
+def test_predict_writes_to_a_file(run: Run, scans: Path, tmp_path: Path) -> None:
+    code, output, _ = run("predict", scans, "--output", tmp_path / "answers.jsonl")
+    assert code == 0 and output == ""
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("name", ["b.png", "missing.png", "empty"])
+def test_predict_fails_where_nothing_could_be_read(run: Run, scans: Path, name: str) -> None:
+    (scans / "empty").mkdir()
+    code, output, _ = run("predict", scans / name)
+    assert code == 1
+    assert all(not json.loads(line)["accepted"] for line in output.splitlines())
+
+
+def test_predict_with_an_unknown_network_lists_the_known_ones(run: Run, scans: Path) -> None:
+    error = one_sentence(*run("predict", scans, "--model", "resnet"))
+    assert "resnet" in error and "cnn, vgg16" in error
+
+
+@pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])
+def test_predict_without_a_network_file_names_it_and_the_command(
+    run: Run, scans, models_copy, missing
+) -> None:
+    (models_copy / missing).unlink()
+    error = one_sentence(*run("predict", scans))
+    assert missing in error and "python model.py train --model" in error
+
+
+def test_predict_makes_the_folder_of_its_output(run: Run, scans: Path, tmp_path: Path) -> None:
+    assert run("predict", scans / "a.png", "--output", tmp_path / "new" / "answers.jsonl")[0] == 0
+    assert (tmp_path / "new" / "answers.jsonl").is_file()
+
+
+def test_output_that_cannot_be_written_is_an_error(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in one_sentence(*run("predict", scans, "--output", tmp_path / "file" / "answers.jsonl"))
+    arguments = ("--model", "cnn", "--output", tmp_path / "file")
+    assert "file" in one_sentence(*run("explain", scans / "a.png", *arguments))
+
+
+def test_every_slice_of_a_stack_has_its_own_line_and_files(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"im{number}").write_bytes(dicom_bytes(dicom(number, 3 - number)))
+    (folder / "report").write_bytes(dicom_bytes(dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")))
+    lines = [json.loads(line) for line in run("predict", folder, "--model", "cnn")[1].splitlines()]
+    assert [Path(line["file"]).name for line in lines] == ["im2", "im1", "im0", "report"]
+    assert [line["slice"] for line in lines] == [0, 1, 2, None]
+    assert [line["accepted"] for line in lines] == [True, True, True, False]
+    assert "structured report" in lines[3]["reason"] and lines[3]["predictions"] == []
+    stems = explain(run, tmp_path / "out", folder)
+    assert stems == ["im0-slice002", "im1-slice001", "im2-slice000"]
+
+
+def test_predict_has_no_prediction_for_a_rejected_image(
+    run: Run, detector_models: Path, tmp_path: Path, png_bytes
+) -> None:
+    (tmp_path / "scan.png").write_bytes(png_bytes(900))
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    code, output, _ = run("predict", tmp_path / "noise.png", tmp_path / "scan.png")
+    refused, read = map(json.loads, output.splitlines())
+    assert code == 0 and read["accepted"] and len(read["predictions"]) == 2
+    assert refused["accepted"] is False and refused["predictions"] == [] and refused["flags"] == ["refused"]
+    assert "does not look like a brain MRI slice" in refused["reason"]
+    assert run("predict", tmp_path / "noise.png")[0] == 1  # nothing was accepted
+
+
+def test_predict_flags_what_is_unusual(run: Run, detector_models: Path, scans: Path) -> None:
+    card = load_card(detector_models / "cnn.keras")
+    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
+    card.save()
+    line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
+    assert line["accepted"] and "unusual" in line["flags"] and len(line["predictions"]) == 1

@@ -1,0 +1,51 @@
+"""The scans and networks of the commands that read scans."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.commands.errors import CommandError
+from utils.networks.cards import reading_networks
+from utils.paths import models_folder
+from utils.scans.files import Input, files_in, output_stems, read_files
+from utils.scans.scan import Scan
+
+if TYPE_CHECKING:
+    from utils.reading.reader import Reader
+
+
+def scans_and_targets(paths: Iterable[Path], output: Path) -> Iterator[tuple[Input, Scan, Path]]:
+    """Every readable scan of `paths`, with the stem of its result files below `output`; its folder exists.
+
+    What cannot be read is named on standard error, with the reason.
+    """
+    files = list(dict.fromkeys(files_in(paths)))
+    stems = dict(zip(files, output_stems(files), strict=True))
+    for item in read_files(files):
+        if item.scan is None:
+            print(f"{item.file}: {item.reason}", file=sys.stderr)
+            continue
+        target = output / item.stem(stems[item.path])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield item, item.scan, target
+
+
+def weights_of(model: str | None) -> list[Path]:
+    """The weights of one of the app's networks, or of all of them. Raises CommandError for an unknown name."""
+    known = {weights.stem: weights for weights in reading_networks()}
+    if model is None:
+        return list(known.values())
+    if model not in known:
+        raise CommandError(f"There is no network {model} in {models_folder()}; there are {', '.join(known)}.")
+    return [known[model]]
+
+
+def check_layer(reader: Reader, layer: str | None) -> None:
+    """Raises CommandError where a network has no such layer with maps."""
+    if layer and layer not in reader.layers:
+        raise CommandError(
+            f"{reader.card.name} has no layer {layer} with maps; choose one of {', '.join(reader.layers)}."
+        )
