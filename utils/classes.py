@@ -33,6 +33,11 @@ _SPELLINGS = {
     "schwannoma": OTHER_TUMOR,
     "tuberculoma": OTHER_TUMOR,
 }
+_MANIFEST_LABELS = {
+    "no_tumor_in_slice": "no_tumor",  # of a patient with a tumour
+    "other_tumor": OTHER_TUMOR,
+    "tumor_type_unknown": OTHER_TUMOR,
+}
 _SEQUENCE = re.compile(r"[ _](T1C\+|T1|T2|FLAIR)$", re.IGNORECASE)
 
 
@@ -43,6 +48,11 @@ def class_of(folder: str) -> str | None:
     """
     word = re.sub(r"[^a-z]", "", _SEQUENCE.sub("", folder).lower())
     return _SPELLINGS.get(re.sub(r"(tumou?rs?)$", "", word))
+
+
+def class_of_label(label: str) -> str | None:
+    """The class of a label in a manifest: what `class_of` takes, and labels that no class folder has."""
+    return _MANIFEST_LABELS.get(label) or class_of(label)
 
 
 def sequence_of(folder: str) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from utils.classes import CLASSES
 from utils.datasets import splits
 from utils.datasets.samples import DatasetError
-from utils.datasets.sources import default_sources, source_title
+from utils.datasets.sources import all_sources, default_sources, source_title
 from utils.datasets.splits import SplitOptions
 from utils.paths import models_folder
 
@@ -100,6 +100,28 @@ def external_test(source: str) -> Protocol:
     )
 
 
+# Unseen families: protocol -> the tumour family and the healthy family that are left out, so that the test has tumours
+UNSEEN_FAMILIES = {
+    "unseen-nickparvar": ("nickparvar", "oasis"),
+    "unseen-feltrin44": ("feltrin44", "healthy"),
+    "unseen-lgg": ("lgg", "healthy"),
+    "unseen-brats": ("brats", "oasis"),
+}
+
+
+def unseen_test(name: str) -> Protocol:
+    """The protocol whose networks learn from all collections but those of two families and are tested on these."""
+    tumor, healthy = UNSEEN_FAMILIES[name]
+    return Protocol(
+        name=name,
+        title=f"Unseen families: {tumor} and {healthy}",
+        meaning="The model was trained without these families of collections and is tested on all of them.",
+        split=partial(splits.family_split, families=(tumor, healthy)),
+        sets=all_sources(),
+        trains_without_fold_0=True,
+    )
+
+
 # in the order in which the interface lists them
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -115,6 +137,16 @@ PROTOCOLS: dict[str, Protocol] = {
             tests_on_fold_0=True,
         ),
         *map(external_test, ("feltrin44", "lgg", "nickparvar")),
+        Protocol(
+            name="all-collections",
+            title="Patient-level split, all collections",
+            meaning="The patient-level split with ten further collections beside the three of the shipped models.",
+            split=splits.fold_split,
+            sets=all_sources(),
+            trains_without_fold_0=True,
+            tests_on_fold_0=True,
+        ),
+        *map(unseen_test, UNSEEN_FAMILIES),
         Protocol(
             name="published",
             title="Published split",

@@ -1,13 +1,15 @@
 """Folders and manifests -> a table of samples, one row an image.
 
 The table is a pandas DataFrame with the columns `path`, `file` (relative to its set), `label` (as published),
-`subtype_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known mislabels
-corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2", "FLAIR", or
-"" where not known), `published_split` ("Training", "Testing" or ""), `picture` (images that show the same picture, also
-mirrored, share it), `group` (what must stay on one side of a split), `patient` ("" where not known), `mask` (path of
-the tumour's outline, "" where there is none), `original_side` (pixels, of square files as published; 0 where not known)
-and `fold` (0-4, or -1 where the source has none). Files that were left out stand in its `attrs["unreadable"]`, one
-sentence each.
+`subtype_label` (the same in the authors' own words, Feltrin's 44 for instance), `true_label` (with the known
+mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2",
+"FLAIR", or "" where not known), `plane` ("axial", "coronal", "sagittal" or "" where not known), `is_skull_stripped`
+(False where not known), `health` ("dementia" or ""), `published_split` ("Training", "Testing" or ""), `picture`
+(images that show the same picture, also mirrored, share it), `group` (what must stay on one side of a split),
+`patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none), `box` (path of a mask
+of the tumour's bounding box, "" where there is none; it is coarse and no outline), `original_side` (pixels, of square
+files as published; 0 where not known) and `fold` (0-4, or -1 where the source has none). Files that were left out
+stand in its `attrs["unreadable"]`, one sentence each.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.classes import class_of, sequence_of
+from utils.classes import class_of, class_of_label, sequence_of
 from utils.datasets.duplicates import same_pictures
 from utils.datasets.sources import default_sources, source_sequence, source_with_class_folders
 from utils.paths import REPOSITORY
 from utils.scans.errors import UnreadableScan
 from utils.scans.images import IMAGE_SUFFIXES
 from utils.scans.upload import read_scan_file
+
+FURTHER_SETS = "more"  # a folder of sets that are only loaded by their names
 
 
 class DatasetError(ValueError):
@@ -61,6 +65,7 @@ def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.Da
         raise DatasetError(f"{root} is not a folder; give the folder that holds the data sets, or one set.")
     folders = _set_folders(root)
     if sets:
+        folders |= _further_folders(root, sets)
         folders = {name: folder for name, folder in folders.items() if name in sets}
         if not folders:
             raise DatasetError(f"{root} does not hold {' or '.join(sets)}.")
@@ -107,6 +112,12 @@ def _set_folders(root: Path) -> dict[str, Path]:
     return folders
 
 
+def _further_folders(root: Path, sets: tuple[str, ...]) -> dict[str, Path]:
+    """Source name -> folder, of those sets that lie in FURTHER_SETS below the root."""
+    folders = {name: root / FURTHER_SETS / name for name in sets}
+    return {name: folder for name, folder in folders.items() if folder.is_dir() and _is_set(folder)}
+
+
 def _is_set(folder: Path) -> bool:
     if (folder / "manifest.csv").is_file():
         return True
@@ -139,7 +150,7 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
             raise DatasetError(
                 f"{manifest} lacks the columns {', '.join(sorted(needed - set(table.columns)))}."
             )
-        label = table["label"].map(class_of)
+        label = table["label"].map(class_of_label)
         if label.isna().any():
             raise DatasetError(
                 f"{manifest} names a class that is not known: {table['label'][label.isna()].iloc[0]}."
@@ -156,11 +167,15 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
                 "true_label": corrected.fillna(label),
                 "source": source,
                 "sequence": _sequences(table, source),
+                "plane": _texts(table, "plane"),
+                "is_skull_stripped": _texts(table, "skull_stripped").isin(["1", "1.0"]),
+                "health": _texts(table, "health"),
                 "published_split": _texts(table, "published_split"),
                 "picture": _numbers(table["duplicate_group"], manifest),
                 "group": _numbers(table["group"], manifest),
                 "patient": _texts(table, "patient"),
-                "mask": [str(folder / file) if file else "" for file in _texts(table, "mask")],
+                "mask": _mask_paths(table, folder, label, is_box=False),
+                "box": _mask_paths(table, folder, label, is_box=True),
                 "original_side": _original_sides(table),
                 "fold": _numbers(table["fold"], manifest),
             }
@@ -181,7 +196,18 @@ def _load_set(folder: Path, source: str) -> pd.DataFrame:
 
 
 def _sequences(table: pd.DataFrame, source: str) -> pd.Series:
-    return _texts(table, "sequence", source_sequence(source))
+    """The sequences as this project spells them: T1 with contrast is T1C+."""
+    return _texts(table, "sequence", source_sequence(source)).replace("T1C", "T1C+")
+
+
+def _mask_paths(table: pd.DataFrame, folder: Path, label: pd.Series, is_box: bool) -> list[str]:
+    """The masks of tumours that are outlines, or those that are boxes; "" elsewhere."""
+    kind = "box" if is_box else "outline"
+    is_used = (_texts(table, "mask_is", "outline") == kind) & (label != "no_tumor")
+    return [
+        str(folder / file) if file and used else ""
+        for file, used in zip(_texts(table, "mask"), is_used, strict=True)
+    ]
 
 
 def _original_sides(table: pd.DataFrame) -> pd.Series:
@@ -233,7 +259,10 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
     table, unreadable = readable(pd.DataFrame(rows, columns=columns))
     if table.empty:
         raise DatasetError(f"No readable picture was found in the class folders of {folder}.")
-    table = table.assign(picture=-1, group=-1, patient="", mask="", original_side=0, fold=-1)
+    table = table.assign(
+        plane="", is_skull_stripped=False, health="", picture=-1, group=-1, patient="", mask="", box="",
+        original_side=0, fold=-1,
+    )  # fmt: skip
     table.attrs["unreadable"] = problems + unreadable
     return table
 

@@ -16,7 +16,10 @@ class Source:
     `is_default`: protocols use it unless they name their sets. `sequence`: the MRI sequence of all its images, where
     its manifest has no such column. `class_folders`: names by which a folder without this name is recognised.
     `has_weak_negatives`: its scans without tumour come from patients who have one, so an unmarked slice need not be
-    healthy.
+    healthy. `family`: collections that may share patients, hospitals or processing have one family, and no patient is
+    in two families; the `unseen` protocols leave out whole families. "" where that is not known. `shows_images_of`: the
+    collection that holds the same images, so that the two are not used at once. `doubtful_patients`: how the names of
+    patients begin who may also be in a collection of another family.
     """
 
     name: str
@@ -26,6 +29,9 @@ class Source:
     sequence: str = ""
     class_folders: frozenset[str] = frozenset()
     has_weak_negatives: bool = False
+    family: str = ""
+    shows_images_of: str = ""
+    doubtful_patients: tuple[str, ...] = ()
 
 
 SOURCES: dict[str, Source] = {
@@ -36,6 +42,7 @@ SOURCES: dict[str, Source] = {
             title="Nickparvar",
             licence="Nickparvar's collection (CC0 as reported; its figshare slices CC BY 4.0, Cheng et al. 2015)",
             is_default=True,
+            family="nickparvar",
             class_folders=frozenset({"glioma", "notumor"}),
         ),
         Source(
@@ -43,20 +50,88 @@ SOURCES: dict[str, Source] = {
             title="Feltrin",
             licence="Feltrin's 44 classes (licence not known)",
             is_default=True,
+            family="feltrin44",
         ),
         Source(
             "lgg",
             title="LGG",
             licence="TCGA lower-grade gliomas (CC BY-NC-SA 4.0, Buda et al. 2019)",
             is_default=True,
+            family="lgg",
             sequence="FLAIR",
             has_weak_negatives=True,
         ),
-        Source(  # shows the same images as Nickparvar, so protocols do not use it by default
+        Source(
             "sartaj",
             title="Sartaj",
             licence="Sartaj's collection (MIT as reported)",
             class_folders=frozenset({"glioma_tumor", "no_tumor"}),
+            family="nickparvar",
+            shows_images_of="nickparvar",
+        ),
+        Source(
+            "brats18",
+            title="BraTS 2018",
+            licence="a sample of BraTS 2018 (taken as research only)",
+            has_weak_negatives=True,
+            family="brats",
+            doubtful_patients=("Brats18_TCIA10_", "Brats18_TCIA13_"),  # probably TCGA-LGG, so perhaps in lgg
+        ),
+        Source(
+            "rsna_t1c",
+            title="RSNA-MICCAI 2021",
+            licence="slices of RSNA-MICCAI 2021 (taken as research only)",
+            family="brats",
+        ),
+        Source(
+            "brats21_flair",
+            title="BraTS 2021",
+            licence="slices of BraTS 2021 (taken as research only)",
+            family="brats",
+        ),
+        Source(
+            "fets21_t2",
+            title="FeTS 2021",
+            licence="slices of FeTS 2021 (taken as research only)",
+            has_weak_negatives=True,
+            family="brats",
+        ),
+        Source(
+            "tumour_misc",
+            title="Single tumour cases",
+            licence="single tumour cases of public repositories (licences mixed, taken as research only)",
+            has_weak_negatives=True,
+            family="brats",
+        ),
+        Source(
+            "oasis_alz",
+            title="OASIS-1",
+            licence="slices of OASIS-1 (taken as research only)",
+            family="oasis",
+        ),
+        Source(
+            "oasis2",
+            title="OASIS-2",
+            licence="slices of OASIS-2 (taken as research only)",
+            family="oasis",
+        ),
+        Source(
+            "ants_jlf60",
+            title="ANTs",
+            licence="heads of ANTs' joint label fusion tutorial (taken as research only)",
+            family="healthy",
+        ),
+        Source(
+            "ibsr18",
+            title="IBSR-18",
+            licence="IBSR-18 (taken as research only)",
+            family="healthy",
+        ),
+        Source(
+            "healthy_misc",
+            title="Healthy scans of other sources",
+            licence="healthy scans of about 15 public repositories (licences mixed, taken as research only)",
+            family="healthy",
         ),
     )
 }
@@ -65,6 +140,21 @@ SOURCES: dict[str, Source] = {
 def default_sources() -> tuple[str, ...]:
     """The names of the collections that a protocol uses unless it names its own."""
     return tuple(source.name for source in SOURCES.values() if source.is_default)
+
+
+def all_sources() -> tuple[str, ...]:
+    """The names of the collections, less those that hold the same images as another."""
+    return tuple(source.name for source in SOURCES.values() if not source.shows_images_of)
+
+
+def sources_of_families(families: Collection[str]) -> tuple[str, ...]:
+    """The names of the collections of some families."""
+    return tuple(source.name for source in SOURCES.values() if source.family in families)
+
+
+def doubtful_patients() -> tuple[str, ...]:
+    """How the names of patients begin who may be in collections of two families."""
+    return tuple(start for source in SOURCES.values() for start in source.doubtful_patients)
 
 
 def weak_negative_sources() -> tuple[str, ...]:

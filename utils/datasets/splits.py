@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from utils.datasets.samples import DatasetError, read_csv
+from utils.datasets.sources import doubtful_patients, sources_of_families
 
 TEST_FOLD, VALIDATION_FOLD = 0, 1
 _PART_OF_FOLD = {TEST_FOLD: "test", VALIDATION_FOLD: "validation"}
@@ -39,16 +40,17 @@ def external_split(samples: pd.DataFrame, options: SplitOptions, source: str) ->
 
     Images of the source that share a group with images of the others are dropped.
     """
-    _require_folds(samples, options)
-    samples = _parts_by_fold(samples)
-    is_external = samples["source"] == source
-    if not is_external.any() or is_external.all():
-        raise DatasetError(f"Leaving out {source} needs that set and at least one other.")
-    samples = samples[is_external | (samples["part"] != "test")].copy()
-    is_external = samples["source"] == source
-    samples.loc[is_external, "part"] = "test"
-    twins = is_external & samples["group"].isin(samples.loc[~is_external, "group"])
-    return _one_image_a_picture(samples[~twins])
+    return _external_split(samples, options, (source,), source)
+
+
+def family_split(samples: pd.DataFrame, options: SplitOptions, families: tuple[str, ...]) -> pd.DataFrame:
+    """Folds 2-4 and 1 of the sources of all other families; the test part is every fold of these, each image once.
+
+    Images that share a group with images of the others are dropped from it, and patients who may be in two families.
+    """
+    split = _external_split(samples, options, sources_of_families(families), " and ".join(families))
+    is_doubtful = (split["part"] == "test") & split["patient"].str.startswith(doubtful_patients())
+    return split[~is_doubtful].reset_index(drop=True)
 
 
 def folder_split(samples: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
@@ -96,6 +98,21 @@ def subtype_split(samples: pd.DataFrame, options: SplitOptions, source: str, by_
     fold = _random_folds(samples, 5, options.seed, "target")
     samples["part"] = _part_of(pd.Series(fold, samples.index))
     return samples.reset_index(drop=True)
+
+
+def _external_split(
+    samples: pd.DataFrame, options: SplitOptions, sources: tuple[str, ...], title: str
+) -> pd.DataFrame:
+    _require_folds(samples, options)
+    samples = _parts_by_fold(samples)
+    is_external = samples["source"].isin(sources)
+    if not is_external.any() or is_external.all():
+        raise DatasetError(f"Leaving out {title} needs that set and at least one other.")
+    samples = samples[is_external | (samples["part"] != "test")].copy()
+    is_external = samples["source"].isin(sources)
+    samples.loc[is_external, "part"] = "test"
+    twins = is_external & samples["group"].isin(samples.loc[~is_external, "group"])
+    return _one_image_a_picture(samples[~twins])
 
 
 def _require_folds(samples: pd.DataFrame, options: SplitOptions) -> None:
