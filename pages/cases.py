@@ -9,7 +9,8 @@ import streamlit as st
 
 from utils.app import review_panel, session
 from utils.cases.reviews import NAME_LABEL, ReviewError
-from utils.cases.store import Case, CaseStoreError, default_path, export_csv
+from utils.cases.spreadsheet import export_csv
+from utils.cases.store import Case, CaseStoreError, default_path
 from utils.reading.worklist import Entry
 from utils.reports.content import session_csv
 from utils.wording import CLASS_TITLES, titles_of
@@ -103,7 +104,7 @@ def _stored(cases: list[Case]) -> None:
     table = pd.DataFrame(
         {
             "Scan": case.name,
-            "Networks": titles_of(case.said),
+            "Networks": titles_of(case.predicted),
             "Review": review_panel.VERDICT_TITLES[case.review.verdict],
             "Label": CLASS_TITLES[case.label] if case.label else "",
             "Note": case.review.note,

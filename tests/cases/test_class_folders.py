@@ -25,7 +25,7 @@ TIME = "2026-01-02T03:04:05Z"
 
 
 def case(data: bytes, name: str, verdict: str = "agree", right_class: str | None = None) -> Case:
-    """A case of a file with these bytes; the networks said glioma."""
+    """A case of a file with these bytes; the networks predicted glioma."""
     review = Review(verdict, right_class, time=TIME)
     return Case(hashlib.sha256(data).hexdigest(), name, review, GLIOMA, TIME)
 
@@ -49,43 +49,43 @@ def test_what_is_written_can_be_trained_on(class_folders: Path, tmp_path: Path) 
     assert written.unlabelled == written.missing == written.unusable == ()
     samples = load_samples(output)
     assert samples.attrs["unreadable"] == [] and len(samples) == 32
-    sha_of = {one.name: one.sha256 for one in cases}
-    label_of = {one.name: one.label for one in cases}
+    sha_of = {case.name: case.sha256 for case in cases}
+    label_of = {case.name: case.label for case in cases}
     for path, label in zip(samples["path"], samples["label"], strict=True):
         assert sha_of[Path(path).stem] == file_sha256(Path(path)) and label_of[Path(path).stem] == label
     assert set(split_samples(samples, "folder")["part"]) == {"train", "validation", "test"}
 
 
 def test_cases_that_are_left_out_are_listed(originals: Path, tmp_path: Path, png_bytes) -> None:
-    wanted, unsure, text = png_bytes(1), png_bytes(2), b"no picture"
-    (originals / "below" / "Doe^Jane.png").write_bytes(wanted)
+    labelled, unsure, text = png_bytes(1), png_bytes(2), b"no picture"
+    (originals / "below" / "Doe^Jane.png").write_bytes(labelled)
     (originals / "unsure.png").write_bytes(unsure)
     (originals / "other.png").write_bytes(png_bytes(3))  # has no case
     (originals / "text.png").write_bytes(text)
-    cases = [case(wanted, "Scan 1"), case(unsure, "Scan 2", "unsure"), case(png_bytes(4), "Scan 3")]
+    cases = [case(labelled, "Scan 1"), case(unsure, "Scan 2", "unsure"), case(png_bytes(4), "Scan 3")]
     written = write_class_folders([*cases, case(text, "Scan 4")], originals, tmp_path / "labelled")
     assert written.counts == {"glioma": 1, "meningioma": 0, "no_tumor": 0, "pituitary": 0}
     assert (written.unlabelled, written.missing) == (("Scan 2",), ("Scan 3",))
     assert len(written.unusable) == 1 and written.unusable[0].startswith("Scan 4: This ")
     files = [file for file in (tmp_path / "labelled").rglob("*") if file.is_file()]
-    assert files == [tmp_path / "labelled" / "glioma" / "Scan 1.png"] and files[0].read_bytes() == wanted
+    assert files == [tmp_path / "labelled" / "glioma" / "Scan 1.png"] and files[0].read_bytes() == labelled
 
 
 def test_dicom_slices_become_pictures_without_their_header(originals: Path, tmp_path: Path) -> None:
-    one, three = (
+    single, stack = (
         dicom_bytes(dicom(1)),
         dicom_bytes(dicom(2, NumberOfFrames=3, PixelData=3 * dicom(2).PixelData)),
     )
-    (originals / "slice").write_bytes(one)
-    (originals / "stack.dcm").write_bytes(three)
+    (originals / "slice").write_bytes(single)
+    (originals / "stack.dcm").write_bytes(stack)
     written = write_class_folders(
-        [case(one, "Scan 1"), case(three, "Scan 2")], originals, tmp_path / "labelled"
+        [case(single, "Scan 1"), case(stack, "Scan 2")], originals, tmp_path / "labelled"
     )
     assert written.counts["glioma"] == 1
     assert written.unusable == ("Scan 2: This file is a stack of 3 slices, not a single image.",)
     file = tmp_path / "labelled" / "glioma" / "Scan 1.png"
-    assert b"Secret" in one and b"Secret" not in file.read_bytes()
-    difference = read_scan_file(file).pixels - read_scan(one, "slice").pixels
+    assert b"Secret" in single and b"Secret" not in file.read_bytes()
+    difference = read_scan_file(file).pixels - read_scan(single, "slice").pixels
     assert np.abs(difference).max() <= 0.51 / 255
 
 

@@ -1,4 +1,4 @@
-"""Reviews: which verdicts fit what the networks said, the label that follows, and the names that scans are given."""
+"""Reviews: which verdicts fit the predicted classes, the label that follows, and the neutral names of scans."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from utils.cases.reviews import (
 from utils.classes import CLASSES
 
 SAME, DIFFERENT = ("glioma", "glioma"), ("glioma", "pituitary")
-NOT_ASKED: tuple[str, ...] = ()
+NO_READING: tuple[str, ...] = ()
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict", "right_class", "label"),
+    ("predicted", "verdict", "right_class", "label"),
     [
         (SAME, "agree", None, "glioma"),
         (SAME, "disagree", "no_tumor", "no_tumor"),
@@ -37,44 +37,46 @@ NOT_ASKED: tuple[str, ...] = ()
         (DIFFERENT, "disagree", "meningioma", "meningioma"),  # neither is
         (DIFFERENT, "unsure", None, None),
         (("glioma",), "agree", None, "glioma"),
-        (NOT_ASKED, "disagree", "glioma", "glioma"),
+        (NO_READING, "disagree", "glioma", "glioma"),
     ],
 )
-def test_label_of_a_review(said, verdict, right_class, label) -> None:
-    assert label_of(Review(verdict, right_class), said) == label
+def test_label_of_a_review(predicted, verdict, right_class, label) -> None:
+    assert label_of(Review(verdict, right_class), predicted) == label
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict", "right_class", "words"),
+    ("predicted", "verdict", "right_class", "words"),
     [
-        (DIFFERENT, "agree", None, "do not agree with each other"),
-        (NOT_ASKED, "agree", None, "say which class is right"),
-        (SAME, "disagree", None, "Say which class is right: meningioma, no tumour, pituitary tumour."),
-        (SAME, "disagree", "glioma", "Say which class is right"),  # that is what they said
-        (SAME, "disagree", "astrocytoma", "Say which class is right"),
-        (SAME, "agree", "glioma", "only by who disagrees"),
-        (SAME, "unsure", "pituitary", "only by who disagrees"),
+        (DIFFERENT, "agree", None, "models are discordant"),
+        (NO_READING, "agree", None, "choose the correct label"),
+        (SAME, "disagree", None, "Choose the correct label: meningioma, no tumour or pituitary tumour."),
+        (SAME, "disagree", "glioma", "Choose the correct label"),  # that is the predicted class
+        (SAME, "disagree", "astrocytoma", "Choose the correct label"),
+        (SAME, "agree", "glioma", "with the verdict Disagree only"),
+        (SAME, "unsure", "pituitary", "with the verdict Disagree only"),
         (SAME, "yes", None, "There is no verdict yes"),
     ],
 )
-def test_review_that_does_not_fit_is_refused_in_a_sentence(said, verdict, right_class, words) -> None:
+def test_review_that_does_not_fit_is_refused_in_a_sentence(predicted, verdict, right_class, words) -> None:
     for refuse in (check_review, label_of):
         with pytest.raises(ReviewError, match=words) as refusal:
-            refuse(Review(verdict, right_class), said)
+            refuse(Review(verdict, right_class), predicted)
         assert str(refusal.value).endswith(".")
 
 
-@pytest.mark.parametrize("said", [SAME, DIFFERENT, ("no_tumor",), NOT_ASKED, ("astrocytoma", "astrocytoma")])
-def test_what_is_offered_is_what_is_accepted(said) -> None:
+@pytest.mark.parametrize(
+    "predicted", [SAME, DIFFERENT, ("no_tumor",), NO_READING, ("astrocytoma", "astrocytoma")]
+)
+def test_what_is_offered_is_what_is_accepted(predicted) -> None:
     accepted = set()
     for verdict, right_class in product(VERDICTS, (None, *CLASSES)):
         try:
-            check_review(Review(verdict, right_class), said)
+            check_review(Review(verdict, right_class), predicted)
             accepted.add((verdict, right_class))
         except ReviewError:
             pass
-    offered = {(verdict, None) for verdict in verdicts_for(said) if verdict != "disagree"}
-    assert accepted == offered | {("disagree", name) for name in right_classes_for(said)}
+    offered = {(verdict, None) for verdict in verdicts_for(predicted) if verdict != "disagree"}
+    assert accepted == offered | {("disagree", name) for name in right_classes_for(predicted)}
 
 
 def test_note_has_a_limit() -> None:

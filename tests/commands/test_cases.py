@@ -83,7 +83,7 @@ def test_command_that_finds_no_original_writes_nothing(
         (("--originals", "."), b"", "Choose the output"),
         (("--export", "cases.csv", "--output", "labelled"), b"", "Choose the output"),
         (("--export", "cases.csv"), None, "There is no case store"),
-        (("--export", "cases.csv"), b"no database " * 100, "is damaged or no case store"),
+        (("--export", "cases.csv"), b"no database " * 100, "is damaged or not a case store"),
         (("--export", "."), b"", "error: .: Is a directory"),
         (("--originals", "missing", "--output", "labelled"), b"", "missing is not a folder"),
     ],

@@ -1,4 +1,4 @@
-"""Reviewed cases and the folder of their originals -> class folders that `model.py train --protocol folder` reads."""
+"""Export of reviewed cases to class folders, the input of `model.py train --protocol folder`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from utils.scans.images import IMAGE_SUFFIXES
 from utils.scans.rendering import gray_image, png
 from utils.scans.upload import read_scan_file
 
-# Names that Windows keeps for devices, whatever the suffix.
+# Names that Windows reserves for devices, with any suffix.
 RESERVED = {
     "CON",
     "PRN",
@@ -30,11 +30,11 @@ RESERVED = {
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """What became of the cases: pictures written per class, and by their names those that are not among them.
+class ExportedCases:
+    """The result of an export: images written per class, and the cases that were skipped.
 
-    `unlabelled` are those that a person was unsure about, `missing` those whose original was not found, `unusable`
-    (one sentence each) those that are no single picture.
+    unlabelled: names of cases whose reviewer was unsure; missing: names of those without an original; unusable: one
+    sentence for each original that is not a single image.
     """
 
     counts: dict[str, int]
@@ -43,31 +43,31 @@ class Labelled:
     unusable: tuple[str, ...]
 
 
-def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) -> Labelled:
+def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) -> ExportedCases:
     """Copy the originals of labelled cases to `output`/CLASS/NAME.SUFFIX, named after the cases.
 
-    Originals are known by the SHA-256 of their bytes, wherever below the folder they are and whatever they are called.
-    Pictures are copied bit by bit; a file of another kind with a single picture in it, as a DICOM slice, becomes a
-    gray 8-bit PNG, which carries nothing of its header. Volumes are left out: not all their slices have the label.
-    Raises DatasetError where `originals` is no folder or something is in `output` already.
+    Originals are identified by the SHA-256 of their bytes, at any depth of the folder and under any name. Images are
+    copied bit by bit. A single slice in another format, such as DICOM, becomes an 8-bit greyscale PNG without its
+    header. Volumes are skipped, because not all of their slices have the label. Raises DatasetError where `originals`
+    is not a folder or `output` is not empty.
     """
     if not originals.is_dir():
-        raise DatasetError(f"{originals} is not a folder; give the folder that holds the originals.")
+        raise DatasetError(f"{originals} is not a folder; give the folder of the originals.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DatasetError(f"{output} is not empty; give a new folder.")
     labelled = [case for case in cases if case.label is not None]
     files = {file_sha256(file): file for file in files_in([originals])}
-    found = [case for case in labelled if case.sha256 in files]
+    present = [case for case in labelled if case.sha256 in files]
     counts = dict.fromkeys(CLASSES, 0)
     unusable = []
-    for case, stem in zip(found, file_stems(case.name for case in found), strict=True):
+    for case, stem in zip(present, file_stems(case.name for case in present), strict=True):
         assert case.label is not None
         try:
             _copy(files[case.sha256], output / case.label / stem)
             counts[case.label] += 1
         except UnreadableScan as reason:
             unusable.append(f"{case.name}: {reason}")
-    return Labelled(
+    return ExportedCases(
         counts,
         tuple(case.name for case in cases if case.label is None),
         tuple(case.name for case in labelled if case.sha256 not in files),
@@ -76,7 +76,7 @@ def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) ->
 
 
 def file_stems(names: Iterable[str]) -> list[str]:
-    """File names without suffix, one a name, that every file system takes and, in any case of letters, tells apart."""
+    """One file name without suffix per name: valid on every file system, and different also where case is ignored."""
     stems: list[str] = []
     taken: set[str] = set()
     for name in names:
@@ -91,13 +91,13 @@ def file_stems(names: Iterable[str]) -> list[str]:
 
 
 def _file_stem(name: str) -> str:
-    """Letters and digits of any script, blanks and -_() of a name; at most 60 characters (240 bytes)."""
+    """The letters and digits of any script, spaces and -_() of a name; at most 60 characters (240 bytes)."""
     stem = re.sub(r"[^\w ()-]", "_", unicodedata.normalize("NFKC", name))[:60].strip()
     return f"_{stem}" if stem.upper() in RESERVED or not stem else stem
 
 
 def _copy(original: Path, target: Path) -> None:
-    """Raises UnreadableScan where the file is no single picture."""
+    """Raises UnreadableScan where the file is not a single image."""
     scan = read_scan_file(original)
     target.parent.mkdir(parents=True, exist_ok=True)
     suffix = original.suffix.lower()

@@ -1,4 +1,4 @@
-"""What a person says about a scan after the networks did, and what the scan is called. No Streamlit, no Keras."""
+"""A person's review of the readings of a scan, and neutral names for scans. No Streamlit, no Keras."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from utils.classes import CLASSES
-from utils.wording import CLASS_TITLES
+from utils.wording import listed, titles_of
 
 VERDICTS = ("agree", "disagree", "unsure")
-LONGEST_NOTE = 1000  # characters
-LONGEST_NAME = 60
-NOTE_LABEL = "Note (no names, dates or numbers that tell who the patient is)"
-NAME_LABEL = "Name of the scan (nothing that tells who the patient is)"
+LONGEST_NOTE, LONGEST_NAME = 1000, 60  # characters
+NOTE_LABEL = "Comment (no patient identifiers)"
+NAME_LABEL = "Scan name (no patient identifiers)"
 
 
 class ReviewError(ValueError):
-    """A review or a name that cannot be kept. Its text says what to do."""
+    """A review or a name that cannot be stored. Its text says what to do."""
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, to the second."""
+    """The current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
 class Review:
-    """What a person said about one scan. `check_review` tells whether it fits what the networks said.
+    """A person's review of one scan. `check_review` tests whether it fits the predicted classes.
 
-    `right_class` is one of CLASSES where the verdict is "disagree", else None. `time` is as `now` gives it.
-    `note` is free text: nothing here can know a patient's name when it sees one, so the field where it is typed must
-    carry NOTE_LABEL.
+    verdict: one of VERDICTS. right_class: the correct label, one of CLASSES, where the verdict is "disagree", else
+    None. note: a comment in free text, not searched for patient identifiers; its input field must carry NOTE_LABEL.
+    time: as `now` returns it.
     """
 
     verdict: str
@@ -41,60 +40,59 @@ class Review:
     time: str = field(default_factory=now)
 
 
-def verdicts_for(said: Collection[str]) -> tuple[str, ...]:
-    """The verdicts that can be given where the networks said these classes (one each, none if they were not asked).
+def verdicts_for(predicted: Collection[str]) -> tuple[str, ...]:
+    """The verdicts that are possible for the predicted classes (one per network, empty if there is no reading).
 
-    Only what all of them say can be agreed with. Where they differ, a person disagrees with one at least, and says
-    which class is right.
+    "agree" is possible for concordant networks alone. Where they are discordant, a person who knows the correct label
+    disagrees with at least one of them.
     """
-    return VERDICTS if _said_by_all(said) else VERDICTS[1:]
+    return VERDICTS if _concordant_class(predicted) else VERDICTS[1:]
 
 
-def right_classes_for(said: Collection[str]) -> tuple[str, ...]:
-    """The classes that can be right where a person disagrees: all but the one that every network said."""
-    return tuple(name for name in CLASSES if name != _said_by_all(said))
+def right_classes_for(predicted: Collection[str]) -> tuple[str, ...]:
+    """The correct labels that are possible for "disagree": all classes but the one that all networks predicted."""
+    return tuple(name for name in CLASSES if name != _concordant_class(predicted))
 
 
-def check_review(review: Review, said: Collection[str]) -> None:
-    """Raises ReviewError where a review does not fit what the networks said, or its note is too long."""
+def check_review(review: Review, predicted: Collection[str]) -> None:
+    """Raises ReviewError where a review does not fit the predicted classes, or its comment is too long."""
     if review.verdict not in VERDICTS:
-        raise ReviewError(f"There is no verdict {review.verdict}; choose one of {', '.join(VERDICTS)}.")
-    if review.verdict not in verdicts_for(said):
-        raise ReviewError(
-            "The networks do not agree with each other; say which class is right, or that you are unsure."
-        )
+        raise ReviewError(f"There is no verdict {review.verdict}; choose {listed(VERDICTS, 'or')}.")
+    if review.verdict not in verdicts_for(predicted):
+        raise ReviewError("The models are discordant; choose the correct label, or Unsure.")
     if review.verdict == "disagree":
-        if review.right_class not in right_classes_for(said):
-            choices = ", ".join(CLASS_TITLES[name] for name in right_classes_for(said))
-            raise ReviewError(f"Say which class is right: {choices}.")
+        if review.right_class not in right_classes_for(predicted):
+            raise ReviewError(f"Choose the correct label: {titles_of(right_classes_for(predicted))}.")
     elif review.right_class is not None:
-        raise ReviewError("A right class is said only by who disagrees.")
+        raise ReviewError("A correct label is possible with the verdict Disagree only.")
     if len(review.note) > LONGEST_NOTE:
-        raise ReviewError(f"The note has {len(review.note)} characters; at most {LONGEST_NOTE} are kept.")
+        raise ReviewError(
+            f"The comment has {len(review.note)} characters; at most {LONGEST_NOTE} can be stored."
+        )
 
 
-def label_of(review: Review, said: Collection[str]) -> str | None:
-    """The class that a scan has for training after its review; None where the person was unsure.
+def label_of(review: Review, predicted: Collection[str]) -> str | None:
+    """The label of a scan for training after its review; None where the reviewer was unsure.
 
-    Raises ReviewError where the review does not fit what the networks said.
+    Raises ReviewError where the review does not fit the predicted classes.
     """
-    check_review(review, said)
-    return _said_by_all(said) if review.verdict == "agree" else review.right_class
+    check_review(review, predicted)
+    return _concordant_class(predicted) if review.verdict == "agree" else review.right_class
 
 
 def checked_name(name: str) -> str:
-    """A scan's name as it is kept, on one line. Raises ReviewError where it is empty or too long."""
+    """A scan's name on one line, as it is stored. Raises ReviewError where it is empty or too long."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise ReviewError(f"The name of a scan has 1 to {LONGEST_NAME} characters; this one has {len(name)}.")
+        raise ReviewError(f"A scan name must have 1 to {LONGEST_NAME} characters; this one has {len(name)}.")
     return name
 
 
 class NeutralNames:
-    """What the scans of one session are called: "Scan 1", "Scan 2", ... in order of arrival, until renamed.
+    """The names of the scans of one session: "Scan 1", "Scan 2", ... in the order of the first use, until renamed.
 
-    Keep one for the whole session, also when the worklist is emptied: no number is given twice, and the same file is
-    called the same again. `key` is whatever tells files apart (the SHA-256 of the bytes, in the case store).
+    Use one object per session, also after the worklist was cleared: no number is used twice, and the same file gets
+    the same name again. `key` identifies a file (in the case store, the SHA-256 of its bytes).
     """
 
     def __init__(self) -> None:
@@ -102,23 +100,23 @@ class NeutralNames:
         self._last = 0
 
     def of(self, key: str) -> str:
-        """The name of a scan; one that has none yet gets the next."""
+        """The name of a scan; the next free one where it has none yet."""
         if key not in self._names:
             self._last += 1
             self._names[key] = f"Scan {self._last}"
         return self._names[key]
 
     def rename(self, key: str, name: str) -> None:
-        """Raises ReviewError where the name cannot be kept."""
+        """Raises ReviewError where the name cannot be stored."""
         self.learn({key: checked_name(name)})
 
     def learn(self, names: Mapping[str, str]) -> None:
-        """Take over names (key -> name) given earlier, those of the case store; new numbers come after theirs."""
+        """Take over names (key -> name) from the case store; new numbers come after theirs."""
         self._names |= names
-        numbers = [int(found[1]) for name in names.values() if (found := re.fullmatch(r"Scan (\d+)", name))]
+        numbers = [int(match[1]) for name in names.values() if (match := re.fullmatch(r"Scan (\d+)", name))]
         self._last = max([self._last, *numbers])
 
 
-def _said_by_all(said: Collection[str]) -> str | None:
-    """The class that every network said; None where they differ or none was asked."""
-    return next((name for name in CLASSES if set(said) == {name}), None)
+def _concordant_class(predicted: Collection[str]) -> str | None:
+    """The class that all networks predicted; None where they are discordant or there is no reading."""
+    return next((name for name in CLASSES if set(predicted) == {name}), None)

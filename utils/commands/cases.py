@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.cases.store import Case, CaseStore, default_path, export_csv
+from utils.cases.spreadsheet import export_csv
+from utils.cases.store import Case, CaseStore, default_path
 from utils.commands.errors import CommandError
 
 SUMMARY = "Export the case store as a CSV table, or as class folders for train --protocol folder."

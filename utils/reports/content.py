@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review
+from utils.cases.spreadsheet import safe_cell
 from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, load_card, reading_networks
 from utils.paths import models_folder
@@ -38,7 +39,6 @@ REFUSED_BUT_WISHED = (
     "This does not look like a brain MRI slice that the networks know. Their answers were asked for all the same; they "
     "mean little."
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # OWASP, "CSV injection"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bo
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     table.writeheader()
     for scan in scans:
-        table.writerow({name: _guarded(cell) for name, cell in _row(scan, created).items()})
+        table.writerow({name: safe_cell(cell) for name, cell in _row(scan, created).items()})
     return text.getvalue()
 
 
@@ -242,8 +242,3 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
             "review_note": review.note,
         }
     return row
-
-
-def _guarded(cell: str) -> str:
-    cell = cell.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair has no place in UTF-8
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
