@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import model
+from utils.paths import REPOSITORY
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -13,3 +17,11 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     assert stopped.value.code == 0
     assert all(name in output for name in ("data", "train", "calibrate", "evaluate", "predict", "explain"))
+
+
+def test_help_starts_without_keras() -> None:
+    code = (
+        "import sys, utils.commands.main as main; main.build_parser().format_help(); "
+        "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
