@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,11 @@ DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 UNITS = {"MB": 1e6, "million": 1e6}
 BUILT_IN = {"PATH", "HOME", "TMPDIR"}  # of the operating system
+PLACEHOLDERS = {"N": "1", "NAME": "cnn", "P": "patient-disjoint", "M": "gradcam", "C": "glioma", "SET": "lgg"}
+
+
+class Parsed(Exception):
+    """Ends a command after its arguments were parsed."""
 
 
 def page_id(page: Path) -> str:
@@ -30,6 +37,19 @@ def anchors(page: Path) -> set[str]:
     """The anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def documented_commands(page: Path) -> list[list[str]]:
+    """The arguments of every `python model.py ...` of a page, with values in place of placeholders."""
+    text = page.read_text().replace("\\\n", " ")
+    text = re.sub(r"`[^`]+`", lambda quoted: re.sub(r"\s+", " ", quoted[0]), text)
+    blocks = re.findall(r"^(?: {4}|> )?python model\.py (.+)$", text, re.MULTILINE)
+    quoted = re.findall(r"`(?:python )?model\.py ([a-z]+ [^`]+)`", text)
+    commands = []
+    for command in blocks + quoted:
+        command = re.sub(r"\s#.*|\[[^\]]*\]|\.\.\.", " ", command)
+        commands.append([PLACEHOLDERS.get(word, word) for word in shlex.split(command)])
+    return commands
 
 
 def environment_variables() -> set[str]:
@@ -95,6 +115,25 @@ def test_modules_and_files_named_in_the_docs_exist(page: Path) -> None:
         assert (REPOSITORY / f"{module.replace('.', '/')}.py").is_file(), module
     for path in re.findall(r"`((?:utils|pages|tests|benchmarks|docs)/[\w/.-]+\.(?:py|md))`", text):
         assert (REPOSITORY / path).is_file(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_documented_commands_parse(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import model
+
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(*arguments, **options):
+        parse(*arguments, **options)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    for arguments in documented_commands(page):
+        with pytest.raises(Parsed):
+            try:
+                model.main(arguments)
+            except SystemExit as error:
+                raise AssertionError(arguments) from error
 
 
 def test_readme_is_short() -> None:
