@@ -1,6 +1,6 @@
-"""The pictures of the README, drawn anew: `python -m benchmarks.screenshots docs/pictures`.
+"""Draw the screenshots of the documentation: `python -m benchmarks.screenshots docs/pictures`.
 
-No scan of a person is on them: the app's own drawing is read, and a file that is none is refused.
+They show the synthetic example of the app and a rejected file, never the scan of a person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from utils.paths import REPOSITORY
 
 def main() -> None:
     if len(sys.argv) != 2:
-        sys.exit("Say where the pictures go: `python -m benchmarks.screenshots docs/pictures`.")
+        sys.exit("Name the folder of the screenshots: `python -m benchmarks.screenshots docs/pictures`.")
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -25,27 +25,27 @@ def main() -> None:
         tab(browser) as page,
     ):
 
-        def keep(name: str) -> None:
+        def save(name: str) -> None:
             page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-            page.wait_for_timeout(1500)  # charts draw themselves after the page has run
+            page.wait_for_timeout(1500)  # charts are drawn after the script has finished
             page.screenshot(path=folder / f"{name}.png")
 
         page.goto(url)
         read_example(page)
         note = Path(scratch, "referral letter.png")
-        note.write_bytes(b"This is no picture.")
+        note.write_bytes(b"This is not an image.")
         page.set_input_files('input[type="file"]', note)
         page.get_by_text("Rejected, not analysed").wait_for()
-        keep("read")
+        save("read")
         page.get_by_role("link", name="Compare").click()
         page.locator(EVIDENCE).nth(1).wait_for()
-        keep("compare")
+        save("compare")
         page.get_by_role("link", name="Heatmaps").click()
         page.locator(EVIDENCE).nth(1).wait_for()
-        keep("heatmaps")
+        save("heatmaps")
         page.get_by_role("link", name="Evaluation").click()
         page.locator(".js-plotly-plot").first.wait_for()
-        keep("evaluation")
+        save("evaluation")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks print, and how much memory a process has: no more than the standard library."""
+"""Tables, machine description and memory of processes for the benchmarks; standard library only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MB = 1e6
 
 
 def peak_memory() -> float:
-    """The most memory (bytes, RSS) that this process ever had."""
+    """The peak memory (bytes, RSS) of this process."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def memory_now(process: int | str = "self") -> float | None:
-    """The memory (bytes, RSS) of a process now; None where there is no /proc to tell."""
+    """The current memory (bytes, RSS) of a process; None without /proc."""
     return _status(process, "VmRSS")
 
 
 def peak_memory_of(process: int) -> float | None:
-    """The most memory (bytes, RSS) that another process ever had; None where there is no /proc to tell."""
+    """The peak memory (bytes, RSS) of another process; None without /proc."""
     return _status(process, "VmHWM")
 
 
@@ -35,8 +35,8 @@ def megabytes(size: float | None) -> str:
 
 
 def ratio(times: Sequence[float], base: Sequence[float]) -> str:
-    """The median of the ratios round by round, with their quartiles: noise of the machine hits both of a round."""
-    ratios = [mine / other for mine, other in zip(times, base, strict=True)]
+    """The median and quartiles of the ratios of each round: the load of the machine affects both times of a round."""
+    ratios = [time / reference for time, reference in zip(times, base, strict=True)]
     if len(ratios) < 4:
         return f"{statistics.median(ratios):.2f}"
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -44,7 +44,7 @@ def ratio(times: Sequence[float], base: Sequence[float]) -> str:
 
 
 def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
-    """A plain table: the first row names the columns, the first column is words, the others are numbers."""
+    """Print a table: the first row names the columns, the first column is text, the others are numbers."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print(f"\n{title}")
     for row in rows:
@@ -55,15 +55,15 @@ def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
 
 
 def machine(packages: Sequence[str]) -> str:
-    """One line: what the figures were measured on."""
-    found = [f"Python {platform.python_version()}"]
+    """Processor, cores, load and versions in one line."""
+    versions = [f"Python {platform.python_version()}"]
     for package in packages:
         try:
-            found.append(f"{package} {version(package)}")
+            versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
     load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
-    return f"{_processor()}, {os.cpu_count()} cores{load}; {', '.join(found)}"
+    return f"{_processor()}, {os.cpu_count()} cores{load}; {', '.join(versions)}"
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""The shipped networks say today what their stored predictions and figures say."""
+"""The shipped networks and their stored predictions give the stored figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
 
 MODELS = REPOSITORY / "models"
-SAMPLE = 100  # images predicted afresh
+SAMPLE = 100  # images predicted again
 NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network has been evaluated yet"))]
 EVERY = sorted((MODELS / "evaluation").glob("*--*.json"))
 MAPS = [path for path in EVERY if path.stem.endswith("--explanations")] or NONE_YET
@@ -41,14 +41,14 @@ NETWORKS = [
     for path in RECORDS
     if isinstance(path, Path)
     and path.name.split("--")[0] not in BASELINES
-    and weights_of(json.loads(path.read_text())).is_file()  # of some only the figures are shipped
+    and weights_of(json.loads(path.read_text())).is_file()  # for some, only the figures are shipped
 ] or NONE_YET
 every_record = pytest.mark.parametrize("file", RECORDS, ids=lambda path: path.stem if path else "none")
 every_network = pytest.mark.parametrize("file", NETWORKS, ids=lambda path: path.stem if path else "none")
 
 
 def close(stored: object, fresh: object) -> bool:
-    """Equal but for the last of six decimals, all the way down."""
+    """Whether two records are equal up to the sixth decimal."""
     if isinstance(stored, dict) and isinstance(fresh, dict):
         return stored.keys() == fresh.keys() and all(close(stored[key], fresh[key]) for key in stored)
     if isinstance(stored, list) and isinstance(fresh, list):
@@ -58,12 +58,12 @@ def close(stored: object, fresh: object) -> bool:
     return stored == fresh
 
 
-def test_models_stay_below_their_limit() -> None:
+def test_models_are_below_their_size_limit() -> None:
     assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) < 100_000_000
 
 
 @every_record
-def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
+def test_stored_predictions_give_the_stored_figures(file: Path) -> None:
     record = json.loads(file.read_text())
     thresholds = {name: record.get(name) for name in THRESHOLDS}
     fresh = figures_of(pd.read_csv(file.with_suffix(".csv")), **thresholds, classes=tuple(record["classes"]))
@@ -74,13 +74,13 @@ def test_stored_figures_are_those_of_the_stored_predictions(file: Path) -> None:
 
 
 @every_record
-def test_confusion_matrix_holds_every_image_once(file: Path) -> None:
+def test_confusion_matrix_counts_every_image_once(file: Path) -> None:
     record = json.loads(file.read_text())
     confusion = np.asarray(record["confusion"])
     targets = pd.read_csv(file.with_suffix(".csv"))["target"]
     assert confusion.sum() == record["n"] == (targets != OTHER_TUMOR).sum()
     assert np.trace(confusion) / record["n"] == pytest.approx(record["accuracy"], abs=1e-6)
-    assert confusion.sum(axis=1).tolist() == [one["n"] for one in record["classes"].values()]
+    assert confusion.sum(axis=1).tolist() == [figures["n"] for figures in record["classes"].values()]
 
 
 @every_network
@@ -100,7 +100,7 @@ def test_figures_belong_to_the_shipped_weights(file: Path) -> None:
 
 @every_network
 @pytest.mark.data
-def test_fixed_images_are_read_as_they_were(file: Path, data_root: Path) -> None:
+def test_predictions_of_sample_images_are_unchanged(file: Path, data_root: Path) -> None:
     record = json.loads(file.read_text())
     predictions = pd.read_csv(file.with_suffix(".csv"))
     rows = predictions.iloc[:: max(len(predictions) // SAMPLE, 1)].head(SAMPLE)
@@ -113,7 +113,7 @@ def test_fixed_images_are_read_as_they_were(file: Path, data_root: Path) -> None
 
 
 @pytest.mark.parametrize("file", MAPS, ids=lambda path: path.stem if path else "none")
-def test_stored_figures_of_maps_are_those_of_the_stored_table_and_weights(file: Path) -> None:
+def test_stored_table_gives_the_stored_figures_of_maps(file: Path) -> None:
     record = json.loads(file.read_text())
     card = load_card(weights_of(record))
     assert record["weights_sha256"] == card.version
@@ -132,7 +132,7 @@ def test_stored_figures_of_maps_are_those_of_the_stored_table_and_weights(file: 
 
 @pytest.mark.parametrize("file", MAPS, ids=lambda path: path.stem if path else "none")
 @pytest.mark.data
-def test_maps_of_fixed_images_are_what_they_were(file: Path, data_root: Path) -> None:
+def test_maps_of_sample_images_are_unchanged(file: Path, data_root: Path) -> None:
     record = json.loads(file.read_text())
     table = pd.read_csv(file.with_suffix(".csv"))
     rows = table[(table["method"] == "gradcam") & (table["target"] != "no_tumor")].iloc[::50]
@@ -144,7 +144,7 @@ def test_maps_of_fixed_images_are_what_they_were(file: Path, data_root: Path) ->
 
 
 @pytest.mark.parametrize("file", OUTLINES, ids=lambda path: path.stem if path else "none")
-def test_stored_figures_of_outlines_are_those_of_the_stored_table_and_weights(file: Path) -> None:
+def test_stored_table_gives_the_stored_figures_of_segmentation(file: Path) -> None:
     record = json.loads(file.read_text())
     fresh = outline_figures(pd.read_csv(file.with_suffix(".csv")))
     wrong = [name for name in fresh if not close(record[name], fresh[name])]

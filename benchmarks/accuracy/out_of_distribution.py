@@ -30,8 +30,8 @@ from utils.scans.errors import UnreadableScan
 from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
 
-EACH = 60  # drawings of one kind
-CHANGED = 150  # scans of fold 0 that are turned, inverted and cropped
+EACH = 60  # drawn images of each kind
+CHANGED = 150  # scans of fold 0 that are rotated, inverted and cropped
 BRAINS_IN_DICOM = ("brain_mr", "emri_small")
 NOT_BRAINS = ("not_brain_mri/", "dicom/", "drawn/")
 
@@ -89,18 +89,18 @@ def main() -> None:
 def figures(table: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
     """Shares (0..1) of a table with the columns group, grade, inverted, turned and one column a network.
 
-    A network's column holds its novelty over its own threshold of "unusual".
+    A network's column holds its novelty score over its threshold of "unusual".
     """
     score = table[networks].max(axis=1)
     one_percent = float(np.quantile(score[table["group"] == "fold 0"], 0.99, method="higher"))
-    strange = table["group"].str.startswith(NOT_BRAINS)
+    other = table["group"].str.startswith(NOT_BRAINS)
     groups = {group: _figures(rows, networks) for group, rows in table.groupby("group", sort=False)}
     return {
         "groups": groups,
-        "not brain MRI, all": _figures(table[strange], networks),
+        "not brain MRI, all": _figures(table[other], networks),
         "at 1 % of fold 0": {
             "score": one_percent,
-            "marked": float((score[strange] > one_percent).mean()),
+            "marked": float((score[other] > one_percent).mean()),
             "groups": {
                 group: float((score[rows.index] > one_percent).mean())
                 for group, rows in table.groupby("group", sort=False)
@@ -122,7 +122,7 @@ def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
 
 
 def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterator[Scan]]]:
-    """Each group's name and scans. learned: the sources that every network has learned from, whose fold 0 is taken."""
+    """Name and scans of each group. `learned`: the sources that every network was trained on; fold 0 is theirs."""
     samples = split_samples(load_samples(data, learned), "patient-disjoint")
     test = samples.loc[samples["part"] == "test", "path"].map(Path)
     yield "fold 0", _readable(test)
@@ -137,10 +137,10 @@ def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterato
         rng = np.random.default_rng(97)
         pictures = (draw(rng) for draw in draws for _ in range(EACH))
         yield f"drawn/{kind}", (Scan(kind, picture, "drawn by code") for picture in pictures)
-    some = test.sample(CHANGED, random_state=0)
+    sample = test.sample(CHANGED, random_state=0)
     for name, change in CHANGES.items():
         rng = np.random.default_rng(98)
-        scans = _readable(some)
+        scans = _readable(sample)
         yield name, (Scan(scan.name, np.ascontiguousarray(change(scan.pixels, rng)), name) for scan in scans)
 
 
@@ -153,7 +153,7 @@ def _readable(files) -> Iterator[Scan]:
 
 
 def _cropped(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Half of the height and width, from somewhere in the middle."""
+    """Half of the height and width, at a random place near the centre."""
     height, width = pixels.shape
     top, left = rng.integers(height // 6, height // 3 + 1), rng.integers(width // 6, width // 3 + 1)
     return pixels[top : top + height // 2, left : left + width // 2]
@@ -190,7 +190,7 @@ def _print(result: dict[str, Any]) -> None:
         shares = [row["refused"], row["unusual"], row["marked"], *row["marked_by"].values(), at_one[name]]
         shares += [row["inverted"], row["turned"]]
         rows.append([name, str(row["n"]), *(f"{100 * share:.1f}" for share in shares)])
-    print_table("What the gate refuses or marks as unusual", rows)
+    print_table("Images graded as not a brain MRI (refused) or unusual", rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""U-Nets on fold 1, alone and together, with and without the mirror image: see docs/segmentation.md.
+"""U-Nets on fold 1, alone and as an ensemble, with and without the mirror image. See docs/experiments.md.
 
-`python -m benchmarks.accuracy.segmentation --data DIR FILE.keras [FILE.keras ...]`; no test part is opened.
+`python -m benchmarks.accuracy.segmentation --data DIR FILE.keras [FILE.keras ...]`; no test part is used.
 """
 
 from __future__ import annotations
@@ -38,32 +38,34 @@ def main() -> None:
     size = next(iter(networks.values())).input_shape[1]
     scans = [read_scan_file(path) for path in rows["path"]]
     truths = [read_mask(mask, scan.shape) > 127 for mask, scan in zip(rows["mask"], scans, strict=True)]
-    pictures, geometries = zip(*(preprocess(scan.pixels, size) for scan in scans), strict=True)
-    table: list[tuple[str, ...]] = [("", "Dice", "figshare slices", "LGG", "false outlines in 100")]
-    for name, probabilities in _ways(networks, np.stack(pictures)):
-        scored = [Scored(*one) for one in zip(probabilities, geometries, truths, strict=True)]
-        drawn = compare_all(scored, fit_operating_point(scored))
-        figures = outline_figures(pd.concat([rows, drawn], axis=1), resamples=1)
+    images, geometries = zip(*(preprocess(scan.pixels, size) for scan in scans), strict=True)
+    table: list[tuple[str, ...]] = [("", "Dice", "figshare slices", "LGG", "false positives per 100")]
+    for name, probabilities in _probability_maps(networks, np.stack(images)):
+        scored = [Scored(*case) for case in zip(probabilities, geometries, truths, strict=True)]
+        comparison = compare_all(scored, fit_operating_point(scored))
+        figures = outline_figures(pd.concat([rows, comparison], axis=1), resamples=1)
         dice = [
             part["dice"] for part in (figures, figures["sources"]["nickparvar"], figures["sources"]["lgg"])
         ]
         false = figures["false_outlines_per_100"]
         table.append((name, *(f"{value:.3f}" for value in dice), f"{false:.1f}"))
-    print_table("Fold 1, each at its own best operating point", table)
+    print_table("Fold 1, each method at its best operating point", table)
 
 
-def _ways(networks: dict[str, keras.Model], pictures: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """What is drawn from, (N, S, S) probabilities, and what it is called; pictures: (N, S, S) uint8."""
-    alone = {name: predict_logits(network, pictures)[..., 0] for name, network in networks.items()}
-    mirrored = pictures[:, :, ::-1]
+def _probability_maps(
+    networks: dict[str, keras.Model], images: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and probabilities, (N, S, S), of each method; `images`: (N, S, S) uint8."""
+    alone = {name: predict_logits(network, images)[..., 0] for name, network in networks.items()}
+    mirrored = images[:, :, ::-1]
     both = {
         name: (alone[name] + predict_logits(network, mirrored)[:, :, ::-1, 0]) / 2
         for name, network in networks.items()
     }
-    for words, found in (("", alone), (", both images", both)):
-        yield from ((f"{name}{words}", maps) for name, maps in found.items())
-        if len(found) > 1:
-            yield f"their mean{words}", np.mean(list(found.values()), axis=0)
+    for suffix, methods in (("", alone), (", both images", both)):
+        yield from ((f"{name}{suffix}", maps) for name, maps in methods.items())
+        if len(methods) > 1:
+            yield f"their mean{suffix}", np.mean(list(methods.values()), axis=0)
 
 
 if __name__ == "__main__":

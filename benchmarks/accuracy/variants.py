@@ -1,8 +1,8 @@
-"""What the parts of the recipe are worth: `python -m benchmarks.accuracy.variants --data DIR`. See docs/experiments.md.
+"""Variants of the training recipe: `python -m benchmarks.accuracy.variants --data DIR`. See docs/experiments.md.
 
-Trains the CNN at 128 px for a few epochs, once for each variant, and measures it on fold 1. `--left-out nickparvar`
-teaches it without that set and measures it there (fold 1 still): how well it does on scans from elsewhere, without a
-look at a test part.
+Trains the CNN at 128 px for a few epochs, once for each variant, and measures it on fold 1. With the option
+`--left-out nickparvar` it is trained without that set and also measured on its fold 1: an external test that uses no
+test part.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _class_weights(rows: pd.DataFrame) -> np.ndarray:
 
 _balancing_weights = batches.balancing_weights
 
-# name -> (change of the recipe, patches); each is the recipe but for what its name says
+# name -> (change of the recipe, patches)
 VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
     "the recipe": (lambda recipe: recipe, lambda: []),
     "no new order of grays": (
@@ -93,24 +93,24 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--left-out", choices=default_sources())
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--base-weights", type=Path, help="a .keras file that all of them start from")
+    parser.add_argument("--base-weights", type=Path, help="a .keras file that all variants start from")
     parser.add_argument(
-        "--teacher", nargs="+", default=[], type=Path, help=".keras files they all learn from too"
+        "--teacher", nargs="+", default=[], type=Path, help=".keras files of teachers for all variants"
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line a variant"
+        "--output", type=Path, default=Path("runs/variants.jsonl"), help="one JSON line per variant"
     )
     parser.add_argument(
         "--measure",
         nargs="+",
         type=Path,
-        help="train nothing: the figures of a .keras file, or of the mean of several",
+        help="do not train; print the figures of a .keras file, or of the mean of several",
     )
     args = parser.parse_args()
     samples = split_samples(load_samples(args.data, default_sources()), "patient-disjoint")
-    taught = samples[samples["part"] != "test"]
+    training = samples[samples["part"] != "test"]
     if args.left_out:
-        taught = taught[taught["source"] != args.left_out]
+        training = training[training["source"] != args.left_out]
     measured = samples[samples["part"] == "validation"]
     if args.measure:
         answers = [softmax(_logits(file, measured)) for file in args.measure]
@@ -124,7 +124,7 @@ def main() -> None:
         with ExitStack() as stack:
             for patch in patches():
                 stack.enter_context(patch)
-            trained = train(TrainingPlan(recipe, args.seed, args.base_weights), taught, folder, teachers)
+            trained = train(TrainingPlan(recipe, args.seed, args.base_weights), training, folder, teachers)
         shutil.rmtree(folder)
         logits = predict_logits(logits_of(trained.network), load_images(list(measured["path"]), SIZE))
         line = {
@@ -145,13 +145,13 @@ def main() -> None:
 
 
 def _logits(weights: Path, rows: pd.DataFrame) -> np.ndarray:
-    """(N, C) float32: what a .keras file answers to the pictures of sample rows."""
+    """(N, C) float32: logits of a .keras file for the images of sample rows."""
     network = keras.models.load_model(weights, compile=False)
     return predict_logits(logits_of(network), load_images(list(rows["path"]), network.input_shape[1]))
 
 
 def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | None) -> dict[str, float]:
-    """Type accuracy and tumour at all by source and sequence; the threshold comes from the sources that were taught."""
+    """Tumour type and detection by source and sequence; the threshold is from the training sources."""
     known = (rows["target"] != OTHER_TUMOR).to_numpy()
     targets = rows["target"].map({name: index for index, name in enumerate(CLASSES)}).fillna(-1).to_numpy(int)
     inside = (rows["source"] != left_out).to_numpy()
@@ -161,10 +161,10 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
     threshold = threshold_at(scores[~tumor & inside])
     domains = (rows["source"] + " " + rows["sequence"]).str.strip()
     result = {}
-    right = logits.argmax(axis=1) == targets
+    correct = logits.argmax(axis=1) == targets
     for domain in ("all", *sorted({*domains, *rows["source"]})):
         members = ((domain == "all") | (domains == domain) | (rows["source"] == domain)).to_numpy()
-        result[f"{domain}: accuracy"] = float(right[members & known].mean())
+        result[f"{domain}: accuracy"] = float(correct[members & known].mean())
         result[f"{domain}: sensitivity"] = float((scores >= threshold)[members & tumor].mean())
         if (members & ~tumor).any():
             result[f"{domain}: specificity"] = float((scores < threshold)[members & ~tumor].mean())
@@ -173,7 +173,7 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
 
 
 def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, float]:
-    """How often the Grad-CAM map of a tumour's own class peaks in its mask, and the share of the map in the mask."""
+    """Pointing game and energy of the Grad-CAM map of each tumour's class."""
     rows = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
     pictures, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
     trunk, _ = split_at(network, EVIDENCE_LAYERS["cnn"])

@@ -1,4 +1,4 @@
-"""A browser and a server for the benchmarks that look at pages. Needs requirements-dev.txt and a Chromium."""
+"""A browser and a server for the benchmarks of pages. Needs requirements-dev.txt and Chromium."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-DROP_ZONE = '[data-testid="stFileUploaderDropzone"]'
+UPLOAD_AREA = '[data-testid="stFileUploaderDropzone"]'
 EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence"]'
-LONGEST = 300  # seconds anything may take
+LONGEST = 300  # seconds that an action may take
 
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
-    """A browser; ends the program with a sentence where it, Playwright or a network is missing."""
+    """A browser. Ends the program with a message if Chromium, Playwright or a network is missing."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        sys.exit("No Chromium was found; install it (Debian: `apt-get install chromium`).")
+        sys.exit("Chromium is missing; install it (Debian: `apt-get install chromium`).")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -42,7 +42,7 @@ def browsing() -> Iterator[Browser]:
         for weights in weights_files():
             check_weights(load_card(weights))
     except NetworkUnavailable as error:
-        sys.exit(f"There is nothing to measure: {error}")
+        sys.exit(f"Nothing to measure: {error}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -50,14 +50,14 @@ def browsing() -> Iterator[Browser]:
 
 
 def read_example(page: Page) -> None:
-    """Both networks are loaded and have read a scan."""
+    """Load both networks and read the synthetic example."""
     page.get_by_role("button", name="Try the synthetic example").click()
     page.locator(EVIDENCE).nth(1).wait_for()
 
 
 @contextmanager
 def tab(browser: Browser) -> Iterator[Page]:
-    """A tab of its own, with an empty cache, as for a person who opens the app for the first time."""
+    """A tab with an empty cache, as on a first visit."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(LONGEST * 1000)
     tab = context.new_page()
@@ -69,7 +69,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 @contextmanager
 def server(script: Path) -> Iterator[tuple[subprocess.Popen, float, str]]:
-    """A Streamlit server that answers: its process, when it was started, its address. Both apps get our settings."""
+    """A running Streamlit server: its process, start time and address. It uses this repository's settings."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What the maps of all classes cost over a forward pass: `python -m benchmarks.speed.maps`. See docs/benchmarks.md."""
+"""Saliency maps of all classes over a forward pass: `python -m benchmarks.speed.maps`. See docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def main() -> None:
         for _ in range(ROUNDS + 2):  # the first two build the graphs
             begin = time.perf_counter()
             features, _ = forward.predict_on_batch(inputs)
-            answered = time.perf_counter()
+            passed = time.perf_counter()
             gradient_maps(head, [np.asarray(features)], len(reader.classes))
-            alone.append(answered - begin)
+            alone.append(passed - begin)
             with_maps.append(time.perf_counter() - begin)
         times.append((alone[2:], with_maps[2:]))
         rows.append(_row(reader.card.title, *times[-1]))
     both = [[sum(rounds) for rounds in zip(*kind, strict=True)] for kind in zip(*times, strict=True)]
-    rows.append(_row("together", *both))
+    rows.append(_row("both", *both))
     print_table(f"{BATCH} scans at once, Grad-CAM of every class", rows)
 
 

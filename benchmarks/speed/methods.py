@@ -1,4 +1,4 @@
-"""The ways to read scans that are compared. Each runs in a process of its own, so that peaks of memory do not mix."""
+"""The methods of reading scans that are compared. Each runs in its own process, because peaks of memory would mix."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks.tables import memory_now, peak_memory
 from utils.networks.cards import APP_NETWORKS, evidence_scale, load_card
 from utils.paths import models_folder
 
-WARM_UP = 2  # runs that are not timed: the first builds the graphs
-OPACITY = 0.8  # where the slider of the Read page begins
+WARM_UP = 2  # runs that are not timed; the first builds the graphs
+OPACITY = 0.8  # initial value of the Read page
 
 Run = Callable[[], object]
 
@@ -25,7 +25,7 @@ def weights_files() -> list[Path]:
 
 
 def plain(files: Sequence[bytes]) -> Run:
-    """Two forward passes over inputs that are ready: no program that asks both networks can do less."""
+    """Two forward passes over prepared inputs: the lower bound for any program that uses both networks."""
     import keras
 
     from utils.scans.preprocessing import preprocess
@@ -47,7 +47,7 @@ def plain(files: Sequence[bytes]) -> Run:
 
 
 def app(files: Sequence[bytes]) -> Run:
-    """What the app does: bytes, scan, both readings with the maps of every class, both overlays of the shown one."""
+    """What the app does: bytes, scan, both readings with the maps of every class, both overlays of one class."""
     from utils.reading.reader import Reader
     from utils.scans.example import synthetic_scan
 
@@ -64,7 +64,7 @@ def app(files: Sequence[bytes]) -> Run:
 def usual(files: Sequence[bytes]) -> Run:
     """What most programs do: `predict`, then tf-keras-vis on the whole network for the predicted class, scan by scan.
 
-    Decoding and preprocessing are the app's; nothing is laid over the scan, which is in this way's favour.
+    Decoding and preprocessing are the app's. No overlay is drawn, which favours this method.
     """
     import keras
     from tf_keras_vis.gradcam import Gradcam
@@ -96,12 +96,12 @@ def usual(files: Sequence[bytes]) -> Run:
     return run
 
 
-WAYS = {"plain": plain, "app": app, "usual": usual}
+METHODS = {"plain": plain, "app": app, "usual": usual}
 
 
-def serve(way: str, files: Sequence[bytes], pipe: Connection) -> None:
-    """A process that answers each True with the seconds of one run, and False, the end, with its peak memory."""
-    run = WAYS[way](files)
+def serve(method: str, files: Sequence[bytes], pipe: Connection) -> None:
+    """Answer each True with the seconds of one run, and False, the end, with the peak memory of the process."""
+    run = METHODS[method](files)
     for _ in range(WARM_UP):
         run()
     pipe.send("ready")
@@ -113,8 +113,8 @@ def serve(way: str, files: Sequence[bytes], pipe: Connection) -> None:
 
 
 def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
-    """A process that is what the app is after many scans; answers with (loaded, now, peak) bytes, None if unknown."""
-    from utils.app import session  # noqa: F401  Streamlit, pandas and plotly are in the app's memory too
+    """Read many scans as the app does and send the memory (loaded, now, peak) in bytes, None if unknown."""
+    from utils.app import session  # noqa: F401  loads Streamlit, pandas and plotly, as in the app
     from utils.reading.reader import Reader
     from utils.scans.example import synthetic_scan
 
@@ -129,7 +129,7 @@ def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
 
 
 def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
-    """Read files into a worklist a few at a time, as the app does, and draw each as the Read page does."""
+    """Read files into a worklist in batches, as the app does, and draw each as the Read page does."""
     from utils.evidence import overlays
     from utils.reading.worklist import READ_AT_ONCE, open_files, read_entries
 

@@ -1,6 +1,6 @@
-"""Seconds until the page shows what was asked of it: `python -m benchmarks.speed.page`.
+"""Response times of the page in a browser: `python -m benchmarks.speed.page`.
 
-Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.md.
+Needs the packages of requirements-dev.txt and Chromium. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DRAWN = '.viewer[data-ready$=" {}"]'  # all panes
 PROGRESS = '[data-testid="stProgress"]'
-# Milliseconds from a change of a slider until its picture is on the screen: the second frame after it.
+# Milliseconds from a change of a slider until the second frame after it, when the new image is visible.
 SLIDE = """slider => new Promise(resolve => {
     const begin = performance.now();
     slider.value = slider.value > 0.5 ? 0.3 : 0.8;
@@ -36,23 +36,23 @@ CLICKS = 30
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=10, help="scans dropped one by one (10)")
-    parser.add_argument("--scans", type=int, default=200, help="scans dropped at once (200)")
+    parser.add_argument("--repeats", type=int, default=10, help="scans uploaded one by one (10)")
+    parser.add_argument("--scans", type=int, default=200, help="scans uploaded at once (200)")
     parser.add_argument(
         "--pictures",
         type=Path,
         required=True,
-        help="a folder with so many scans (PNG, JPEG); the gate refuses drawn ones",
+        help="a folder with that many scans (PNG, JPEG); drawn ones are graded as not a brain MRI",
     )
     options = parser.parse_args(arguments)
     print(machine(("streamlit", "tensorflow-cpu", "tensorflow", "keras")))
     count = options.repeats + options.scans
-    found = sorted(file for kind in ("*.png", "*.jpg") for file in options.pictures.glob(kind))[:count]
-    if len(found) < count:
-        parser.error(f"{options.pictures} holds {len(found)} pictures; {count} are needed.")
-    files = [file.read_bytes() for file in found]
-    with multiprocessing.get_context("spawn").Pool(1) as aside:
-        plain = aside.apply(_plain_seconds, (files[:1],))
+    scans = sorted(file for kind in ("*.png", "*.jpg") for file in options.pictures.glob(kind))[:count]
+    if len(scans) < count:
+        parser.error(f"{options.pictures} holds {len(scans)} images; {count} are needed.")
+    files = [file.read_bytes() for file in scans]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        plain = pool.apply(_plain_seconds, (files[:1],))
     with browsing() as browser, tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.png") for number in range(len(files))]
         for path, data in zip(paths, files, strict=True):
@@ -61,21 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             page.goto(url)
             read_example(page)
             rows = {"two plain forward passes": [plain]}
-            dropped = [_drop(page, path) for path in paths[: options.repeats]]
-            rows["one scan dropped, until both maps show"] = dropped
-            rows["over the plain passes"] = [seconds - plain for seconds in dropped]
+            uploaded = [_upload(page, path) for path in paths[: options.repeats]]
+            rows["one scan uploaded, until both maps show"] = uploaded
+            rows["over the plain passes"] = [seconds - plain for seconds in uploaded]
             slider = page.get_by_role("slider", name="Opacity")
             rows["opacity moved, until the maps have changed"] = [
                 slider.evaluate(SLIDE) / 1000 for _ in range(options.repeats)
             ]
-            page.get_by_text("What needs eyes first").click()  # off: the next scan is one that was read
+            page.get_by_text(
+                "What needs eyes first"
+            ).click()  # off, so that the next scan is one that was read
             page.set_input_files('input[type="file"]', paths[options.repeats :])
             page.locator(PROGRESS).wait_for()
             page.locator(
                 DRAWN.format(paths[options.repeats].name)
-            ).wait_for()  # or a click leads back to what is shown
+            ).wait_for()  # else a click returns to the scan that is shown
             rows[f"Next or Previous, while {options.scans} scans are read"] = _clicks(page)
-            print(f"{page.locator(PROGRESS).inner_text()} when these clicks were done")
+            print(f"{page.locator(PROGRESS).inner_text()} at the end of these clicks")
             page.locator(PROGRESS).wait_for(state="detached")
             rows["the same when all are read"] = _clicks(page)
     table = [("", "median s", "fastest", "slowest", "times")]
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (name, f"{statistics.median(times):.3f}", f"{min(times):.3f}", f"{max(times):.3f}", str(len(times)))
         for name, times in rows.items()
     ]
-    print_table("On the screen of a browser on this machine", table)
+    print_table("In a browser on this machine", table)
 
 
 def _plain_seconds(files: Sequence[bytes]) -> float:
@@ -97,7 +99,7 @@ def _plain_seconds(files: Sequence[bytes]) -> float:
     return statistics.median(times[2:])
 
 
-def _drop(page: Page, path: Path) -> float:
+def _upload(page: Page, path: Path) -> float:
     begin = time.perf_counter()
     page.set_input_files('input[type="file"]', path)
     page.locator(DRAWN.format(path.name)).wait_for()

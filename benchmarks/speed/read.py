@@ -19,12 +19,12 @@ from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 
 BATCHES = (1, 8, 64)
 SIDE = 320  # pixels, the synthetic example of the app
-SIDE_KEPT = 512  # pixels, what most public scans have: what is kept of a scan grows with it
+SIDE_KEPT = 512  # pixels, as most public scans; the memory of a reading grows with it
 SCANS_KEPT = 100
 TITLES = {
     "plain": "two plain forward passes",
     "app": "the app: both networks, both maps",
-    "usual": "the usual way: predict, then tf-keras-vis",
+    "usual": "the usual method: predict, then tf-keras-vis",
 }
 
 
@@ -35,29 +35,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--batches", type=int, nargs="*", default=BATCHES, help="scans at once (1 8 64)")
     parser.add_argument(
-        "--kept", type=int, default=SCANS_KEPT, help="scans whose readings are kept (100); 0 for none"
+        "--kept",
+        type=int,
+        default=SCANS_KEPT,
+        help="scans whose readings are kept in memory (100); 0 for none",
     )
     options = parser.parse_args(arguments)
     try:
         for weights in methods.weights_files():
             check_weights(load_card(weights))
     except NetworkUnavailable as error:
-        sys.exit(f"There is nothing to measure: {error}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks would stand between the figures
+        sys.exit(f"Nothing to measure: {error}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # keep TensorFlow's messages out of the tables
     print(machine(("tensorflow-cpu", "tensorflow", "keras", "tf-keras-vis", "streamlit")))
     for size in options.batches:
-        _one_batch(size, _rounds(options.repeats, size))
+        _measure_batch(size, _rounds(options.repeats, size))
     if options.kept:
-        _kept(options.kept)
+        _measure_memory(options.kept)
 
 
 def _rounds(repeats: int, size: int) -> int:
-    """Fewer rounds where each takes long: half from 8 scans on, a fifth from 64 on, 3 at least."""
+    """Fewer rounds for large batches: half from 8 scans, a fifth from 64 scans, at least 3."""
     return max(min(repeats, 3), repeats // (5 if size >= 64 else 2 if size >= 8 else 1))
 
 
-def _one_batch(size: int, rounds: int) -> None:
-    """Each way in its process, in turns: round by round, and each round begins with another one."""
+def _measure_batch(size: int, rounds: int) -> None:
+    """Run the methods in turns, each in its process; each round begins with another method."""
     files = synthetic_files(size, SIDE)
     names = ["plain", "app", "usual"] if size == 1 else ["plain", "app"]
     workers = {name: _start(methods.serve, name, files) for name in names}
@@ -78,7 +81,7 @@ def _one_batch(size: int, rounds: int) -> None:
         for process, _ in workers.values():
             process.join(5)
             process.kill()
-    table = [("", "seconds a scan", "over plain passes", "peak memory", "over plain passes")]
+    table = [("", "seconds per scan", "over plain passes", "peak memory", "over plain passes")]
     for name in names:
         seconds = statistics.median(times[name]) / size
         base = "1" if name == "plain" else ratio(times[name], times["plain"])
@@ -87,10 +90,10 @@ def _one_batch(size: int, rounds: int) -> None:
     scans = "One scan" if size == 1 else f"{size} scans at once"
     print_table(f"{scans} ({SIDE} x {SIDE} PNG), median of {rounds} rounds, with quartiles", table)
     if "usual" in names:
-        print(f"the app over the usual way: {ratio(times['app'], times['usual'])}", flush=True)
+        print(f"the app over the usual method: {ratio(times['app'], times['usual'])}", flush=True)
 
 
-def _kept(count: int) -> None:
+def _measure_memory(count: int) -> None:
     process, pipe = _start(methods.keep_many, synthetic_files(count, SIDE_KEPT))
     loaded, now, peak = _answer(pipe)
     process.join()
@@ -119,26 +122,26 @@ def _synthetic_file(side: int, seed: int) -> bytes:
 
 
 def _start(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
-    """A fresh Python process (nothing of this one's memory in it) and the pipe to it."""
+    """A new Python process without this one's memory, and the pipe to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_aside, args=(target, *arguments, theirs), daemon=True)
+    process = context.Process(target=_run_quietly, args=(target, *arguments, theirs), daemon=True)
     process.start()
-    theirs.close()  # so that a process that dies ends the wait for it
+    theirs.close()  # a process that dies then ends the wait for it
     return process, ours
 
 
-def _aside(target: Callable[..., None], *arguments: Any) -> None:
-    """Run in the new process, with what libraries remark kept out of the tables unless it fails."""
-    with tempfile.TemporaryFile() as remarks:
+def _run_quietly(target: Callable[..., None], *arguments: Any) -> None:
+    """Run a function without the messages of libraries on stderr, unless it fails."""
+    with tempfile.TemporaryFile() as messages:
         terminal = os.dup(2)
-        os.dup2(remarks.fileno(), 2)
+        os.dup2(messages.fileno(), 2)
         try:
             target(*arguments)
         except Exception:
-            remarks.seek(0)
+            messages.seek(0)
             os.dup2(terminal, 2)
-            os.write(2, remarks.read())
+            os.write(2, messages.read())
             raise
 
 
@@ -146,7 +149,7 @@ def _answer(pipe: Connection) -> Any:
     try:
         return pipe.recv()
     except EOFError:
-        sys.exit("A process that was measured came to an end; its own message stands above.")
+        sys.exit("A measured process ended unexpectedly; its message is above.")
 
 
 if __name__ == "__main__":

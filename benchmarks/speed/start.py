@@ -1,6 +1,6 @@
-"""Seconds until the app shows its first page, over an empty Streamlit app: `python -m benchmarks.speed.start`.
+"""Time until the app shows its first page, over an empty Streamlit app: `python -m benchmarks.speed.start`.
 
-Needs the packages of requirements-dev.txt and a Chromium. See docs/benchmarks.md.
+Needs the packages of requirements-dev.txt and Chromium. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.browser import DROP_ZONE, EVIDENCE, browsing, read_example, server, tab
+from benchmarks.speed.browser import EVIDENCE, UPLOAD_AREA, browsing, read_example, server, tab
 from benchmarks.speed.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
 from utils.paths import REPOSITORY
@@ -27,7 +27,7 @@ EMPTY_APP = 'import streamlit as st\n\nst.title("An empty app")\n'
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds from the start of the process until the first page and, where asked, the first answer."""
+    """Seconds from the start of the process until the first page and, for the app, the first answer."""
 
     page: float
     answer: float | None = None
@@ -50,32 +50,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _starts(browser: Browser, empty: Path, repeats: int) -> None:
-    """Both apps in turns; the first start of each, which finds cold files, does not count."""
+    """Start both apps in turns. The first start of each reads cold files and does not count."""
     empty_starts, app_starts = [], []
     for number in range(repeats + 1):
-        one, other = _start_empty(browser, empty), _start_app(browser)
+        empty_start, app_start = _start_empty(browser, empty), _start_app(browser)
         if number:
-            empty_starts.append(one.page)
-            app_starts.append(other)
+            empty_starts.append(empty_start.page)
+            app_starts.append(app_start)
     pages = [start.page for start in app_starts]
     answers = [start.answer for start in app_starts if start.answer is not None]
-    later = [mine - other for mine, other in zip(pages, empty_starts, strict=True)]
+    differences = [app - base for app, base in zip(pages, empty_starts, strict=True)]
     rows = [
         ("an empty Streamlit app, its title", empty_starts),
-        ("the app, its drop zone", pages),
-        ("the app over the empty one", later),
-        ("the app, the example read by both networks", answers),
+        ("the app, its upload area", pages),
+        ("the app over the empty one", differences),
+        ("the app, example read", answers),
     ]
     table = [("", "seconds", "fastest", "slowest")]
     table += [
         (name, f"{statistics.median(times):.2f}", f"{min(times):.2f}", f"{max(times):.2f}")
         for name, times in rows
     ]
-    print_table(f"From the start of the process until the page shows, median of {repeats} starts", table)
+    print_table(f"From the start of the process until the page is visible, median of {repeats} starts", table)
 
 
 def _memory(browser: Browser, folder: Path, count: int) -> None:
-    """The real server after many uploads."""
+    """Memory of the real server after many uploads."""
     paths = []
     for number, data in enumerate(synthetic_files(count, SIDE_KEPT)):
         paths.append(folder / f"scan {number}.png")
@@ -90,7 +90,7 @@ def _memory(browser: Browser, folder: Path, count: int) -> None:
         page.locator('[data-testid="stProgress"]').wait_for(state="detached")  # all of them are read
         rows = [
             ("", "memory"),
-            ("both networks ready, the example read", megabytes(ready)),
+            ("both networks ready, example read", megabytes(ready)),
             (f"after {count} scans", megabytes(memory_now(process.pid))),
             ("at its peak", megabytes(peak_memory_of(process.pid))),
         ]
@@ -107,7 +107,7 @@ def _start_empty(browser: Browser, script: Path) -> Start:
 def _start_app(browser: Browser) -> Start:
     with server(REPOSITORY / "app.py") as (_, begin, url), tab(browser) as page:
         page.goto(url)
-        page.locator(DROP_ZONE).wait_for()
+        page.locator(UPLOAD_AREA).wait_for()
         shown = time.perf_counter() - begin
         read_example(page)
         return Start(shown, time.perf_counter() - begin)

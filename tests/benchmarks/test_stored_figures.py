@@ -1,4 +1,4 @@
-"""benchmarks.accuracy.stored_figures: what `make evaluation` can and cannot measure again."""
+"""What `make evaluation` can and cannot measure again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.stored_figures import furthest, unshipped
+from benchmarks.accuracy.stored_figures import largest_difference, unshipped
 
 
-@pytest.mark.parametrize("model", ["cnn", "1-nn"])  # the neighbour's figures come with the network's command
-def test_networks_of_which_only_the_card_is_there_are_not_measured(tmp_path: Path, model: str) -> None:
+@pytest.mark.parametrize("model", ["cnn", "1-nn"])  # the record of 1-NN names the network's command
+def test_networks_without_weights_are_not_measured(tmp_path: Path, model: str) -> None:
     command = "python model.py evaluate --model cnn --protocol sartaj --data DIR"
     record = {"model": model, "protocol": "sartaj", "command": command}
     assert unshipped(record, tmp_path) is None
@@ -26,5 +26,5 @@ def test_networks_of_which_only_the_card_is_there_are_not_measured(tmp_path: Pat
     )
 
 
-def test_the_furthest_of_two_records_numbers() -> None:
-    assert furthest({"a": [1.0, {"b": 2}], "only": 9}, {"a": [1.5, {"b": 2}]}) == 0.5
+def test_largest_difference_between_two_records() -> None:
+    assert largest_difference({"a": [1.0, {"b": 2}], "only": 9}, {"a": [1.5, {"b": 2}]}) == 0.5
