@@ -48,7 +48,7 @@ def test_decoder_that_hangs_is_ended(tiff, monkeypatch) -> None:
     assert pid is not None
     monkeypatch.setattr(decoder_process, "WAITING", 0)
     os.kill(pid, signal.SIGSTOP)
-    assert "decoder fail" in reason(tiff)
+    assert "takes too long" in reason(tiff)
     assert decoder_process.decoder().pid is None
 
 

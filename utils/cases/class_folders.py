@@ -56,7 +56,7 @@ def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) ->
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DatasetError(f"{output} is not empty; give a new folder.")
     labelled = [case for case in cases if case.label is not None]
-    files = {file_sha256(file): file for file in files_in([originals])}
+    files = {file_sha256(file): file for file in files_in([originals]) if file.is_file()}
     present = [case for case in labelled if case.sha256 in files]
     counts = dict.fromkeys(CLASSES, 0)
     unusable = []

@@ -156,7 +156,7 @@ def open_stack(stack: Stack) -> Entry:
     count = len(stack.scans)
     slices = tuple(
         Entry(key, f"{stack.name}, slice {position + 1} of {count}", stack.scans[position], slice_count=count)
-        for position in slices_with_brain([scan.pixels for scan in stack.scans])
+        for position in slices_with_brain(stack.on_one_scale())
     )
     return view_slice(replace(slices[0], slices=slices), len(slices) // 2)
 

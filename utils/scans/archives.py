@@ -13,12 +13,16 @@ from utils.scans.limits import (
     LARGEST_RATIO,
     LARGEST_UNPACKED,
     MEGABYTE,
+    MOST_ENTRIES,
     MOST_FILES,
     RATIO_MATTERS_FROM,
 )
 from utils.scans.signatures import is_zip
 
 ENTRY = b"PK\x01\x02"  # begins each entry of a ZIP's table of contents
+TOO_MANY_FILES = UnreadableScan(
+    f"This ZIP file holds more than {MOST_FILES} files; select the folder of one series alone."
+)
 LONGEST_NAME = 100  # characters of a file's name that are kept
 
 
@@ -27,22 +31,22 @@ def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
 
     Raises UnreadableScan where the whole archive is refused, possibly after some of its files.
     """
-    if data.count(ENTRY) > MOST_FILES:  # counted before the table is read: a million entries take long
-        raise UnreadableScan(
-            f"This ZIP file holds more than {MOST_FILES} files; bring the folder of one series alone."
-        )
+    if data.count(ENTRY) > MOST_ENTRIES:  # counted before the table is read: a million entries take long
+        raise TOO_MANY_FILES
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-        entries = [entry for entry in archive.infolist() if not _hidden(entry)]
+        entries = [entry for entry in archive.infolist() if not (entry.is_dir() or is_hidden(entry.filename))]
     except Exception:  # zipfile raises a dozen kinds on broken archives
         raise damaged("ZIP file") from None
+    if len(entries) > MOST_FILES:
+        raise TOO_MANY_FILES
     if not entries:
         raise UnreadableScan("This ZIP file holds no file that could be a scan.")
     total = sum(entry.file_size for entry in entries)
     if total > LARGEST_UNPACKED:
         raise UnreadableScan(
             f"This ZIP file unpacks to {total / MEGABYTE:.0f} MB; at most "
-            f"{LARGEST_UNPACKED // MEGABYTE} MB are read, so bring a part of it."
+            f"{LARGEST_UNPACKED // MEGABYTE} MB are read, so select a part of it."
         )
     for entry in entries:
         try:
@@ -58,12 +62,10 @@ def base_name(name: str) -> str:
     return printable[-LONGEST_NAME:] or "unnamed"
 
 
-def _hidden(entry: zipfile.ZipInfo) -> bool:
-    """Whether an entry is a folder or a file that systems add to archives (.DS_Store, __MACOSX)."""
-    parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-    return (
-        entry.is_dir() or any(part == "__MACOSX" for part in parts) or parts[-1:] == () or parts[-1][0] == "."
-    )
+def is_hidden(name: str) -> bool:
+    """Whether the path of a file is one that systems add to folders and archives (.DS_Store, __MACOSX)."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return "__MACOSX" in parts or parts[-1:] == () or parts[-1][0] == "."
 
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from utils.scans import dicom, images, nifti
 from utils.scans.decoded import Decoded
-from utils.scans.signatures import is_dicom, is_nifti
+from utils.scans.errors import UnreadableScan
+from utils.scans.gzipped import inflated, is_gzip
+from utils.scans.signatures import foreign_format, is_dicom, is_nifti
 
 
 def decode(data: bytes) -> Decoded:
@@ -12,6 +14,13 @@ def decode(data: bytes) -> Decoded:
 
     Raises UnreadableScan, or whatever a decoder raises on a damaged file.
     """
+    if is_gzip(data):
+        data = inflated(data)
+        if not is_nifti(data) and not is_dicom(data):
+            what = (
+                foreign_format(data) or "neither a NIfTI nor a DICOM file; decompress it and select the scan"
+            )
+            raise UnreadableScan(f"This gzip file contains {what}.")
     if is_nifti(data):
         return nifti.decode(data)
     if is_dicom(data):

@@ -7,27 +7,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Window = tuple[float, float, str]  # the values that become 0 and 1, and LINEAR or SIGMOID
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """What the header of a file says about one frame; empty or None where it says nothing.
+
+    `orientation` holds the six direction cosines of DICOM's ImageOrientationPatient, `corner` the ImagePositionPatient
+    and `location` the SliceLocation, in mm. `spacing` is (row, column) in mm, `aspect` the height of a pixel over its
+    width where only that is known. Frames of one stack have equal `weighting` (echo time, b-value, image type).
+    `repetition` numbers the images of one place (time point, inversion time): it matters only where places repeat.
+    Entries of both that begin with "#" are hashes, the others are words for the user.
+    """
+
+    orientation: tuple[float, ...] = ()
+    corner: tuple[float, ...] = ()
+    location: float | None = None
+    spacing: tuple[float, float] | None = None
+    aspect: float = 1.0
+    weighting: tuple[str, ...] = ()
+    repetition: tuple[str, ...] = ()
+    window: Window | None = None
+
 
 @dataclass(frozen=True)
 class Decoded:
-    """What one file holds, before it has a name, an order and, where `windowed` is false, a window.
+    """What one file holds, before it has a name, an order and a window.
 
     `frames` are `count` (H, W) float32 arrays, all of one shape: brightness 0..1 where `windowed`, else in the file's
-    own unit; NaN where the file says that there is nothing. `spacing` is (row, column) in mm. `series` is equal for
-    DICOM files of one series (a hash, never its UID); `orientation` is DICOM's ImageOrientationPatient, `positions`
-    the place of each frame along the normal in mm (empty if unknown), `number` the InstanceNumber.
+    own unit; NaN where the file marks pixels as empty. `facts` has one entry per frame. `series` is equal for DICOM
+    files of one series, `instance` for copies of one DICOM file (hashes, never the UIDs); `number` is the
+    InstanceNumber, None where unknown.
     """
 
     format: str
     count: int
     frames: Iterable[np.ndarray]
+    facts: tuple[FrameFacts, ...]
     windowed: bool = True
-    spacing: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     series: str = ""
-    orientation: tuple[float, ...] = ()
-    positions: tuple[float, ...] = ()
-    number: int = 0
+    instance: str = ""
+    number: int | None = None
 
 
 def spacing_in_mm(row: float, column: float) -> tuple[float, float] | None:

@@ -11,31 +11,35 @@ import atexit
 import contextlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from utils.paths import REPOSITORY
-from utils.scans.decoded import Decoded
+from utils.scans.decoded import Decoded, FrameFacts
 from utils.scans.errors import DecoderFailed, UnreadableScan
 from utils.scans.limits import (
     DECODER_SECONDS,
     DECODER_SECONDS_PER_MEGABYTE,
     LARGEST_STACK,
     MEGABYTE,
-    MOST_SLICES,
+    MOST_FRAMES,
 )
 
 REQUEST = struct.Struct("<QdQ")  # length of the file in bytes, processor seconds, most pixels
 STARTING_SECONDS = 120.0  # by the clock: on a busy machine importing the decoders takes a while
 WAITING = 30.0  # seconds by the clock for one of processor time, before a sleeping decoder is stopped
+LONGEST_LINE = 16 * MEGABYTE  # of an answer: the facts about all frames
 GROWN = 64 * MEGABYTE  # a process that kept more than this of a file is replaced
-FAILED = "This file makes its decoder fail or run too long; it is damaged, so export it again."
-TOO_MUCH_MEMORY = "This file needs more memory than a scan may take; bring a part of it, or export it again."
+FAILED = "This file makes its decoder fail; it is damaged, so export it again."
+TOO_LONG = "This file takes too long to decode; select a part of it, or export it uncompressed."
+TOO_MUCH_MEMORY = "This file needs more memory than a scan may take; select a part of it, or export it again."
 
 
 class DecoderProcess:
@@ -51,30 +55,30 @@ class DecoderProcess:
         """Decode a file there. Returns it, frames in a list, and the processor time until the first of them.
 
         Raises UnreadableScan with the decoder's own sentence, DecoderFailed where it crashed, ran longer than
-        `seconds` of processor time until its first frame (and what `limits` adds for the rest) or out of memory.
+        `seconds` of processor time until its first frame (`limits` adds more for each) or out of memory.
         A file with more pixels than `most_pixels`, in all frames, is refused as too much for this upload.
         """
         longest = seconds + DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
         with self._lock:
             process = self._running()
-            timer = threading.Timer(WAITING * longest + 2, process.kill)
-            timer.start()
+            watchdog = _Watchdog(process, WAITING * longest + 2)
             refusal = None
             try:
                 process.stdin.write(REQUEST.pack(len(data), seconds, most_pixels))  # type: ignore[union-attr]
                 process.stdin.write(data)  # type: ignore[union-attr]
                 process.stdin.flush()  # type: ignore[union-attr]
-                decoded, end = _receive(process.stdout)  # type: ignore[arg-type]
+                decoded, end = _receive(process.stdout, watchdog)  # type: ignore[arg-type]
             except _Refused as answer:
                 refusal, end = answer.refusal, answer.end
             except Exception:  # it died or its answer is invalid: the pipe cannot be used any more
+                is_late = watchdog.has_barked or _ran_out_of_time(process)
                 self._stop()
-                raise DecoderFailed(FAILED) from None
+                raise DecoderFailed(TOO_LONG if is_late else FAILED) from None
             except BaseException:  # an interrupt in the middle of an answer
                 self._stop()
                 raise
             finally:
-                timer.cancel()
+                watchdog.stop()
             if end["leaves"]:
                 self._stop()
         if refusal is not None:
@@ -135,7 +139,43 @@ class DecoderProcess:
                 pipe.close()  # type: ignore[union-attr]
 
 
-def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
+class _Watchdog:
+    """Kills a process that sends nothing for some seconds by the clock."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.has_barked = False
+        self._process, self._seconds = process, seconds
+        self._start()
+
+    def frame_came(self) -> None:
+        """Begin to wait anew."""
+        if time.monotonic() - self._started > 1:
+            self.stop()
+            self._start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _start(self) -> None:
+        self._started = time.monotonic()
+        self._timer = threading.Timer(self._seconds, self._bark)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _bark(self) -> None:
+        self.has_barked = True
+        self._process.kill()
+
+
+def _ran_out_of_time(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the alarm of its own processor time has ended the process."""
+    try:
+        return process.wait(1) == -getattr(signal, "SIGPROF", 0) != 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _receive(stream: BinaryIO, watchdog: _Watchdog) -> tuple[Decoded, dict[str, Any]]:
     """One whole answer. The process is not trusted to keep the limits: what it sends is counted.
 
     Raises _Refused for a refusal, and EOFError, ValueError, KeyError or TypeError for an invalid answer.
@@ -148,23 +188,29 @@ def _receive(stream: BinaryIO) -> tuple[Decoded, dict[str, Any]]:
         if "frame" in line:
             height, width = (int(side) for side in line["frame"])
             pixels += height * width
-            if min(height, width) < 1 or pixels > LARGEST_STACK or len(frames) >= MOST_SLICES:
+            if min(height, width) < 1 or pixels > LARGEST_STACK or len(frames) >= MOST_FRAMES:
                 raise ValueError("more than was promised")
             frames.append(_frame(stream, height, width))
+            watchdog.frame_came()
         elif "refused" in line:
             refusal = (DecoderFailed if line["failed"] else UnreadableScan)(str(line["refused"]))
         else:
             facts = line
     if refusal is not None:
         raise _Refused(refusal, line)
-    spacing = facts.pop("spacing")
-    for name in ("notes", "orientation", "positions"):
-        facts[name] = tuple(facts[name])
-    facts |= {"frames": frames, "spacing": tuple(spacing) if spacing else None}
-    decoded = Decoded(**facts)
-    if len(frames) != decoded.count or len({frame.shape for frame in frames}) != 1:
+    facts["notes"] = tuple(facts["notes"])
+    facts["facts"] = tuple(_frame_facts(entry) for entry in facts["facts"])
+    decoded = Decoded(**facts, frames=frames)
+    if not len(frames) == len(decoded.facts) == decoded.count or len({frame.shape for frame in frames}) != 1:
         raise ValueError("not what was promised")
     return decoded, line
+
+
+def _frame_facts(entry: dict[str, Any]) -> FrameFacts:
+    """JSON knows no tuples."""
+    return FrameFacts(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    )
 
 
 class _Refused(Exception):
@@ -187,7 +233,7 @@ def _frame(stream: BinaryIO, height: int, width: int) -> np.ndarray:
 
 
 def _line(stream: BinaryIO) -> dict[str, Any]:
-    text = stream.readline(MEGABYTE)
+    text = stream.readline(LONGEST_LINE)
     if not text.endswith(b"\n"):
         raise EOFError
     return json.loads(text)

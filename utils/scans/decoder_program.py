@@ -17,7 +17,13 @@ import numpy as np
 from utils.scans.decode import decode
 from utils.scans.decoder_process import FAILED, GROWN, REQUEST, TOO_MUCH_MEMORY
 from utils.scans.errors import UnreadableScan
-from utils.scans.limits import DECODER_MEMORY, DECODER_SECONDS_PER_MEGABYTE, MEGABYTE, UPLOAD_FULL
+from utils.scans.limits import (
+    DECODER_MEMORY,
+    DECODER_SECONDS_PER_MEGABYTE,
+    DECODER_SECONDS_PER_MEGAPIXEL,
+    MEGABYTE,
+    UPLOAD_FULL,
+)
 
 
 def main() -> None:
@@ -45,18 +51,22 @@ def _answer(data: bytes, most_pixels: int, answers: BinaryIO, started: float, se
     """Write the facts and frames of one file, or why it is refused. Returns the processor time to its first frame."""
     used = None
     more = DECODER_SECONDS_PER_MEGABYTE * len(data) / MEGABYTE
+    allowed, spare = seconds + more, 0.01  # 0 would be no alarm at all
     try:
         decoded = decode(data)
         del data
-        facts = asdict(replace(decoded, frames=()))
+        facts = asdict(replace(decoded, frames=(), facts=()))
         del facts["frames"]
+        facts["facts"] = [vars(entry) for entry in decoded.facts]
         answers.write(json.dumps(facts).encode() + b"\n")
         for frame in decoded.frames:
             if frame.size * decoded.count > most_pixels:
                 raise UnreadableScan(UPLOAD_FULL)
             if used is None:
                 used = time.process_time() - started
-                _alarm(max(seconds - used, 0) + more + 0.01)  # 0 would be no alarm at all
+                allowed = max(seconds, used) + more
+            allowed += DECODER_SECONDS_PER_MEGAPIXEL * frame.size / 1e6
+            _alarm(max(allowed - (time.process_time() - started), 0) + spare)
             frame = np.ascontiguousarray(frame, np.float32)
             answers.write(json.dumps({"frame": frame.shape}).encode() + b"\n")
             answers.write(frame.data)
@@ -79,6 +89,7 @@ def _import_decoders() -> None:
         "PIL.BmpImagePlugin",
         "PIL.TiffImagePlugin",
         "PIL.WebPImagePlugin",
+        "cv2",
         "pydicom.pixels.decoders",
         "utils.scans.dicom",
         "utils.scans.nifti",

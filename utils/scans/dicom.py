@@ -1,12 +1,11 @@
-"""DICOM -> Decoded, with pydicom. No identifier leaves this room."""
+"""DICOM -> Decoded, with pydicom. No identifier leaves this module."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import pydicom
@@ -14,15 +13,23 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder, iter_pixels
 
+from utils.scans import places
 from utils.scans.colour import COLOUR_NOTE, gray
-from utils.scans.decoded import Decoded, spacing_in_mm
-from utils.scans.dicom_pixels import Appearance, finite_numbers, first_number, frame_value
+from utils.scans.decoded import Decoded, FrameFacts
+from utils.scans.dicom_facts import facts_of, instance_of, number_of, series_of
+from utils.scans.dicom_pixels import StoredPixels
+from utils.scans.dicom_values import texts, whole_number
+from utils.scans.dicom_window import photometric
 from utils.scans.errors import UnreadableScan, damaged
-from utils.scans.limits import check_stack
+from utils.scans.limits import LARGEST_STACK, MOST_FRAMES, MOST_SLICES, check_size, check_stack
 
 BURNED_IN = "Text may be burned into this image; check it for names before you share it."
 BURNED_IN_MODALITIES = ("US", "SC", "OT", "ES", "XC", "GM", "SM", "OP", "DG", "HC", "IVUS", "DOC")
 OTHER_MODALITIES = ("CT", "US", "CR", "DX", "NM", "PT", "XA", "RF", "MG", "ES", "XC", "OP", "IO", "PX", "SM")
+MOSAIC = (
+    "This DICOM file is a mosaic of slices (Siemens), not a single slice; export the series as separate slices or "
+    "convert it to NIfTI."
+)
 
 # Plugins with permissive licences, one for each compression: (pydicom's name, package to install, words).
 PLUGINS = {
@@ -66,36 +73,90 @@ def _decode(data: bytes) -> Decoded:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     ds = pydicom.dcmread(io.BytesIO(data), force=True)
     _check_kind(ds)
+    _set_defaults(ds)
     rows, columns = int(ds.Rows), int(ds.Columns)
-    count = int(ds.get("NumberOfFrames") or 1)
+    count = whole_number(ds, "NumberOfFrames") or 1
     if count < 1:
         raise damaged("DICOM file")
-    check_stack(columns, rows, count)
+    check_size(columns, rows, "The slices of this file are" if count > 1 else "This image is")
+    if count > MOST_FRAMES:
+        check_stack(columns, rows, count)
+    facts = facts_of(ds, count)
+    chosen, notes = _frames_to_read(facts, rows, columns)
     plugin = _plugin(ds)
-    pixels = _pixels(ds, count, plugin)
-    first = next(pixels)  # tells whether it has real colour, and fails early
-    shown = Appearance(ds)
-    modality = str(ds.get("Modality", "")).upper()
-    notes = []
-    if modality in OTHER_MODALITIES:
-        notes.append(f"This file says that it is no MR image ({modality}); the networks know MR alone.")
-    if str(ds.get("BurnedInAnnotation", "")).upper() == "YES" or modality in BURNED_IN_MODALITIES:
-        notes.append(BURNED_IN)
-    if shown.coloured and gray(shown.rgb(first))[1]:
-        notes.append(COLOUR_NOTE)
-    orientation, positions = _place(ds, count)
+    pixels = _pixels(ds, chosen, plugin)
+    first = next(pixels)  # shows whether it has real colour, and fails early
+    stored = StoredPixels(ds)
+    notes += _notes(ds, stored, first)
     return Decoded(
         "DICOM",
-        count,
-        (shown.frame(frame, index) for index, frame in enumerate(chain([first], pixels))),
-        windowed=shown.windowed,
-        spacing=_spacing(ds),
+        len(chosen),
+        (stored.frame(frame, index) for index, frame in zip(chosen, chain([first], pixels), strict=False)),
+        tuple(facts[index] for index in chosen),
+        windowed=stored.windowed,
         notes=tuple(notes),
-        series=_series(ds),
-        orientation=orientation,
-        positions=positions,
-        number=_number(ds),
+        series=series_of(ds),
+        instance=instance_of(ds),
+        number=number_of(ds),
     )
+
+
+def _notes(ds: Dataset, stored: StoredPixels, first: np.ndarray) -> list[str]:
+    notes = []
+    modality = (texts(ds.get("Modality")) or [""])[0]
+    if modality in OTHER_MODALITIES:
+        notes.append(f"This file is marked as {modality}, not as MR; the models were trained on MR alone.")
+    is_burned_in = "YES" in texts(ds.get("BurnedInAnnotation"))
+    if is_burned_in or modality in BURNED_IN_MODALITIES:
+        notes.append(BURNED_IN)
+    if stored.coloured and gray(stored.rgb(first))[1]:
+        notes.append(COLOUR_NOTE)
+    return notes + stored.notes
+
+
+def _frames_to_read(facts: Sequence[FrameFacts], rows: int, columns: int) -> tuple[list[int], list[str]]:
+    """The frames of a file that are decoded, in the order of the file, and notes about the others.
+
+    The limits apply to the stacks that are read: of several images of one place, only the first is; of several stacks,
+    as many as fit.
+    """
+    groups = places.split_into_stacks(facts)
+    chosen: list[int] = []
+    notes: list[str] = []
+    stacks = 0
+    for group in groups:
+        order, note = places.in_order([facts[index] for index in group], [None] * len(group), True)
+        is_full = len(order) > MOST_SLICES or (len(chosen) + len(order)) * rows * columns > LARGEST_STACK
+        if is_full and stacks:
+            break
+        check_stack(columns, rows, len(order))
+        chosen += [group[position] for position in order]
+        notes += [note] if note and note not in notes else []
+        stacks += 1
+    if stacks < len(groups):
+        notes.append(f"Only the first {stacks} of {len(groups)} stacks in this file are read.")
+    return sorted(chosen), notes
+
+
+def _set_defaults(ds: Dataset) -> None:
+    """Fill in what files leave out, with the values that the standard or nearly all files have."""
+    depth = whole_number(ds, "BitsAllocated")
+    high_bit = whole_number(ds, "HighBit")
+    if not whole_number(ds, "SamplesPerPixel"):
+        ds.SamplesPerPixel = 3 if photometric(ds) in ("RGB", "YBR_FULL", "YBR_FULL_422") else 1
+    if ds.SamplesPerPixel > 1 and whole_number(ds, "PlanarConfiguration") is None:
+        ds.PlanarConfiguration = 0
+    ds.PhotometricInterpretation = photometric(ds)
+    if "PixelData" not in ds:
+        return
+    if not depth:
+        depth = ds.BitsAllocated = 8 if (whole_number(ds, "BitsStored") or 16) <= 8 else 16
+    if not whole_number(ds, "BitsStored"):
+        ds.BitsStored = depth if high_bit is None or not 0 < high_bit < depth else high_bit + 1
+    if high_bit is None:
+        ds.HighBit = ds.BitsStored - 1
+    if whole_number(ds, "PixelRepresentation") is None:
+        ds.PixelRepresentation = 0
 
 
 def _check_kind(ds: Dataset) -> None:
@@ -104,12 +165,14 @@ def _check_kind(ds: Dataset) -> None:
     for beginning, words in NOT_IMAGES.items():
         if kind.startswith(beginning):
             raise UnreadableScan(
-                f"This DICOM file holds {words}, not a scan; bring the images of the series."
+                f"This DICOM file holds {words}, not a scan; select the images of the series."
             )
-    if str(ds.get("Modality", "")).upper() == "SEG":
+    if "SEG" in texts(ds.get("Modality")):
         raise UnreadableScan(
-            "This DICOM file holds a segmentation, not a scan; bring the images of the series."
+            "This DICOM file holds a segmentation, not a scan; select the images of the series."
         )
+    if "MOSAIC" in texts(ds.get("ImageType")):
+        raise UnreadableScan(MOSAIC)
     if "Rows" not in ds:
         if kind or "PatientID" in ds or "StudyInstanceUID" in ds:
             raise UnreadableScan(
@@ -149,12 +212,12 @@ def _plugin(ds: Dataset) -> str:
     return plugin
 
 
-def _pixels(ds: Dataset, count: int, plugin: str) -> Iterator[np.ndarray]:
-    """`count` decoded frames, (H, W) or (H, W, 3), in the order of the file."""
+def _pixels(ds: Dataset, chosen: Sequence[int], plugin: str) -> Iterator[np.ndarray]:
+    """The chosen frames, decoded, (H, W) or (H, W, 3)."""
     shape = (int(ds.Rows), int(ds.Columns))
     done = 0
     try:
-        for frame in islice(iter_pixels(ds, decoding_plugin=plugin), count):
+        for frame in iter_pixels(ds, indices=list(chosen), decoding_plugin=plugin):
             if frame.shape[:2] != shape:
                 break
             yield frame
@@ -163,41 +226,5 @@ def _pixels(ds: Dataset, count: int, plugin: str) -> Iterator[np.ndarray]:
         raise
     except Exception:
         raise damaged("DICOM file") from None
-    if done < count:
+    if done < len(chosen):
         raise damaged("DICOM file")
-
-
-def _spacing(ds: Dataset) -> tuple[float, float] | None:
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-        numbers = finite_numbers(frame_value(ds, "PixelMeasuresSequence", keyword, 0))
-        if len(numbers) == 2:
-            return spacing_in_mm(*numbers)
-    return None
-
-
-def _place(ds: Dataset, count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The orientation (six numbers) and each frame's position along its normal in mm; empty where not known."""
-    orientation: list[float] = []
-    positions = []
-    for index in range(count):
-        angles = finite_numbers(frame_value(ds, "PlaneOrientationSequence", "ImageOrientationPatient", index))
-        corner = finite_numbers(frame_value(ds, "PlanePositionSequence", "ImagePositionPatient", index))
-        orientation = orientation or angles
-        if len(angles) != 6 or len(corner) != 3 or not np.allclose(angles, orientation, atol=0.05):
-            return (), ()
-        normal = np.cross(orientation[:3], orientation[3:])
-        positions.append(round(float(normal @ corner), 3))
-    return tuple(round(angle, 4) for angle in orientation), tuple(positions)
-
-
-def _series(ds: Dataset) -> str:
-    """A hash that files of one series, size and kind share; empty where the file names no series."""
-    series = str(ds.get("SeriesInstanceUID") or "")
-    if not series:
-        return ""
-    kind = [str(ds.get(name)) for name in ("Rows", "Columns", "EchoNumbers", "ImageType", "Modality")]
-    return hashlib.sha256("\n".join([series, *kind]).encode()).hexdigest()
-
-
-def _number(ds: Dataset) -> int:
-    return int(first_number(ds.get("InstanceNumber")) or 0)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from utils.scans.errors import UnreadableScan
-from utils.scans.scan import Refusal, Scan
+from utils.scans.scan import Refusal, Scan, Stack
 from utils.scans.signatures import is_dicom
 from utils.scans.upload import file_bytes, read_stacks
 
 Item = TypeVar("Item")
+
+HEAD = 262_144  # bytes of a file that are searched for its series
+SERIES_UID: tuple[bytes, Literal["little"]] = (b"\x20\0\x0e\0", "little")  # (0020,000E), by byte order
+SERIES_UID_BIG: tuple[bytes, Literal["big"]] = (b"\0\x20\0\x0e", "big")
+LONGEST_UID = 64
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Input:
     """A scan, or the reason why there is none.
 
     `file` is what it is called in answers: the path, with the name inside a ZIP that holds several. `path` is the file
-    on disk, `part` counts from 1 in such a ZIP.
+    on disk, `part` counts from 1 in such a ZIP, and the stacks of a file with several.
     """
 
     file: str
@@ -38,41 +44,74 @@ class Input:
 
 
 def read_files(files: Iterable[Path]) -> Iterator[Input]:
-    """What the files hold, in order. DICOM files that follow each other in one folder are read together, so that those
-    of one series are a stack."""
-    together: list[tuple[str, bytes]] = []
-    folder = None
-    for path in files:
-        data = b""
-        reason: str | None = None
+    """What the files hold, in order; a file that comes twice counts once.
+
+    DICOM files of one series are combined into stacks, wherever they are: in several folders, or with other files
+    between them. A stack comes at the place of its first file.
+    """
+    files = list(dict.fromkeys(files))
+    series: dict[bytes, list[Path]] = defaultdict(list)
+    keys = {path: _series_of(path) for path in files}
+    for path, key in keys.items():
+        if key is not None:
+            series[key].append(path)
+    for path, key in keys.items():
+        if key is None:
+            yield from _read_alone(path)
+        elif series[key][0] == path:
+            yield from _read_together(series[key])
+
+
+def _series_of(path: Path) -> bytes | None:
+    """What the DICOM files of one series share, as far as the beginning of a file shows it; None for other files."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+    except OSError:
+        return None
+    if not is_dicom(head):
+        return None
+    for tag, order in (SERIES_UID, SERIES_UID_BIG):
+        place = head.find(tag)
+        if place >= 0:
+            start = place + len(tag)
+            # explicit: VR and two bytes of length; implicit: four bytes of length
+            text = head[start + 4 :]
+            explicit = head[start : start + 2] == b"UI"
+            length = int.from_bytes(head[start + 2 * explicit : start + 4], order)
+            return text[: min(length, LONGEST_UID)].rstrip(b"\0 ")
+    return str(path.parent).encode()
+
+
+def _read_together(paths: list[Path]) -> Iterator[Input]:
+    files: list[tuple[str, bytes]] = []
+    for path in paths:
         try:
-            data = file_bytes(path)
+            files.append((str(path), file_bytes(path)))
         except UnreadableScan as refusal:
-            reason = str(refusal)
-        dicom = is_dicom(data)
-        if together and not (dicom and path.parent == folder):
-            yield from _read_together(together)
-            together = []
-        if reason is not None:
-            yield Input(str(path), path, reason=reason)
-        elif dicom:
-            together.append((str(path), data))
-            folder = path.parent
-        else:
-            yield from _read_alone(path, data)
-    if together:
-        yield from _read_together(together)
+            yield Input(str(path), path, reason=str(refusal))
+    parts = read_stacks(files) if files else []
+    stacks = Counter(
+        name for part in parts if isinstance(part, Stack) for name in {scan.name for scan in part.scans}
+    )
+    seen: Counter[str] = Counter()
+    for part in parts:
+        if isinstance(part, Refusal):
+            yield Input(part.name, Path(part.name), reason=part.reason)
+            continue
+        seen.update({scan.name for scan in part.scans})
+        for scan in part.scans:
+            number = seen[scan.name] if stacks[scan.name] > 1 else None
+            file = scan.name if number is None else f"{scan.name}/stack {number}"
+            yield Input(file, Path(scan.name), scan, part=number)
 
 
-def _read_together(files: list[tuple[str, bytes]]) -> Iterator[Input]:
-    for entry in read_stacks(files):
-        if isinstance(entry, Refusal):
-            yield Input(entry.name, Path(entry.name), reason=entry.reason)
-        else:
-            yield from (Input(scan.name, Path(scan.name), scan) for scan in entry.scans)
-
-
-def _read_alone(path: Path, data: bytes) -> Iterator[Input]:
+def _read_alone(path: Path) -> Iterator[Input]:
+    try:
+        data = file_bytes(path)
+    except UnreadableScan as refusal:
+        yield Input(str(path), path, reason=_folder_reason(path) or str(refusal))
+        return
     parts = read_stacks([(str(path), data)])
     for number, entry in enumerate(parts, 1):
         part = number if len(parts) > 1 else None
@@ -84,18 +123,37 @@ def _read_alone(path: Path, data: bytes) -> Iterator[Input]:
             yield Input(f"{path}/{scan.name}" if part else str(path), path, scan, part=part)
 
 
+def _folder_reason(path: Path) -> str:
+    """Why a folder gives nothing, "" for what is no folder."""
+    if not path.is_dir():
+        return ""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        return f"This folder cannot be opened ({error.strerror or error}); check its permissions."
+    return "This folder holds no files; name a folder with scans in it."
+
+
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files as given; folders become all their files, in order of name, hidden ones left out."""
+    """The files of `paths`, where a folder stands for all files in it, by name, but for hidden ones.
+
+    A folder that is empty or cannot be opened comes itself, so that it can be reported.
+    """
     for path in paths:
-        if path.is_dir():
-            inside = (file for file in sorted(path.rglob("*")) if file.is_file())
-            yield from (
-                file
-                for file in inside
-                if not any(part.startswith(".") for part in file.relative_to(path).parts)
-            )
-        else:
+        if not path.is_dir():
             yield path
+            continue
+        yield from _inside(path) or [path]
+
+
+def _inside(path: Path) -> list[Path]:
+    locked: list[Path] = []
+    inside: list[Path] = []
+    for folder, folders, names in os.walk(path, onerror=lambda error: locked.append(Path(error.filename))):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = [Path(folder, name) for name in names if not name.startswith(".")]
+        inside += [file for file in files if file.is_file()]
+    return sorted(inside + locked)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -8,8 +8,10 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
+from utils.scans import deep_colour
 from utils.scans.colour import COLOUR_NOTE, gray, strong_colour
-from utils.scans.decoded import Decoded
+from utils.scans.decoded import Decoded, FrameFacts
+from utils.scans.deep_colour import is_deep_png, is_deep_tiff
 from utils.scans.errors import UnreadableScan
 from utils.scans.limits import LARGEST_IMAGE, PLAIN_BYTES, PLAIN_PASSES, PLAIN_PIXELS, check_size
 
@@ -17,6 +19,10 @@ IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 BAND = 262_144  # pixels of a very large image made gray at once: bounds the memory, and is quicker
+EXIF_ORIENTATION = 0x0112
+DEEP_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
+WHITE_IS_ZERO, PHOTOMETRIC = 0, 262  # value and number of a TIFF tag
+NOT_FINITE = "Some numbers in this file are not finite; they are shown black."
 NOT_AN_IMAGE = "This is not an image in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
 
 
@@ -26,6 +32,8 @@ def decode_plain(data: bytes) -> Decoded | None:
     Raises UnreadableScan. The limits keep the cost of such files low: see `limits`.
     """
     if not data.startswith(PLAIN_BEGINNINGS) or len(data) > PLAIN_BYTES:
+        return None
+    if is_deep_png(data):
         return None
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > PLAIN_PASSES:
         return None
@@ -49,9 +57,15 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
                 return None
             image_format = image.format or "unknown"
             several = _frames(image) > 1
+            is_deep, is_inverted = is_deep_png(data) or is_deep_tiff(image), _is_white_zero(image)
             image.load()
-            image = ImageOps.exif_transpose(image) or image
-            pixels, coloured = _to_gray(image)
+            orientation = int(image.getexif().get(EXIF_ORIENTATION, 1))
+            deep = deep_colour.decode(data, orientation) if is_deep else None
+            if deep is not None:
+                (pixels, is_finite), coloured = _stretched(deep[0]), deep[1]
+            else:
+                image = ImageOps.exif_transpose(image) or image
+                pixels, coloured, is_finite = _to_gray(image, is_inverted)
     except (UnreadableScan, MemoryError):
         raise
     except Image.UnidentifiedImageError:
@@ -63,17 +77,29 @@ def _decode(data: bytes, formats: tuple[str, ...], most_pixels: int) -> Decoded 
         text = "This image is damaged or cut short and cannot be decoded; save or export it again."
         raise UnreadableScan(text) from None
     notes = ["Only the first of several images in this file is read."] if several else []
-    return Decoded(image_format, 1, [pixels], notes=tuple(notes + [COLOUR_NOTE] * coloured))
+    notes += [COLOUR_NOTE] * coloured + [NOT_FINITE] * (not is_finite)
+    return Decoded(image_format, 1, [pixels], (FrameFacts(),), notes=tuple(notes))
 
 
 def _frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def _to_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
-    """(H, W) float32 in 0..1, and whether the image is coloured."""
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        return _stretched(np.asarray(image, dtype=np.float32)), False
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether a TIFF file stores bright pixels as small numbers; Pillow inverts those of up to 8 bits itself."""
+    return image.mode in DEEP_MODES and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+
+
+def _to_gray(image: Image.Image, is_inverted: bool) -> tuple[np.ndarray, bool, bool]:
+    """(H, W) float32 in 0..1; whether the image is coloured; whether all its numbers are finite."""
+    if image.mode in DEEP_MODES:
+        raw = np.asarray(image, dtype=np.float32)
+        pixels, is_finite = _stretched(-raw if is_inverted else raw)
+        return pixels, False, is_finite
+    return *_shallow_gray(image), True
+
+
+def _shallow_gray(image: Image.Image) -> tuple[np.ndarray, bool]:
     if image.mode in ("1", "L") and "transparency" not in image.info:
         return np.asarray(image.convert("L"), dtype=np.float32) / 255, False
     width, height = image.size
@@ -98,11 +124,14 @@ def _rgb(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
 
 
-def _stretched(raw: np.ndarray) -> np.ndarray:
-    """An image of 16 or 32 bit or of floats, from its smallest to its largest number."""
-    if not np.isfinite(raw).all():
-        raise UnreadableScan("This image holds numbers that are not finite; export it again as 8 or 16 bit.")
-    low, high = float(raw.min()), float(raw.max())
+def _stretched(raw: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Values of 16 or 32 bit or floats, from the smallest to the largest; whether all are finite. Others become 0."""
+    finite = np.isfinite(raw)
+    is_finite = bool(finite.all())
+    values = raw if is_finite else raw[finite]
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if high - low > 1e38:  # their difference would be beyond float32
         raise UnreadableScan("This image holds numbers beyond any brightness; export it as 8 or 16 bit.")
-    return (raw - low) / max(high - low, 1e-6)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stretched = (raw - np.float32(low)) / np.float32(max(high - low, 1e-6))
+    return (stretched if is_finite else np.where(finite, stretched, np.float32(0))), is_finite

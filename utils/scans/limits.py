@@ -13,7 +13,9 @@ LARGEST_IMAGE = 25_000_000  # pixels of one image: a bomb is refused before it i
 LARGEST_STACK = 64_000_000  # pixels of a whole stack (float32: 256 MB)
 LARGEST_UPLOAD = 96_000_000  # pixels of all that is read at once
 MOST_SLICES = 512  # of one stack
-MOST_FILES = 1024  # at once, and in a ZIP
+MOST_FRAMES = 16_384  # of one file, in all its stacks
+MOST_FILES = 1024  # at once, and in a ZIP; hidden files do not count
+MOST_ENTRIES = 8192  # of a ZIP, with folders and hidden files
 LARGEST_UNPACKED = 512 * MEGABYTE  # bytes of all files in a ZIP; one at a time is in memory
 LARGEST_RATIO = 200  # unpacked over packed bytes of a file in a ZIP, where it is larger than 10 MB
 RATIO_MATTERS_FROM = 10 * MEGABYTE
@@ -30,6 +32,9 @@ DECODER_SECONDS = 1.5
 DECODER_SECONDS_PER_MEGABYTE = 0.1
 DECODER_SECONDS_PER_FILE = (
     0.05  # files of one ZIP share DECODER_SECONDS; this and the above is added for each
+)
+DECODER_SECONDS_PER_MEGAPIXEL = (
+    0.5  # added for each decoded megapixel, so that large compressed stacks are read
 )
 DECODER_MEMORY = 400 * MEGABYTE
 MOST_DECODER_FAILURES = 8  # in one upload; later files are not tried any more

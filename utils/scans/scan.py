@@ -13,7 +13,9 @@ class Scan:
 
     `pixels` is (H, W) float32 in 0..1, not writeable. `spacing` is (row, column) in mm where the file knows it.
     `slice` is the 0-based slice number in a stack, None for a single image. `notes` are short
-    sentences about the file for the user.
+    sentences about the file for the user. `sha256` is that of the file's bytes (in a ZIP those of its member),
+    hexadecimal, "" where there is no file. `spacing` has two equal numbers: pixels that were not square have been
+    resampled. `intensities` are the stored values that brightness 0 and 1 stand for, where they differ within a stack.
     """
 
     name: str
@@ -22,9 +24,8 @@ class Scan:
     slice: int | None = None
     spacing: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
-    sha256: str = (
-        ""  # of the file's bytes (in a ZIP those of its member), hexadecimal; "" where there is no file
-    )
+    sha256: str = ""
+    intensities: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -38,6 +39,22 @@ class Stack:
     name: str
     scans: tuple[Scan, ...]
     notes: tuple[str, ...] = ()
+
+    def on_one_scale(self) -> list[np.ndarray]:
+        """The pixels of each scan in 0..1, so that they can be compared between slices.
+
+        Where the slices have windows of their own, noise in air may look as bright as a head; there, the stored
+        intensities are restored, at every second pixel.
+        """
+        if any(scan.intensities is None for scan in self.scans):
+            return [scan.pixels for scan in self.scans]
+        values = []
+        for scan in self.scans:
+            low, high = scan.intensities or (0.0, 1.0)
+            values.append(scan.pixels[::2, ::2] * np.float32(high - low) + np.float32(low))
+        sample = np.concatenate([value[::2, ::2].ravel() for value in values])
+        low, high = (float(value) for value in np.percentile(sample, (0.5, 99.5)))
+        return [np.clip((value - low) / max(high - low, 1e-6), 0, 1) for value in values]
 
 
 @dataclass(frozen=True)

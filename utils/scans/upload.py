@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.scans import archives, images, windowing
+from utils.scans import archives, images
 from utils.scans.decoded import Decoded
 from utils.scans.decoder_process import decoder
 from utils.scans.errors import DecoderFailed, UnreadableScan, log_unexpected
@@ -21,27 +22,33 @@ from utils.scans.limits import (
     MOST_FILES,
     UPLOAD_FULL,
     check_file,
-    check_stack,
 )
 from utils.scans.scan import Refusal, Scan, Stack
-from utils.scans.signatures import is_recognised, is_zip
-from utils.scans.stacking import Slice, in_order, slices_of, split_by_orientation
+from utils.scans.signatures import foreign_format, is_recognised, is_zip
+from utils.scans.stacking import Slice, pixels_of, slices_of, stacks_of
 
 logger = logging.getLogger(__name__)
+
+Instance = tuple[str, int | None, tuple[float, ...], float | None]
+FAULT = "This file cannot be read; export the scan again."
 
 
 def read_stacks(files: Sequence[tuple[str, bytes]]) -> list[Stack | Refusal]:
     """All that an upload of (name, bytes) holds, in the order of arrival. Never raises.
 
-    DICOM files of one series become one Stack, also out of a ZIP, ordered along the normal of its slices; each of its
-    scans keeps the name of its own file.
+    DICOM files of one series become one Stack for each plane and weighting, also out of a ZIP, ordered along the
+    normal of their slices; each scan keeps the name of its own file. A DICOM file that comes twice counts once, and
+    hidden files that are no scans are skipped.
     """
+    files = [
+        (name, data) for name, data in files if not archives.is_hidden(name) or is_recognised(data)
+    ] or files
     upload = _Upload()
     for name, data in files[:MOST_FILES]:
         upload.add(name, data)
     if len(files) > MOST_FILES:
         more = f"{files[MOST_FILES][0]} and {len(files) - MOST_FILES - 1} more"
-        upload.parts.append(Refusal(more, f"At most {MOST_FILES} files are read at once."))
+        upload.parts.append(Refusal(more, f"At most {MOST_FILES} files are read at once; select fewer."))
     return upload.finished()
 
 
@@ -86,6 +93,8 @@ class _Upload:
     def __init__(self) -> None:
         self.parts: list[Stack | Refusal | list[Slice]] = []
         self._series: dict[str, list[Slice]] = {}
+        self._instances: set[Instance] = set()
+        self._copies: Counter[Instance] = Counter()
         self._pixels_left = LARGEST_UPLOAD
         self._failures = 0
 
@@ -99,16 +108,25 @@ class _Upload:
             self.parts.append(Refusal(name, str(refusal)))
         except Exception as error:  # a fault of ours: the user sees a sentence, the log the place
             log_unexpected(logger, "reading an uploaded file", error)
-            self.parts.append(Refusal(name, "This file cannot be read; export the scan again."))
+            self.parts.append(Refusal(name, FAULT))
 
     def finished(self) -> list[Stack | Refusal]:
         parts: list[Stack | Refusal] = []
         for part in self.parts:
-            if isinstance(part, list):
-                parts += [_stack_or_refusal(group) for group in split_by_orientation(part)]
-            else:
+            if not isinstance(part, list):
                 parts.append(part)
+                continue
+            try:
+                parts += stacks_of(part, self._notes(part))
+            except Exception as error:
+                log_unexpected(logger, "combining the slices of a series", error)
+                parts.append(Refusal(part[0].name, FAULT))
         return parts
+
+    def _notes(self, slices: list[Slice]) -> tuple[str, ...]:
+        count = sum(self._copies[key] for key in {_instance(item.source, item.sha256) for item in slices})
+        files = "1 file" if count == 1 else f"{count} files"
+        return (f"{files} came more than once; each is read once.",) if count else ()
 
     def _add_file(self, name: str, data: bytes) -> None:
         self._add_decoded(name, data, self._decode(data, DECODER_SECONDS)[0])
@@ -128,7 +146,7 @@ class _Upload:
             except DecoderFailed:
                 raise UnreadableScan(
                     "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
-                    "read, so bring the other files alone."
+                    "read, so select the other files alone."
                 ) from None
             except UnreadableScan as refusal:
                 seconds = max(seconds - refusal.seconds, 0.0)
@@ -137,12 +155,13 @@ class _Upload:
     def _decode(self, data: bytes, seconds: float) -> tuple[Decoded, float]:
         """The file, and the processor time that the decoder process took until its first frame."""
         if not is_recognised(data):
-            raise UnreadableScan(images.NOT_AN_IMAGE)
+            what = foreign_format(data)
+            raise UnreadableScan(f"This file is {what}." if what else images.NOT_AN_IMAGE)
         plain = images.decode_plain(data)
         if plain is not None:
             return plain, 0.0
         if self._failures >= MOST_DECODER_FAILURES:
-            raise UnreadableScan("Too many files of this upload are damaged; bring this one alone.")
+            raise UnreadableScan("Too many files of this upload are damaged; select this one alone.")
         try:
             return decoder().decode(data, seconds, self._pixels_left)
         except DecoderFailed:
@@ -151,7 +170,13 @@ class _Upload:
 
     def _add_decoded(self, name: str, data: bytes, decoded: Decoded) -> None:
         slices = slices_of(name, hashlib.sha256(data).hexdigest(), decoded)
-        pixels = sum(item.frame.size for item in slices)
+        if decoded.instance:
+            instance = _instance(decoded, slices[0].sha256)
+            if instance in self._instances:
+                self._copies[instance] += 1
+                return
+            self._instances.add(instance)
+        pixels = pixels_of(slices)
         if pixels > self._pixels_left:
             raise UnreadableScan(UPLOAD_FULL)
         self._pixels_left -= pixels
@@ -159,35 +184,13 @@ class _Upload:
             if decoded.series not in self._series:
                 self._series[decoded.series] = []
                 self.parts.append(self._series[decoded.series])
-            self._series[decoded.series].append(slices[0])
+            self._series[decoded.series] += slices
         else:
-            self.parts.append(_stack_or_refusal(slices))
+            self.parts.append(slices)
 
 
-def _stack_or_refusal(slices: list[Slice]) -> Stack | Refusal:
-    """Order, window and number the slices of one stack."""
-    first = slices[0].name
-    files = len({id(item.of) for item in slices})
-    name = f"{first} and {files - 1} more" if files > 1 else first
-    try:
-        ordered, note = in_order(slices)
-        frames = [item.frame for item in ordered]
-        check_stack(frames[0].shape[1], frames[0].shape[0], len(frames))
-        raw = [item.frame for item in ordered if not item.of.windowed]
-        window = windowing.window_of(raw) if raw else (0.0, 1.0)
-        for item in ordered:
-            windowing.apply_window(item.frame, (0.0, 1.0) if item.of.windowed else window)
-    except UnreadableScan as refusal:
-        return Refusal(name, str(refusal))
-    if windowing.is_blank(frames):
-        what = "stack" if len(frames) > 1 else "image"
-        return Refusal(name, f"This {what} is blank: all its pixels have the same brightness.")
-    scans = []
-    for number, item in enumerate(ordered):
-        item.frame.setflags(write=False)
-        place = number if len(frames) > 1 else None
-        scans.append(
-            Scan(item.name, item.frame, item.of.format, place, item.of.spacing, item.of.notes, item.sha256)
-        )
-    notes = dict.fromkeys(each for scan in scans for each in scan.notes)
-    return Stack(name, tuple(scans), (*notes, note) if note else tuple(notes))
+def _instance(decoded: Decoded, sha256: str) -> Instance:
+    """What copies of one DICOM file share. The place is part of it: some programs give all slices one UID."""
+    if not decoded.instance:
+        return sha256, None, (), None
+    return decoded.instance, decoded.number, decoded.facts[0].corner, decoded.facts[0].location
