@@ -12,7 +12,7 @@ from utils.cases.reviews import NAME_LABEL, ReviewError
 from utils.cases.spreadsheet import export_csv
 from utils.cases.store import Case, CaseStoreError, default_path
 from utils.reading.worklist import Entry
-from utils.reports.content import session_csv
+from utils.reports.session_csv import session_csv
 from utils.wording import CLASS_TITLES, titles_of
 
 

@@ -24,7 +24,7 @@ from utils.reading.worklist import Entry, representative
 from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
-    from utils.reports.content import ReportedScan
+    from utils.reports.reported import ReportedScan
 
 VERDICT_TITLES = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
 _SHORTCUTS = {"agree": "a", "disagree": "d", "unsure": "u"}
@@ -77,7 +77,7 @@ def store_can_be_offered() -> bool:
 
 def reported(entry: Entry) -> ReportedScan:
     """The scan as a report tells of it: by its neutral name, with the evidence as the pages draw it."""
-    from utils.reports.content import ReportedScan, Settings
+    from utils.reports.reported import ReportedScan, Settings
 
     return ReportedScan(
         neutral_name(entry),
@@ -93,8 +93,8 @@ def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
     """Download a PDF about these scans; it is made when it is asked for."""
 
     def made() -> bytes:
-        from utils.reports.content import reported_networks
         from utils.reports.pdf import report_pdf
+        from utils.reports.reported import reported_networks
 
         return report_pdf(scans, reported_networks(), datetime.now(UTC))
 

@@ -1,4 +1,4 @@
-"""What the pages of a PDF report are drawn with: fonts, styles, pictures, page numbers."""
+"""Layout of a PDF report: fonts, styles, tables, images, page numbers."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate, Paragraph, Table
 
-rl_config.useA85 = 0  # pictures as bytes: as ASCII they would be a quarter larger
+rl_config.useA85 = 0  # images as bytes: ASCII would be a quarter larger
 
-PAGE = landscape(A4)  # points, like all lengths on paper here
+PAGE = landscape(A4)  # points, as all lengths on paper here
 MARGIN, FOOT = 30.0, 42.0
 WIDTH = PAGE[0] - 2 * MARGIN
 INK, FAINT, RULE = HexColor("#1a2230"), HexColor("#5b6472"), HexColor("#c9ced6")
 CALM, CAUTION = HexColor("#eef1f5"), HexColor("#fbf0d9")
 UNPRINTABLE = "◊"  # stands for a character that the font lacks
-BAR_HEIGHT = 14.0  # for the scale bar under a picture
+BAR_HEIGHT = 14.0  # for the scale bar below an image
 
-# Bitstream Vera comes with ReportLab and is embedded: Western European letters, and no need of fonts on the machine.
+# Bitstream Vera comes with ReportLab and is embedded: Western European letters, no fonts of the system needed.
 pdfmetrics.registerFont(TTFont("Vera", "Vera.ttf"))
 pdfmetrics.registerFont(TTFont("Vera-Bold", "VeraBd.ttf"))
 pdfmetrics.registerFontFamily("Vera", "Vera", "Vera-Bold", "Vera", "Vera-Bold")
@@ -58,29 +58,29 @@ def printable(text: str) -> str:
 
 
 def paragraph(text: str, style: ParagraphStyle = BODY, bold: bool = False, link: str = "") -> Paragraph:
-    """A paragraph of plain text: nothing in it is taken for markup. `link`: the key of the Chapter it leads to."""
+    """A paragraph of plain text, without markup. `link`: the key of the Chapter that it leads to."""
     words = escape(printable(text)).replace("\n", "<br/>")
     words = f"<b>{words}</b>" if bold else words
     return Paragraph(f'<a href="#{link}">{words}</a>' if link else words, style)
 
 
 def row(cells: Sequence[Any], widths: Sequence[float]) -> Table:
-    """Things side by side, their tops in line, without any space of the table's own."""
-    found = Table([cells], colWidths=list(widths), hAlign="LEFT")
-    found.setStyle(
+    """Cells side by side, aligned at the top, without padding."""
+    result = Table([cells], colWidths=list(widths), hAlign="LEFT")
+    result.setStyle(
         [
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             *((f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")),
         ]
     )
-    return found
+    return result
 
 
 def table(rows: list[list[Paragraph]], widths: Sequence[float], *extra: tuple) -> Table:
-    """A table over the whole width, its header repeated on every page; the columns of width 0 share what is left."""
+    """A table over the full width. The header repeats on every page; columns of width 0 share the remaining width."""
     share = (WIDTH - sum(widths)) / max(list(widths).count(0.0), 1)
-    found = Table(rows, colWidths=[width or share for width in widths], repeatRows=1)
-    found.setStyle(
+    result = Table(rows, colWidths=[width or share for width in widths], repeatRows=1)
+    result.setStyle(
         [
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (0, -1), 0),
@@ -90,13 +90,13 @@ def table(rows: list[list[Paragraph]], widths: Sequence[float], *extra: tuple) -
             *extra,
         ]
     )
-    return found
+    return result
 
 
 def scan_size(shape: tuple[int, int], spacing: tuple[float, float] | None, box: float) -> tuple[float, float]:
     """(width, height) in points of a scan of (H, W) pixels that fills a square of `box` points.
 
-    Where the pixel spacing ((row, column), mm) is known, the proportions are those of the body.
+    spacing: (row, column) in mm; where it is known, the proportions are the anatomical ones.
     """
     row, column = spacing or (1.0, 1.0)
     height, width = shape[0] * row, shape[1] * column
@@ -109,21 +109,21 @@ def bar_length(extent: float) -> float:
     return float(max((factor * step for factor in (2, 5) if factor * step <= extent / 3), default=step))
 
 
-def shrunk(picture: np.ndarray, most: int) -> np.ndarray:
-    """An (H, W) or (H, W, 3) picture or map with at most `most` pixels a side."""
-    excess = max(picture.shape[:2]) / most
+def shrunk(image: np.ndarray, most: int) -> np.ndarray:
+    """An (H, W) or (H, W, 3) image or map, reduced to at most `most` pixels per side."""
+    excess = max(image.shape[:2]) / most
     if excess <= 1:
-        return picture
-    height, width = (max(round(side / excess), 1) for side in picture.shape[:2])
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        return image
+    height, width = (max(round(side / excess), 1) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-class Picture(Flowable):
-    """A picture that is made when its page is drawn, so that a long report never holds them all.
+class LazyImage(Flowable):
+    """An image that is computed when its page is drawn, so that a long report never holds all of them.
 
-    `make` returns (H, W) uint8, which is kept without loss, or (H, W, 3) uint8 RGB, kept as JPEG of high quality
-    (lossless colour would make a report several times as large). `width`, `height`: points on paper; `extent`:
-    the mm that the width shows, for a scale bar below, None for no bar.
+    make: returns (H, W) uint8, stored without loss, or (H, W, 3) uint8 RGB, stored as high-quality JPEG (lossless
+    colour would make a report several times as large). width, height: points on paper. extent: width of the image in
+    mm, for a scale bar below it; None for no bar.
     """
 
     def __init__(
@@ -131,22 +131,22 @@ class Picture(Flowable):
     ) -> None:
         super().__init__()
         self.make, self.extent = make, extent
-        self.picture_size = (width, height)
+        self.image_size = (width, height)
         self.foot = BAR_HEIGHT if extent else 3.0
 
     def wrap(self, *available: float) -> tuple[float, float]:
-        width, height = self.picture_size
+        width, height = self.image_size
         return width, height + self.foot
 
     def draw(self) -> None:
-        width, height = self.picture_size
+        width, height = self.image_size
         self.canv.drawImage(_image(self.make()), 0, self.foot, width, height)
         if self.extent:
             self._draw_bar(self.extent)
 
     def _draw_bar(self, extent: float) -> None:
         length = bar_length(extent)
-        end = self.picture_size[0] * length / extent
+        end = self.image_size[0] * length / extent
         self.canv.setStrokeColor(INK)
         self.canv.setLineWidth(1)
         self.canv.lines([(0, 5, end, 5), (0, 2.5, 0, 7.5), (end, 2.5, end, 7.5)])
@@ -156,7 +156,7 @@ class Picture(Flowable):
 
 
 class Chapter(Flowable):
-    """Marks where a part of the report begins: for links, for the outline, and for the footers of its pages."""
+    """The beginning of a part of the report, for links, the table of contents and the footers of its pages."""
 
     def __init__(self, title: str, key: str) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class Chapter(Flowable):
 
 
 class _PageTotal(Flowable):
-    """The last thing in a document: tells the footers, which are drawn already, how many pages there are."""
+    """The last element of a document. It fills the number of pages into the footers, which are already drawn."""
 
     def wrap(self, *available: float) -> tuple[float, float]:
         return 0, 0
@@ -188,7 +188,7 @@ class _PageTotal(Flowable):
 
 
 def document(story: list[Flowable], title: str, use: str, created: datetime) -> bytes:
-    """The PDF of a story, which begins with a Chapter. At the foot of its pages: `use`, chapter, time, page number."""
+    """The PDF of a story that begins with a Chapter. The footers show `use`, chapter, time and page number."""
     file = io.BytesIO()
     template = BaseDocTemplate(
         file, pagesize=PAGE, title=title, subject=use, author=title, creator=title, lang="en-GB", invariant=1
@@ -225,11 +225,11 @@ def _glyph(char: str) -> str:
     return char if char.isprintable() and ord(char) in _PRINTABLE else UNPRINTABLE
 
 
-def _image(picture: np.ndarray) -> ImageReader:
-    if picture.ndim == 2:
-        return ImageReader(Image.fromarray(picture))
+def _image(image: np.ndarray) -> ImageReader:
+    if image.ndim == 2:
+        return ImageReader(Image.fromarray(image))
     options = [
         cv2.IMWRITE_JPEG_QUALITY, 95,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]  # fmt: skip
-    return ImageReader(io.BytesIO(cv2.imencode(".jpg", picture[..., ::-1], options)[1].tobytes()))
+    return ImageReader(io.BytesIO(cv2.imencode(".jpg", image[..., ::-1], options)[1].tobytes()))
