@@ -7,14 +7,9 @@ import streamlit as st
 
 from utils.app import session
 from utils.datasets.protocols import PROTOCOLS
-from utils.networks.cards import (
-    OUTLINERS,
-    Card,
-    NetworkUnavailable,
-    check_weights,
-    load_card,
-    reading_networks,
-)
+from utils.networks.card_facts import SEGMENTATION
+from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
+from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
 from utils.results.records import load_evaluations, load_gate_figures, load_outlines
 from utils.results.track_record import outline_sentence
@@ -79,25 +74,24 @@ def _versions() -> None:
         for evaluation in load_evaluations(models_folder() / "evaluation", PROTOCOLS.values())
         if evaluation.protocol.is_shipped
     }
-    outliners = [models_folder() / f"{name}.keras" for name in OUTLINERS]
-    for weights in (*reading_networks(), *(file for file in outliners if file.is_file())):
+    segmentation = segmentation_weights()
+    for weights in (*reading_networks(), *([segmentation] if segmentation.is_file() else [])):
         try:
             card = load_card(weights)
             check_weights(card)
         except NetworkUnavailable as error:
             st.error(str(error), icon=":material/error:")
             continue
-        facts = card.facts
         rows = {
-            **(_outlines_in_words(card) if card.name in OUTLINERS else _answers_in_words(card, measured)),
-            "Trained": f"{facts.get('date', '?')}, protocol {facts.get('protocol', '?')}",
-            "Parameters": f"{facts.get('parameters', 0):,}",
+            **(_outlines_in_words(card) if card.task == SEGMENTATION else _answers_in_words(card, measured)),
+            "Trained": f"{card.date or '?'}, protocol {card.protocol or '?'}",
+            "Parameters": f"{card.parameters:,}",
             "Weights (SHA-256)": f"`{card.version}`",
-            "Licence of the weights": facts.get("licence", "?"),
+            "Licence of the weights": card.licence or "?",
         }
         lines = [f"| {name} | {value} |" for name, value in rows.items()]
         st.markdown("\n".join([f"| **{card.title}** | |", "| --- | --- |", *lines]))
-        training = pd.DataFrame(facts.get("training_data", []))
+        training = pd.DataFrame([row.model_dump() for row in card.training_data])
         if not training.empty:
             with st.expander(f"Training data of {card.title}"):
                 training["target"] = training["target"].map(TARGET_TITLES)
@@ -116,8 +110,8 @@ def _answers_in_words(card: Card, measured: dict[str, dict]) -> dict[str, str]:
         honest = f"{words} on {accuracy['n']} scans"
     return {
         "Accuracy on unseen patients": honest,
-        "Evidence layer": card.facts["evidence_layer"],
-        "Temperature": f"{card.facts['temperature']:.2f}",
+        "Evidence layer": card.evidence_layer,
+        "Temperature": f"{card.temperature:.2f}",
     }
 
 

@@ -16,7 +16,7 @@ from utils.datasets.samples import data_folder
 from utils.datasets.sources import source_title
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import CLASS_FIGURES
-from utils.networks.cards import NETWORK_TITLES
+from utils.networks.registry import NETWORKS
 from utils.paths import models_folder
 from utils.results.records import (
     BASELINE_TITLES,
@@ -334,7 +334,7 @@ def _training(chosen: Evaluation, folder: Path) -> None:
             "The ring marks the epoch whose weights were kept. The training loss is taken on changed pictures "
             "with smoothed labels, so it can lie above the validation loss.",
         )
-    elif chosen.model in NETWORK_TITLES:
+    elif chosen.model in NETWORKS:
         st.caption(f"The card of {chosen.title} tells no training history.")
 
 

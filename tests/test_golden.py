@@ -17,7 +17,8 @@ from utils.evaluation.evidence_measurement import figures_of_evidence
 from utils.evaluation.measurement import THRESHOLDS, figures_of
 from utils.evaluation.outline_figures import OUTLINE_FIGURES, outline_figures
 from utils.metrics.classification import OVERALL_FIGURES
-from utils.networks.cards import OUTLINERS, check_weights, load_card
+from utils.networks.cards import check_weights, load_card
+from utils.networks.registry import is_segmenter
 from utils.paths import REPOSITORY, file_sha256
 from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
@@ -28,8 +29,8 @@ NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no shipped network
 EVERY = sorted((MODELS / "evaluation").glob("*--*.json"))
 MAPS = [path for path in EVERY if path.stem.endswith("--explanations")] or NONE_YET
 STORED = [path for path in EVERY if path not in MAPS]
-OUTLINES = [path for path in STORED if path.name.split("--")[0] in OUTLINERS] or NONE_YET
-RECORDS = [path for path in STORED if path.name.split("--")[0] not in OUTLINERS] or NONE_YET
+OUTLINES = [path for path in STORED if is_segmenter(path.name.split("--")[0])] or NONE_YET
+RECORDS = [path for path in STORED if not is_segmenter(path.name.split("--")[0])] or NONE_YET
 
 
 def weights_of(record: dict) -> Path:
@@ -89,12 +90,12 @@ def test_figures_belong_to_the_shipped_weights(file: Path) -> None:
     card = load_card(weights_of(record))
     check_weights(card)
     assert record["weights_sha256"] == card.version == file_sha256(card.weights)
-    assert record["temperature"] == card.facts["temperature"]
-    assert card.facts["protocol"] == record["protocol"]
+    assert record["temperature"] == card.temperature
+    assert card.protocol == record["protocol"]
     if record.get("part") == "validation":
         return
-    assert record["protocol"] in [opening["protocol"] for opening in card.facts["openings"]]
-    shown = card.facts["figures"][record["protocol"]]
+    assert record["protocol"] in [evaluation.protocol for evaluation in card.test_evaluations]
+    shown = card.figures[record["protocol"]].model_dump()
     assert {name: shown[name] for name in OVERALL_FIGURES} == {name: record[name] for name in OVERALL_FIGURES}
 
 
@@ -118,9 +119,9 @@ def test_stored_table_gives_the_stored_figures_of_maps(file: Path) -> None:
     card = load_card(weights_of(record))
     assert record["weights_sha256"] == card.version
     assert f"{record['protocol']}, explanations" in [
-        opening["protocol"] for opening in card.facts["openings"]
+        evaluation.protocol for evaluation in card.test_evaluations
     ]
-    fresh = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), card.facts["evidence_scale"])
+    fresh = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), card.evidence_scale)
     assert fresh.keys() == record["methods"].keys()
     wrong = [
         method
@@ -152,6 +153,6 @@ def test_stored_table_gives_the_stored_figures_of_segmentation(file: Path) -> No
     card = load_card(weights_of(record))
     check_weights(card)
     assert record["weights_sha256"] == card.version
-    assert all(record[name] == card.facts[name] for name in ("threshold", "peak", "protocol"))
-    shown = card.facts["figures"][record["protocol"]]
+    assert all(record[name] == getattr(card, name) for name in ("threshold", "peak", "protocol"))
+    shown = card.figures[record["protocol"]].model_dump()
     assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}

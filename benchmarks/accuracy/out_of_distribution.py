@@ -23,7 +23,9 @@ from benchmarks.tables import print_table
 from tests.support.other_images import OTHER_IMAGES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
-from utils.networks.cards import reading_networks
+from utils.networks.card_facts import TestEvaluation
+from utils.networks.cards import log_test_evaluation
+from utils.networks.shipped import reading_networks
 from utils.paths import models_folder
 from utils.reading.ood_detector import GRADES, worst_grade
 from utils.scans.errors import UnreadableScan
@@ -49,7 +51,7 @@ def main() -> None:
     files = [file for file in reading_networks() if not options.models or file.stem in options.models]
     readers = [Reader.load(file) for file in files]
     rows = []
-    learned = set.intersection(*(set(reader.card.facts["sources"]) for reader in readers))
+    learned = set.intersection(*(set(reader.card.sources) for reader in readers))
     for group, scans in _groups(options.data, tuple(sorted(learned))):
         while batch := list(islice(scans, BATCH)):
             answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
@@ -59,7 +61,8 @@ def main() -> None:
                 for flag in ("inverted", "turned"):
                     row[flag] = any(flag in reading.flags for reading in readings)
                 for reader, reading in zip(readers, readings, strict=True):
-                    limit = reader.card.facts["novelty"]["unusual"]
+                    assert reader.card.novelty is not None
+                    limit = reader.card.novelty.unusual
                     row[reader.card.name] = float(reading.novelty or 0) / limit
                 rows.append(row)
         print(f"{group}: {sum(row['group'] == group for row in rows)}", flush=True)
@@ -72,7 +75,7 @@ def main() -> None:
         "weights_sha256": {reader.card.name: reader.card.version for reader in readers},
         "thresholds": {
             reader.card.name: {
-                key: reader.card.facts["novelty"][key] for key in ("unusual", "refused", "turned")
+                key: getattr(reader.card.novelty, key) for key in ("unusual", "refused", "turned")
             }
             for reader in readers
         },
@@ -80,9 +83,10 @@ def main() -> None:
     }
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for reader in readers:
-        opening = {"protocol": "gate", "date": result["date"], "commit": result["commit"], "n": len(table)}
-        reader.card.facts["openings"].append(opening)
-        reader.card.save()
+        log_test_evaluation(
+            reader.card,
+            TestEvaluation(protocol="gate", date=result["date"], commit=result["commit"], n=len(table)),
+        )
     _print(result)
 
 

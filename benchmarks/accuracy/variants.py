@@ -32,7 +32,8 @@ from utils.evaluation.localisation import energy_inside, points_at, uniform_ener
 from utils.metrics.calibration import fit_temperature
 from utils.metrics.classification import softmax
 from utils.metrics.detection import threshold_at
-from utils.networks.architectures import EVIDENCE_LAYERS, logits_of, split_at
+from utils.networks.registry import NETWORKS
+from utils.networks.surgery import logits_of, split_at
 from utils.scans.preprocessing import foreground
 from utils.training import augmentation, batches
 from utils.training.batches import load_images, load_images_and_masks
@@ -176,7 +177,7 @@ def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, floa
     """Pointing game and energy of the Grad-CAM map of each tumour's class."""
     rows = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
     pictures, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
-    trunk, _ = split_at(network, EVIDENCE_LAYERS["cnn"])
+    trunk, _ = split_at(network, NETWORKS["cnn"].evidence_layer)
     kernel = network.get_layer("logits").get_weights()[0]
     features = predict_logits(trunk, pictures)
     hits, inside, uniform = [], [], []

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.speed.methods import weights_files
 from benchmarks.tables import machine, print_table, ratio
 from utils.evidence.cams import gradient_maps
-from utils.networks.architectures import split_at
+from utils.networks.surgery import split_at
 from utils.reading.reader import BATCH, Reader
 from utils.scans.example import synthetic_scan
 from utils.scans.preprocessing import preprocess
@@ -33,7 +33,7 @@ def main() -> None:
         reader = Reader.load(weights)
         scans = [preprocess(synthetic_scan(seed=seed).pixels, reader.size)[0] for seed in range(BATCH)]
         inputs = np.stack(scans)[..., None].astype(np.float32)
-        trunk, head = split_at(reader.network, reader.card.facts["evidence_layer"])
+        trunk, head = split_at(reader.network, reader.card.evidence_layer)
         forward = keras.Model(
             reader.network.inputs, [trunk.outputs[0], reader.network.get_layer("logits").output]
         )

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.tables import memory_now, peak_memory
-from utils.networks.cards import APP_NETWORKS, evidence_scale, load_card
+from utils.networks.cards import load_card
+from utils.networks.registry import app_networks
+from utils.networks.shipped import evidence_scale
 from utils.paths import models_folder
 
 WARM_UP = 2  # runs that are not timed; the first builds the graphs
@@ -21,7 +23,7 @@ Run = Callable[[], object]
 
 def weights_files() -> list[Path]:
     """The two shipped networks, in the order of the app."""
-    return [models_folder() / f"{name}.keras" for name in APP_NETWORKS]
+    return [models_folder() / f"{name}.keras" for name in app_networks()]
 
 
 def plain(files: Sequence[bytes]) -> Run:
@@ -35,7 +37,7 @@ def plain(files: Sequence[bytes]) -> Run:
     passes = []
     for weights in weights_files():
         network = keras.saving.load_model(weights, compile=False)
-        size = load_card(weights).facts["input_size"]
+        size = load_card(weights).input_size
         inputs = np.stack([preprocess(scan.pixels, size)[0] for scan in scans])[..., None].astype(np.float32)
         passes.append((network, inputs))
 
@@ -78,18 +80,18 @@ def usual(files: Sequence[bytes]) -> Run:
     for weights in weights_files():
         network = keras.saving.load_model(weights, compile=False)
         visualiser = Gradcam(network, model_modifier=ReplaceToLinear(), clone=True)
-        networks.append((network, visualiser, load_card(weights).facts))
+        networks.append((network, visualiser, load_card(weights)))
 
     def run() -> None:
         for data in files:
             scan = read_scan(data, "scan.png")
-            for network, visualiser, facts in networks:
-                image = preprocess(scan.pixels, facts["input_size"])[0][None, ..., None].astype(np.float32)
+            for network, visualiser, card in networks:
+                image = preprocess(scan.pixels, card.input_size)[0][None, ..., None].astype(np.float32)
                 label = int(network.predict(image, verbose=0)[0].argmax())
                 visualiser(
                     CategoricalScore(label),
                     image,
-                    penultimate_layer=facts["evidence_layer"],
+                    penultimate_layer=card.evidence_layer,
                     seek_penultimate_conv_layer=False,
                 )
 

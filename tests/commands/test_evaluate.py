@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.commands.steps import FOLDER, Run, one_sentence, published_set
+from tests.support.networks import change_card, facts_of
 from utils.classes import CLASSES
 from utils.datasets.duplicates import hash_files
 from utils.datasets.protocols import PROTOCOLS
@@ -22,7 +23,7 @@ from utils.results.records import load_subtypes, read_evaluations
 def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, models_copy, tmp_path) -> None:
     assert run("train", *FOLDER, class_folders, "--seed", 3)[0] == 0
     weights = models_copy / "folder" / "cnn.keras"
-    facts = load_card(weights).facts
+    facts = facts_of(weights)
     assert not Path("runs/folder/cnn").exists()
     promised = (
         "licence",
@@ -43,7 +44,7 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     counted = pd.DataFrame(facts["training_data"])
     assert set(counted["part"]) == {"train", "validation"} and counted["source"].unique().tolist() == ["own"]
     assert [epoch["epoch"] for epoch in facts["history"]] == [1, 2]
-    assert facts["openings"] == [] and facts["figures"] == {}
+    assert facts["test_evaluations"] == [] and facts["figures"] == {}
 
     copy = tmp_path / "figures.json"
     code, output, _ = run("evaluate", *FOLDER, class_folders, "--json", copy)
@@ -78,27 +79,29 @@ def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, mode
     neighbour = json.loads((folder / "1-nn--folder.json").read_text())
     assert neighbour["n"] == result["n"] and neighbour["auc"] is None
 
-    after = load_card(weights).facts
-    assert [(opening["protocol"], opening["n"]) for opening in after["openings"]] == [("folder", result["n"])]
+    after = facts_of(weights)
+    assert [(opening["protocol"], opening["n"]) for opening in after["test_evaluations"]] == [
+        ("folder", result["n"])
+    ]
     assert after["figures"]["folder"]["accuracy"] == result["accuracy"]
     run("evaluate", *FOLDER, class_folders)
-    assert len(load_card(weights).facts["openings"]) == 2
+    assert len(facts_of(weights)["test_evaluations"]) == 2
 
-    card = load_card(weights)
-    fitted = card.facts["temperature"]
-    card.facts["temperature"] = 9.0
-    card.save()
+    fitted = facts_of(weights)["temperature"]
+    change_card(weights, temperature=9.0)
     code, output, _ = run("calibrate", *FOLDER, class_folders)
     assert code == 0 and str(fitted) in output
-    assert load_card(weights).facts["temperature"] == fitted
+    assert facts_of(weights)["temperature"] == fitted
     assert "out-of-distribution detector: unusual above" in output
-    assert load_card(weights).facts["novelty"] == after["novelty"]
+    assert facts_of(weights)["novelty"] == after["novelty"]
     with np.load(weights.with_suffix(".npz"), allow_pickle=False) as archive:
         assert "picture_hashes" in archive and "novelty_factor" in archive
 
     assert run("train", *FOLDER, class_folders, "--seed", 4)[0] == 0  # training again keeps the log
-    facts = load_card(weights).facts
-    assert [opening["weights_sha256"] for opening in facts["openings"]] == 2 * [result["weights_sha256"]]
+    facts = facts_of(weights)
+    assert [opening["weights_sha256"] for opening in facts["test_evaluations"]] == 2 * [
+        result["weights_sha256"]
+    ]
     assert facts["weights_sha256"] != result["weights_sha256"] and facts["figures"] == {}
 
 
@@ -107,13 +110,13 @@ def test_explanations_are_measured_against_masks(run: Run, masked_set, models_co
     weights, folder = models_copy / "cnn.keras", models_copy / "evaluation"
     code, output, _ = run(*arguments, "--explanations", "--part", "validation")
     assert code == 0 and "Score-CAM" in output and "6 tumour scans, and on 2 without tumour" in output
-    assert load_card(weights).facts["openings"] == []
+    assert facts_of(weights)["test_evaluations"] == []
     assert (folder / "cnn--patient-disjoint--explanations--validation.json").is_file()
     assert run(*arguments, "--explanations", "--json", tmp_path / "new" / "copy.json")[0] == 0
     result = json.loads((folder / "cnn--patient-disjoint--explanations.json").read_text())
     assert json.loads((tmp_path / "new" / "copy.json").read_text()) == result
     assert result["part"] == "test" and result["weights_sha256"] == load_card(weights).version
-    (opening,) = load_card(weights).facts["openings"]
+    (opening,) = facts_of(weights)["test_evaluations"]
     assert (opening["protocol"], opening["n"]) == ("patient-disjoint, explanations", 8)
 
     copy = tmp_path / "robustness.json"
@@ -128,7 +131,7 @@ def test_explanations_are_measured_against_masks(run: Run, masked_set, models_co
     table = pd.read_csv(masked_set / "manifest.csv")
     table.assign(mask="").to_csv(masked_set / "manifest.csv", index=False)
     assert "mask" in one_sentence(*run(*arguments, "--explanations"))
-    assert len(load_card(weights).facts["openings"]) == 1
+    assert len(facts_of(weights)["test_evaluations"]) == 1
 
 
 def test_training_images_are_refused_even_when_mirrored(run: Run, class_folders, models_copy) -> None:
@@ -143,7 +146,7 @@ def test_training_images_are_refused_even_when_mirrored(run: Run, class_folders,
     )
     seen.unlink()
     assert "Glioma/mirrored.png" in one_sentence(*run("evaluate", *arguments))
-    assert load_card(models_copy / "cnn.keras").facts["openings"] == []
+    assert facts_of(models_copy / "cnn.keras")["test_evaluations"] == []
     (class_folders / "Glioma" / "mirrored.png").unlink()
     assert run("evaluate", *arguments)[0] == 0
     result = json.loads((models_copy / "evaluation" / "cnn--folder.json").read_text())
@@ -198,10 +201,10 @@ def test_subtypes_are_trained_and_measured_on_both_parts(
     assert run("train", *arguments)[0] == 0
     assert run("evaluate", *arguments, "--part", "validation")[0] == 0
     weights = models_copy / "feltrin44" / "cnn.keras"
-    assert load_card(weights).facts["openings"] == []
-    assert "novelty" not in load_card(weights).facts, "subtypes use the detector of the four-class networks"
+    assert facts_of(weights)["test_evaluations"] == []
+    assert "novelty" not in facts_of(weights), "subtypes use the detector of the four-class networks"
     assert run("evaluate", *arguments)[0] == 0
-    assert load_card(weights).facts["figures"]["feltrin44"]["top_3_accuracy"] is not None
+    assert facts_of(weights)["figures"]["feltrin44"]["top_3_accuracy"] is not None
     records = load_subtypes(models_copy / "evaluation", PROTOCOLS.values(), "cnn")
     assert {key: record["n"] for key, record in records.items()} == {
         ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
@@ -212,11 +215,9 @@ def test_subtypes_are_trained_and_measured_on_both_parts(
         [],
     )  # no four classes
 
-    card = load_card(weights)
-    card.facts["sources"] = ["feltrin44", "lgg"]
-    card.save()
+    change_card(weights, sources=["feltrin44", "lgg"])
     assert run("train", *arguments, "--base-weights", weights, "--output", tmp_path / "next")[0] == 0
-    licence = load_card(tmp_path / "next" / "cnn.keras").facts["licence"]
+    licence = facts_of(tmp_path / "next" / "cnn.keras")["licence"]
     assert "CC BY-NC-SA" in licence, "the sources of the initial checkpoint count too"
 
 

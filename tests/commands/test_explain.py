@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.commands.steps import Run, explain, one_sentence, written
+from tests.support.networks import change_card, facts_of
 from utils.classes import CLASSES
-from utils.networks.cards import load_card
 from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
 
@@ -45,9 +45,8 @@ def test_explain_by_another_method_and_layer(run: Run, scans, models_copy, tmp_p
     assert "no scale" in error and "model.py calibrate" in error and "cnn and vgg16" in error
     assert not (tmp_path / "out").exists()
     for name in ("cnn", "vgg16"):
-        card = load_card(models_copy / f"{name}.keras")
-        card.facts["evidence_scale"]["layercam"] = 0.1
-        card.save()
+        weights = models_copy / f"{name}.keras"
+        change_card(weights, evidence_scale=facts_of(weights)["evidence_scale"] | {"layercam": 0.1})
     assert run("explain", scans / "a.png", *arguments, "--layer", "stage2_block2")[0] == 0
     reader, scan = Reader.load(models_copy / "cnn.keras"), read_scan_file(scans / "a.png")
     expected = reader.explain(scan, reader.read(scan), "layercam", "stage2_block2")

@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.commands.steps import Run, explain, one_sentence
 from tests.support.corpus import dicom, dicom_bytes
+from tests.support.networks import change_card, loosen_detector
 from utils.classes import CLASSES
-from utils.networks.cards import load_card
 from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
 
@@ -50,9 +50,7 @@ def test_predict_flags_discordant_and_low_confidence_readings(
     run: Run, scans: Path, models_copy: Path
 ) -> None:
     for name in ("cnn", "vgg16"):
-        card = load_card(models_copy / f"{name}.keras")
-        card.facts["referral_threshold"] = 1.0
-        card.save()
+        change_card(models_copy / f"{name}.keras", referral_threshold=1.0)
     for text in run("predict", scans)[1].splitlines():
         line = json.loads(text)
         labels = {prediction["label"] for prediction in line["predictions"]}
@@ -150,8 +148,6 @@ def test_predict_has_no_prediction_for_a_rejected_image(
 
 
 def test_predict_flags_what_is_unusual(run: Run, detector_models: Path, scans: Path) -> None:
-    card = load_card(detector_models / "cnn.keras")
-    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
-    card.save()
+    loosen_detector(detector_models / "cnn.keras")
     line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
     assert line["accepted"] and "unusual" in line["flags"] and len(line["predictions"]) == 1

@@ -82,7 +82,17 @@ def test_teachers_and_checkpoints_that_may_know_test_images_are_refused(
     ],
 )
 def test_a_checkpoint_may_know_no_test_image(protocol, sources, new_protocol, knows_test_images) -> None:
-    card = Card(Path("cnn.json"), {"protocol": protocol, "sources": sources})
+    card = Card(
+        name="cnn",
+        task="four-class",
+        classes=(),
+        input_size=224,
+        evidence_layer="",
+        temperature=1.0,
+        weights_sha256="",
+        protocol=protocol,
+        sources=tuple(sources),
+    )
     refused = (
         pytest.raises(CommandError, match="may know test images") if knows_test_images else nullcontext()
     )

@@ -15,6 +15,7 @@ from utils.evaluation.evidence_measurement import figures_of_evidence, measure_e
 from utils.evaluation.faithfulness import DEPTHS
 from utils.evaluation.measurement import store
 from utils.evidence.cams import METHODS
+from utils.networks.cards import load_card
 from utils.reading.reader import Reader
 from utils.results.records import load_explanations, read_evaluations
 from utils.scans.upload import read_scan_file
@@ -32,14 +33,15 @@ def part(samples: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def calibrated(reader: Reader, samples: pd.DataFrame) -> Reader:
     scales, thresholds = calibrate_maps(reader, part(samples, "validation"), 2.0)
-    reader.card.facts.update(evidence_scale=scales, evidence_threshold=thresholds)
+    fitted = {"evidence_scale": scales, "evidence_threshold": thresholds}
+    reader.card = reader.card.model_copy(update=fitted)
     return reader
 
 
 def test_scales_and_thresholds_are_those_of_the_validation_scans(bright_reader, samples) -> None:
     reader = calibrated(bright_reader, samples)
-    facts = reader.card.facts
-    assert tuple(facts["evidence_scale"]) == METHODS and set(facts["evidence_threshold"]) == set(METHODS)
+    card = reader.card
+    assert tuple(card.evidence_scale) == METHODS and set(card.evidence_threshold) == set(METHODS)
     rows = part(samples, "validation")
     assert len(rows) == 8
     peaks = []
@@ -48,19 +50,19 @@ def test_scales_and_thresholds_are_those_of_the_validation_scans(bright_reader, 
         peaks.append(
             max(reading.maps[reading.classes.index(name)].max() for name in ("glioma", "meningioma")) / 2.0
         )
-    assert facts["evidence_scale"]["gradcam"] == pytest.approx(np.percentile(peaks, 75), rel=2e-3)
-    assert facts["evidence_scale"]["hirescam"] == pytest.approx(facts["evidence_scale"]["gradcam"], rel=1e-5)
-    assert 0 < facts["evidence_scale"]["scorecam"] <= 1
+    assert card.evidence_scale["gradcam"] == pytest.approx(np.percentile(peaks, 75), rel=2e-3)
+    assert card.evidence_scale["hirescam"] == pytest.approx(card.evidence_scale["gradcam"], rel=1e-5)
+    assert 0 < card.evidence_scale["scorecam"] <= 1
     assert reader.card.region_threshold("gradcam") == pytest.approx(
-        facts["evidence_scale"]["gradcam"] * facts["evidence_threshold"]["gradcam"]
+        card.evidence_scale["gradcam"] * card.evidence_threshold["gradcam"]
     )
 
 
 def test_without_masks_there_are_scales_and_no_thresholds(bright_reader, samples) -> None:
     scales, thresholds = calibrate_maps(bright_reader, part(samples, "validation").assign(mask=""), 2.0)
     assert set(scales) == set(METHODS) and thresholds == {}
-    bright_reader.card.facts["evidence_scale"] = scales
-    assert bright_reader.card.region_threshold("gradcam") is None
+    card = bright_reader.card.model_copy(update={"evidence_scale": scales})
+    assert card.region_threshold("gradcam") is None
 
 
 def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, tmp_path) -> None:
@@ -89,9 +91,8 @@ def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, 
     faithful = table[(table["target"] == "glioma") & (table["method"] == "gradcam")]
     assert (faithful["insertion"] > faithful["deletion"]).all()
     assert result["methods"]["gradcam"]["unit"] == "logit" and result["methods"]["layercam"]["unit"] is None
-    assert [opening["protocol"] for opening in reader.card.facts["openings"]] == [
-        "patient-disjoint, explanations"
-    ]
+    logged = load_card(reader.card.weights).test_evaluations
+    assert [evaluation.protocol for evaluation in logged] == ["patient-disjoint, explanations"]
     assert "Score-CAM" in summary(result)
 
     file = store(result, table, tmp_path, "explanations")
@@ -102,7 +103,7 @@ def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, 
         [],
         [],
     )  # the other evaluations do not stumble over it
-    again = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), reader.card.facts["evidence_scale"])
+    again = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), reader.card.evidence_scale)
     assert again["gradcam"]["tumors"] == result["methods"]["gradcam"]["tumors"]
 
 
@@ -110,7 +111,7 @@ def test_validation_scans_are_no_opening_and_another_layer_has_no_regions(bright
     result, _ = measure_evidence(
         bright_reader, "patient-disjoint", "validation", part(samples, "validation"), "", "spots"
     )
-    assert bright_reader.card.facts["openings"] == []
+    assert not bright_reader.card.file.exists()
     figures = result["methods"]["gradcam"]
     assert result["layer"] == "spots" and figures["tumors"]["iou"] is None and figures["scale"] is None
     assert figures["classes"]["glioma"]["pointing"] == 1
@@ -119,4 +120,4 @@ def test_validation_scans_are_no_opening_and_another_layer_has_no_regions(bright
 def test_without_masks_nothing_can_be_measured(bright_reader, samples) -> None:
     with pytest.raises(DatasetError, match="No tumour scan of the test part has a mask"):
         measure_evidence(bright_reader, "patient-disjoint", "test", part(samples, "test").assign(mask=""), "")
-    assert bright_reader.card.facts["openings"] == []
+    assert not bright_reader.card.file.exists()

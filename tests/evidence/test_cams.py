@@ -12,15 +12,9 @@ from tf_keras_vis.scorecam import Scorecam
 from tf_keras_vis.utils.scores import CategoricalScore
 
 from utils.evidence.cams import GRADIENT_METHODS, METHODS, gradient_maps, score_cam
-from utils.networks.architectures import (
-    BUILDERS,
-    EVIDENCE_LAYERS,
-    logits_of,
-    map_layers,
-    save_small,
-    split_at,
-)
-from utils.networks.cards import APP_NETWORKS
+from utils.networks.registry import NETWORKS, app_networks
+from utils.networks.surgery import logits_of, map_layers, split_at
+from utils.networks.weights import save_small
 from utils.reading.reader import Reader
 from utils.scans.scan import Scan
 
@@ -35,7 +29,7 @@ INNER_LAYERS = {  # before the evidence layer, three of them inside a residual b
 
 def network_of(name: str, tmp_path=None) -> keras.Model:
     keras.utils.set_random_seed(3)
-    network = BUILDERS[name](64)
+    network = NETWORKS[name].builder(64, 1 if NETWORKS[name].is_segmenter else 4)
     if tmp_path is None:
         return network
     save_small(network, tmp_path / "network.keras")
@@ -62,10 +56,10 @@ def tensors_of(trunk: keras.Model, scan: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("inner", [False, True])
 @pytest.mark.parametrize("reloaded", [False, True])
-@pytest.mark.parametrize("name", APP_NETWORKS)
+@pytest.mark.parametrize("name", app_networks())
 def test_head_gives_the_maps_of_the_whole_network(name: str, reloaded: bool, inner: bool, tmp_path) -> None:
     network = network_of(name, tmp_path if reloaded else None)
-    layer = INNER_LAYERS[name] if inner else EVIDENCE_LAYERS[name]
+    layer = INNER_LAYERS[name] if inner else NETWORKS[name].evidence_layer
     scan = np.random.default_rng(0).uniform(0, 255, (64, 64, 1)).astype(np.float32)
     trunk, head = split_at(network, layer)
     tensors = tensors_of(trunk, scan)
@@ -83,7 +77,7 @@ def test_head_gives_the_maps_of_the_whole_network(name: str, reloaded: bool, inn
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
 def test_many_scans_at_once_are_what_each_is_alone(method: str) -> None:
     keras.utils.set_random_seed(4)
-    trunk, head = split_at(BUILDERS["cnn"](64), EVIDENCE_LAYERS["cnn"])
+    trunk, head = split_at(NETWORKS["cnn"].builder(64, 4), NETWORKS["cnn"].evidence_layer)
     scans = np.random.default_rng(1).uniform(0, 255, (19, 64, 64, 1)).astype(np.float32)
     features = np.asarray(trunk([scans]))
     together = gradient_maps(head, [features], 4, method)
@@ -92,7 +86,7 @@ def test_many_scans_at_once_are_what_each_is_alone(method: str) -> None:
 
 
 def test_over_a_linear_head_two_and_two_methods_are_one() -> None:
-    trunk, head = split_at(network_of("cnn"), EVIDENCE_LAYERS["cnn"])
+    trunk, head = split_at(network_of("cnn"), NETWORKS["cnn"].evidence_layer)
     scan = np.random.default_rng(2).uniform(0, 255, (64, 64, 1)).astype(np.float32)
     maps = {method: gradient_maps(head, tensors_of(trunk, scan), 4, method) for method in GRADIENT_METHODS}
     np.testing.assert_allclose(maps["hirescam"], maps["gradcam"], rtol=1e-3, atol=1e-6)
@@ -230,8 +224,8 @@ def test_strength_of_a_layer_does_not_depend_on_its_resolution(bright_reader: Re
 def test_every_layer_of_a_network_has_maps(tiny_readers: list[Reader], brain) -> None:
     reader, scan = tiny_readers[0], Scan("brain", brain, "PNG")
     reading = reader.read(scan)
-    assert {"stem_conv", "stage2_block1_shortcut_conv", EVIDENCE_LAYERS["cnn"]} <= set(reader.layers)
-    assert map_layers(BUILDERS["vgg16"](64)) == tuple(
+    assert {"stem_conv", "stage2_block1_shortcut_conv", NETWORKS["cnn"].evidence_layer} <= set(reader.layers)
+    assert map_layers(NETWORKS["vgg16"].builder(64, 4)) == tuple(
         f"block{block}_conv{number}"
         for block, count in enumerate((2, 2, 3, 3, 3), start=1)
         for number in range(1, count + 1)

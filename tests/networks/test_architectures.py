@@ -6,25 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from utils.networks.architectures import (
-    BUILDERS,
-    EVIDENCE_LAYERS,
-    cnn,
-    fold_normalisation,
-    load_base_weights,
-    mobilenetv2,
-    save_small,
-    split_at,
-    unet,
-    unfold_normalisation,
-    vgg16,
-)
+from utils.networks.architectures import cnn, mobilenetv2, unet, vgg16
+from utils.networks.registry import NETWORKS
+from utils.networks.surgery import fold_normalisation, split_at, unfold_normalisation
+from utils.networks.weights import load_base_weights, save_small
+
+CLASSIFIERS = sorted(name for name, network in NETWORKS.items() if network.evidence_layer)
 
 
-@pytest.fixture(params=sorted(BUILDERS))
+@pytest.fixture(params=sorted(NETWORKS))
 def network(request: pytest.FixtureRequest) -> keras.Model:
     keras.utils.set_random_seed(1)
-    return BUILDERS[request.param](64)
+    return NETWORKS[request.param].builder(64, 1 if NETWORKS[request.param].is_segmenter else 4)
 
 
 def scans(count: int = 2, size: int = 64) -> np.ndarray:
@@ -44,7 +37,7 @@ def test_graph_is_flat_and_free_of_custom_objects(network: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("layer", ["evidence", "early"])
-@pytest.mark.parametrize("network", sorted(EVIDENCE_LAYERS), indirect=True)
+@pytest.mark.parametrize("network", CLASSIFIERS, indirect=True)
 def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: str) -> None:
     early = {
         "cnn": "stage1_block2",
@@ -52,7 +45,7 @@ def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: st
         "mobilenetv2": "block_6_expand_relu",
         "resnet101v2": "conv3_block3_out",
     }
-    name = EVIDENCE_LAYERS[network.name] if layer == "evidence" else early[network.name]
+    name = NETWORKS[network.name].evidence_layer if layer == "evidence" else early[network.name]
     trunk, head = split_at(network, name)
     whole = keras.Model(network.inputs, network.get_layer("logits").output)(scans())
     np.testing.assert_array_equal(head(trunk(scans())), whole)
@@ -60,8 +53,9 @@ def test_trunk_and_head_together_are_the_network(network: keras.Model, layer: st
 
 
 def test_evidence_is_14_by_14_at_full_size() -> None:
-    for name, layer in EVIDENCE_LAYERS.items():
-        assert BUILDERS[name](224).get_layer(layer).output.shape[1:3] == (14, 14)
+    for name in CLASSIFIERS:
+        network = NETWORKS[name].builder(224, 4)
+        assert network.get_layer(NETWORKS[name].evidence_layer).output.shape[1:3] == (14, 14)
 
 
 def test_parameter_counts_are_what_the_cards_promise() -> None:
@@ -151,10 +145,10 @@ def test_folded_network_computes_what_was_trained() -> None:
     assert [layer.name for layer in plain.layers] == [layer.name for layer in vgg16(64).layers]
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_can_be_copied_into_a_new_one(name: str) -> None:
     keras.utils.set_random_seed(5)
-    trained, plain = BUILDERS[name](64), BUILDERS[name](64)
+    trained, plain = NETWORKS[name].builder(64, 4), NETWORKS[name].builder(64, 4)
     fold_normalisation(trained, plain)
     for own, copied in zip(trained.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(own, copied)

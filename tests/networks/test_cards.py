@@ -1,4 +1,4 @@
-"""Cards: where networks lie, what a card must hold, and what is said where a file is missing (see test_readers)."""
+"""Cards: what a card must hold, the log of test evaluations, and the messages where a file is missing."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.networks import facts_of, write_card
 from utils import paths
 from utils.commands import train
 from utils.commands.main import build_parser
+from utils.datasets.protocols import protocol_named, protocol_of_recipe
+from utils.networks.card_facts import TestEvaluation, TestFigures
 from utils.networks.cards import (
-    OUTLINES,
     Card,
     NetworkUnavailable,
     check_weights,
-    evidence_scale,
     load_card,
-    reading_networks,
-    scaled_methods,
+    log_test_evaluation,
+    save_card,
     train_command,
 )
+from utils.networks.registry import NETWORKS
 from utils.paths import REPOSITORY, models_folder
+from utils.training.recipes import RECIPES
 
+SHIPPED = [
+    file
+    for file in sorted((REPOSITORY / "models").rglob("*.json"))
+    if file.parent.name != "evaluation" and file.name != "ensemble.json"
+]
 FACTS = {
     "name": "cnn",
     "task": "four-class",
@@ -40,7 +48,7 @@ def weights(tmp_path: Path) -> Path:
     """A weights file that is none, with a card that fits it."""
     file = tmp_path / "cnn.keras"
     file.write_bytes(b"weights")
-    Card(file.with_suffix(".json"), dict(FACTS)).save()
+    write_card(file, FACTS)
     return file
 
 
@@ -55,7 +63,8 @@ def test_models_folder_is_the_repository_s_own_unless_told(monkeypatch: pytest.M
 
 def test_card_comes_back_as_it_was_saved(weights: Path) -> None:
     card = load_card(weights)
-    assert card.facts == FACTS
+    save_card(card)
+    assert facts_of(weights) == FACTS
     assert (card.name, card.title, card.weights) == ("cnn", "CNN", weights)
     assert card.version == FACTS["weights_sha256"]
     check_weights(card)
@@ -63,9 +72,10 @@ def test_card_comes_back_as_it_was_saved(weights: Path) -> None:
 
 
 def test_a_card_that_cannot_be_written_leaves_the_old_one(weights: Path) -> None:
-    with pytest.raises(TypeError):
-        Card(weights.with_suffix(".json"), FACTS | {"seed": object()}).save()
-    assert load_card(weights).facts == FACTS
+    card = load_card(weights).model_copy(update={"seed": object()})
+    with pytest.raises(ValueError, match="serialize"):
+        save_card(card)
+    assert facts_of(weights) == FACTS
 
 
 def test_card_without_readable_text_is_damaged(weights: Path) -> None:
@@ -78,18 +88,18 @@ def test_card_without_readable_text_is_damaged(weights: Path) -> None:
 def test_card_that_lacks_a_fact_is_damaged(weights: Path, fact: str) -> None:
     facts = {name: value for name, value in FACTS.items() if name != fact}
     weights.with_suffix(".json").write_text(json.dumps(facts))
-    with pytest.raises(NetworkUnavailable, match="damaged"):
+    with pytest.raises(NetworkUnavailable, match=rf"cnn\.json is damaged \(`{fact}` is missing\)"):
         load_card(weights)
 
 
 @pytest.mark.parametrize("fact", ["threshold", "peak"])
 def test_card_of_a_network_that_draws_outlines_needs_other_facts(weights: Path, fact: str) -> None:
     drawn = {name: value for name, value in FACTS.items() if name not in ("evidence_layer", "temperature")}
-    drawn |= {"task": OUTLINES, "threshold": 0.5, "peak": 0.9}
-    Card(weights.with_suffix(".json"), drawn).save()
-    assert load_card(weights).facts == drawn
+    drawn |= {"task": "segmentation", "threshold": 0.5, "peak": 0.9}
+    write_card(weights, drawn)
+    assert load_card(weights).task == "segmentation"
     del drawn[fact]
-    Card(weights.with_suffix(".json"), drawn).save()
+    write_card(weights, drawn)
     with pytest.raises(NetworkUnavailable, match="damaged"):
         load_card(weights)
 
@@ -99,7 +109,7 @@ def test_missing_weights_are_told_with_both_remedies(weights: Path) -> None:
     with pytest.raises(NetworkUnavailable) as caught:
         check_weights(load_card(weights))
     assert f"git checkout -- {weights}" in str(caught.value)
-    assert "python model.py train --model cnn --protocol patient-disjoint --data DIR" in str(caught.value)
+    assert "train the network again (docs/reproduce.md)" in str(caught.value)
 
 
 def test_paths_in_the_repository_are_shown_as_a_person_types_them(monkeypatch, weights: Path) -> None:
@@ -109,54 +119,66 @@ def test_paths_in_the_repository_are_shown_as_a_person_types_them(monkeypatch, w
         check_weights(load_card(weights))
 
 
-@pytest.mark.parametrize(
-    ("file", "command"),
-    [
-        ("models/vgg16.keras", "python model.py train --model vgg16 --protocol patient-disjoint --data DIR"),
-        ("models/published/cnn.keras", "python model.py train --model cnn --protocol published --data DIR"),
-        ("models/folder/cnn.keras", "python model.py train --model cnn --protocol folder --data DIR"),
-    ],
-)
-def test_train_command_makes_the_file(file: str, command: str) -> None:
-    assert train_command(Path(file)) == command
+@pytest.mark.parametrize("name", ["cnn", "vgg16"])
+def test_advice_is_the_card_s_own_command(tmp_path: Path, name: str) -> None:
+    """A missing network of another protocol must not be answered with the command that replaces the shipped one."""
+    file = tmp_path / "published-random" / f"{name}.keras"
+    file.parent.mkdir()
+    command = f"python model.py train --recipe {name}-256 --data DIR"
+    write_card(file, FACTS | {"name": name, "protocol": "published-random", "command": command})
+    assert train_command(load_card(file)) == command
+    with pytest.raises(NetworkUnavailable) as caught:
+        check_weights(load_card(file))
+    assert f"`{command}`" in str(caught.value) and "patient-disjoint" not in str(caught.value)
 
 
-def test_train_command_is_one_that_the_command_line_takes() -> None:
-    for file in ("models/vgg16.keras", "models/published/cnn.keras"):
-        typed = train_command(Path(file)).split()[2:]
-        assert build_parser().parse_args(typed).run is train.run
+def test_without_a_command_none_is_made_up(tmp_path: Path) -> None:
+    file = tmp_path / "published-random" / "vgg16.keras"
+    file.parent.mkdir()
+    with pytest.raises(NetworkUnavailable) as missing:
+        load_card(file)
+    write_card(file, FACTS)
+    with pytest.raises(NetworkUnavailable) as without_command:
+        check_weights(load_card(file))
+    for message in map(str, (missing.value, without_command.value)):
+        assert "model.py" not in message and "docs/reproduce.md" in message
 
 
-def test_shipped_networks_come_first_even_where_they_are_missing(tmp_path: Path) -> None:
-    Card(tmp_path / "added.json", FACTS | {"name": "added"}).save()
-    (tmp_path / "broken.json").write_text("{")
-    assert [file.name for file in reading_networks(tmp_path)] == ["cnn.keras", "vgg16.keras", "added.keras"]
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_shipped_command_makes_the_network_that_it_stands_with(file: Path) -> None:
+    card = load_card(file.with_suffix(".keras"))
+    args = build_parser().parse_args(train_command(card).split()[2:])
+    assert args.run is train.run
+    name = args.recipe or args.model
+    own_protocol = protocol_of_recipe(name)
+    protocol = own_protocol or protocol_named(args.protocol, args.left_out)
+    assert RECIPES[name].network == card.name and not (
+        NETWORKS[card.name].is_teacher and own_protocol is None
+    )
+    assert protocol.networks_folder(REPOSITORY / "models") == file.parent
 
 
-def test_evidence_scale_is_the_mean_of_what_was_measured(tmp_path: Path) -> None:
-    assert evidence_scale(models=tmp_path) == 1
-    Card(tmp_path / "cnn.json", FACTS | {"evidence_scale": {"gradcam": 0.4}}).save()
-    assert evidence_scale(models=tmp_path) == 0.4  # the other card is missing
-    Card(tmp_path / "vgg16.json", FACTS | {"evidence_scale": {"gradcam": 0.7}}).save()
-    assert evidence_scale(models=tmp_path) == pytest.approx(0.55)
-    assert evidence_scale("another", models=tmp_path) == 1
-    Card(tmp_path / "vgg16.json", FACTS | {"evidence_scale": {}}).save()  # trained without TensorFlow
-    assert evidence_scale(models=tmp_path) == 0.4
-
-
-def test_a_method_is_scaled_where_every_card_knows_it(tmp_path: Path) -> None:
-    assert scaled_methods(tmp_path) == ()
-    Card(tmp_path / "cnn.json", FACTS | {"evidence_scale": {"gradcam": 0.4, "layercam": 0.5}}).save()
-    assert scaled_methods(tmp_path) == ("gradcam", "layercam")
-    Card(tmp_path / "vgg16.json", FACTS | {"evidence_scale": {"gradcam": 0.7}}).save()
-    assert scaled_methods(tmp_path) == ("gradcam",)
-    Card(tmp_path / "vgg16.json", FACTS).save()  # trained without TensorFlow
-    assert scaled_methods(tmp_path) == ()
-
-
-def test_region_threshold_is_a_fraction_of_the_networks_own_scale(tmp_path: Path) -> None:
-    facts = FACTS | {"evidence_scale": {"gradcam": 0.4}, "evidence_threshold": {"gradcam": 0.25}}
-    card = Card(tmp_path / "cnn.json", facts)
+def test_region_threshold_is_a_fraction_of_the_networks_own_scale() -> None:
+    card = Card.model_validate(
+        FACTS | {"evidence_scale": {"gradcam": 0.4}, "evidence_threshold": {"gradcam": 0.25}}
+    )
     assert card.region_threshold("gradcam") == pytest.approx(0.1)
     assert card.region_threshold("layercam") is None
-    assert Card(tmp_path / "cnn.json", dict(FACTS)).region_threshold("gradcam") is None  # an older card
+    assert Card.model_validate(FACTS).region_threshold("gradcam") is None  # an older card
+
+
+def test_log_of_test_evaluations_grows_in_the_file_whichever_card_is_at_hand(weights: Path) -> None:
+    card = load_card(weights)
+    for number in (1, 2):
+        evaluation = TestEvaluation(protocol="published", date="2026-11-26", commit="abc", n=number)
+        logged = log_test_evaluation(card, evaluation, TestFigures(n=number, accuracy=0.5))
+    assert [evaluation.n for evaluation in logged.test_evaluations] == [1, 2] and not card.test_evaluations
+    assert load_card(weights) == logged
+    assert facts_of(weights)["figures"] == {"published": {"n": 2, "accuracy": 0.5}}
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_shipped_cards_are_written_as_they_are_read(file: Path, tmp_path: Path) -> None:
+    card = load_card(file.with_suffix(".keras"))
+    save_card(card.model_copy(update={"file": tmp_path / file.name}))
+    assert (tmp_path / file.name).read_bytes() == file.read_bytes()

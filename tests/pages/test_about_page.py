@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, opened
+from tests.support.networks import change_card
 from utils.metrics.classification import figures
 from utils.networks.cards import load_card
 
@@ -41,7 +42,7 @@ def test_every_network_with_its_hash(tiny_app: Path) -> None:
     words = words_of(page)
     for name in ("cnn", "vgg16"):
         card = load_card(tiny_app / f"{name}.keras")
-        assert card.title in words and card.version in words and card.facts["evidence_layer"] in words
+        assert card.title in words and card.version in words and card.evidence_layer in words
     assert "not measured yet" in words and not page.error
 
 
@@ -99,10 +100,8 @@ def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_training_data_are_shown(models_copy: Path) -> None:
-    card = load_card(models_copy / "cnn.keras")
     counts = {"part": "train", "source": "nickparvar", "target": "no_tumor", "images": 12, "pictures": 9}
-    card.facts["training_data"] = [counts]
-    card.save()
+    change_card(models_copy / "cnn.keras", training_data=[counts])
     table = opened("about").dataframe[0].value
     assert table["images"].tolist() == [12] and "no tumour" in table.to_string()
 

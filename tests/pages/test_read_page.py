@@ -15,9 +15,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, pictures_of, viewer_of
+from tests.support.networks import change_card
 from utils.classes import CLASSES
 from utils.metrics.classification import figures
-from utils.networks.cards import TOGETHER, load_card
+from utils.networks.cards import load_card
+from utils.networks.shipped import ENSEMBLE
 from utils.reading.worklist import NOT_ANALYSED, Entry
 
 PAGE = str(ROOT / "pages" / "read.py")
@@ -218,9 +220,7 @@ def test_disagreement_that_is_unsure_too_says_both(make_entry, tiny_app: Path) -
 
 def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
     for name in ("cnn", "vgg16"):
-        card = load_card(models_copy / f"{name}.keras")
-        card.facts["referral_threshold"] = 1.0
-        card.save()
+        change_card(models_copy / f"{name}.keras", referral_threshold=1.0)
     page = upload(run(), {"a.png": png_bytes(1)})
     assert page.session_state["worklist"] and all(
         reading.flags == ("unsure",)
@@ -232,7 +232,7 @@ def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
 def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, models_copy: Path) -> None:
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     record = {"referral_threshold": 0.95, "weights_sha256": versions}
-    (models_copy / TOGETHER).write_text(json.dumps(record))
+    (models_copy / ENSEMBLE).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "Indeterminate" in page.warning[0].value
     assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
@@ -243,9 +243,7 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
 
 def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> None:
     for name in ("cnn", "vgg16"):
-        card = load_card(models_copy / f"{name}.keras")
-        card.facts["tumor_threshold"] = 0.8
-        card.save()
+        change_card(models_copy / f"{name}.keras", tumor_threshold=0.8)
     words = "Tumour likely; type indeterminate (probability of any tumour: CNN 97 %, VGG16 97 %; thresholds at 95 %"
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.9))
     assert "Indeterminate" in page.warning[0].value and words in page.warning[0].value

@@ -11,10 +11,10 @@ from hypothesis.extra.numpy import arrays
 from utils.reading.novelty import (
     MARKED,
     describe,
-    fit_familiar,
     fit_thresholds,
+    fit_training_scans,
+    image_statistics,
     looks_inverted,
-    picture_statistics,
 )
 from utils.scans.preprocessing import preprocess
 
@@ -35,28 +35,28 @@ def test_distance_is_that_of_mahalanobis_to_the_third_nearest_scan() -> None:
     between = new[:, None].astype(float) - train
     squared = np.einsum("nij,jk,nik->ni", between, inverse, between, optimize=True)
     expected = np.sqrt(np.sort(squared, axis=1)[:, 2] / 12)
-    np.testing.assert_allclose(fit_familiar(train).distance(new), expected, rtol=0.02)
+    np.testing.assert_allclose(fit_training_scans(train).distance(new), expected, rtol=0.02)
 
 
 def test_what_breaks_the_correlations_is_far_away_even_where_each_value_is_usual() -> None:
     train = cloud(500)
-    familiar = fit_familiar(train)
-    known = familiar.distance(cloud(200, 1))
+    training_scans = fit_training_scans(train)
+    known = training_scans.distance(cloud(200, 1))
     shuffled = cloud(200, 1)
     np.random.default_rng(0).permuted(shuffled, axis=0, out=shuffled)
-    assert np.median(familiar.distance(shuffled)) > 1.5 * np.quantile(known, 0.95)
+    assert np.median(training_scans.distance(shuffled)) > 1.5 * np.quantile(known, 0.95)
 
 
 def test_channel_that_never_fired_counts_when_it_does() -> None:
-    familiar = fit_familiar(cloud(300))
+    training_scans = fit_training_scans(cloud(300))
     fired = cloud(1, 1)
-    before = familiar.distance(fired)[0]
+    before = training_scans.distance(fired)[0]
     fired[:, -1] = 1
-    assert np.isfinite(before) and familiar.distance(fired)[0] > 10 * before
+    assert np.isfinite(before) and training_scans.distance(fired)[0] > 10 * before
 
 
 def test_fewer_scans_than_values_can_be_fitted() -> None:
-    assert np.isfinite(fit_familiar(cloud(5)).distance(cloud(5, 1))).all()
+    assert np.isfinite(fit_training_scans(cloud(5)).distance(cloud(5, 1))).all()
 
 
 @given(
@@ -75,7 +75,7 @@ def test_refusal_is_read_off_an_exponential_tail() -> None:
 
 @given(arrays(np.uint8, st.sampled_from([(32, 32), (64, 64), (224, 224)])))
 def test_any_picture_has_statistics(picture: np.ndarray) -> None:
-    statistics = picture_statistics(picture)
+    statistics = image_statistics(picture)
     assert statistics.shape == (25,) and statistics.dtype == np.float32
     assert np.isfinite(statistics).all()
 
@@ -85,7 +85,7 @@ def test_description_is_channel_means_and_statistics() -> None:
     picture = np.zeros((224, 224), np.uint8)
     description = describe(features, picture)
     np.testing.assert_allclose(description[:512], features.astype(np.float64).mean(axis=(0, 1)), rtol=1e-3)
-    np.testing.assert_array_equal(description[512:], picture_statistics(picture))
+    np.testing.assert_array_equal(description[512:], image_statistics(picture))
 
 
 @pytest.mark.parametrize("seed", range(5))

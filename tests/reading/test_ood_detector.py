@@ -1,4 +1,4 @@
-"""The gate: what a network was fitted on passes, what is something else does not, and it is kept beside the card."""
+"""The out-of-distribution detector: scans like the training scans pass, others do not; stored beside the card."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.networks import facts_of, loosen_detector
 from tests.support.other_images import OTHER_IMAGES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
 from utils.paths import REPOSITORY
-from utils.reading.ood_detector import GRADES, load_gate, worst_grade
+from utils.reading.ood_detector import GRADES, load_detector, worst_grade
 from utils.reading.reader import Reader
 from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
@@ -38,14 +39,12 @@ def test_drawings_of_something_else_are_refused(detector_models: Path, kind: str
 
 
 def test_between_the_thresholds_a_scan_is_unusual(detector_models: Path, brain) -> None:
-    card = load_card(detector_models / "cnn.keras")
-    card.facts["novelty"] |= {"unusual": 0.0, "refused": 1e6}
-    card.save()
+    loosen_detector(detector_models / "cnn.keras")
     reading = Reader.load(detector_models / "cnn.keras").read(Scan("b", brain, "PNG"))
     assert reading.grade == "unusual" and "unusual" in reading.flags and "refused" not in reading.flags
 
 
-def test_inverted_scan_is_said_to_be_inverted(detector_models: Path, brain) -> None:
+def test_inverted_scan_is_flagged(detector_models: Path, brain) -> None:
     reader = Reader.load(detector_models / "cnn.keras")
     assert "inverted" in reader.read(Scan("b", 1 - brain, "PNG")).flags
     assert "inverted" not in reader.read(Scan("b", brain, "PNG")).flags
@@ -58,7 +57,7 @@ def test_scans_are_judged_alike_alone_and_together(detector_models: Path, draw_b
     assert together == pytest.approx([reader.read(scan).novelty for scan in scans], rel=1e-3)
 
 
-def test_card_older_than_the_gate_lets_everything_pass(tiny_models: Path) -> None:
+def test_card_without_a_detector_flags_nothing(tiny_models: Path) -> None:
     reader = Reader.load(tiny_models / "cnn.keras")
     noise = np.random.default_rng(0).random((100, 100)).astype(np.float32)
     reading = reader.read(Scan("noise", noise, "PNG"))
@@ -66,19 +65,19 @@ def test_card_older_than_the_gate_lets_everything_pass(tiny_models: Path) -> Non
     assert not {"refused", "unusual", "inverted", "turned"} & set(reading.flags)
 
 
-def test_saving_keeps_what_the_archive_held_and_loading_gives_the_same_gate(
+def test_saving_keeps_the_other_arrays_and_loading_gives_the_same_detector(
     detector_models: Path, brain
 ) -> None:
     card = load_card(detector_models / "cnn.keras")
-    gate = load_gate(card)
-    assert gate is not None
+    detector = load_detector(card)
+    assert detector is not None
     with np.load(card.statistics, allow_pickle=False) as archive:
         assert archive["picture_hashes"].shape == (1, 32)
-    np.testing.assert_array_equal(gate.familiar.factor, np.tril(gate.familiar.factor))
-    assert {"method", "source", "unusual", "refused", "fitted_on", "validation"} <= card.facts[
-        "novelty"
-    ].keys()
-    assert card.facts["novelty"]["validation"]["unusual_or_refused"] <= 0.005
+    factor = detector.training_scans.factor
+    np.testing.assert_array_equal(factor, np.tril(factor))
+    facts = facts_of(card.weights)["novelty"]
+    assert {"method", "source", "unusual", "refused", "fitted_on", "validation"} <= facts.keys()
+    assert card.novelty and card.novelty.validation.unusual_or_refused <= 0.005
 
 
 @pytest.mark.parametrize("damage", ["missing", "altered"])
@@ -96,10 +95,10 @@ def test_the_worst_grade_counts() -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["cnn", "vgg16"])
-def test_shipped_gate_knows_validation_scans_and_refuses_noise(name: str, data_root: Path) -> None:
+def test_shipped_detector_accepts_validation_scans_and_flags_noise(name: str, data_root: Path) -> None:
     reader = Reader.load(MODELS / f"{name}.keras")
-    if load_gate(reader.card) is None:
-        pytest.skip(f"the card of {name} is older than the gate: model.py calibrate --model {name}")
+    if load_detector(reader.card) is None:
+        pytest.skip(f"the card of {name} is older than the detector: model.py calibrate --model {name}")
     samples = split_samples(load_samples(data_root, ("nickparvar",)), "patient-disjoint")
     paths = samples.loc[samples["part"] == "validation", "path"].iloc[::25]
     known = reader.read_many([read_scan_file(path) for path in paths], with_maps=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.reading.orientation import MARKED, fit_orientation, fit_turned_threshold, turned
+from utils.reading.orientation import MARKED, fit_orientation, fit_turned_threshold, turned_score
 from utils.scans.preprocessing import preprocess
 
 
@@ -26,7 +26,7 @@ def upright(seed: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(100, 105))
 def test_upright_is_told_from_turned(weights: np.ndarray, seed: int) -> None:
     picture = upright(seed)
-    scores = [turned(np.rot90(picture, turn), weights) for turn in range(4)]
+    scores = [turned_score(np.rot90(picture, turn), weights) for turn in range(4)]
     assert scores[0] < 0 < min(scores[1:])
 
 

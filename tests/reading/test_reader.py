@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from utils.networks.cards import NetworkUnavailable, evidence_scale, load_card, reading_networks
+from tests.support.networks import change_card
+from utils.networks.cards import NetworkUnavailable
+from utils.networks.shipped import evidence_scale, reading_networks
 from utils.paths import file_sha256
 from utils.reading.reader import Reader
 from utils.scans.scan import Scan
@@ -70,9 +72,7 @@ def test_shown_class_is_a_tumour_even_where_none_is_named(reader: Reader, brain)
 
 
 def test_unsure_below_the_threshold_of_the_card(models_copy: Path, brain) -> None:
-    card = load_card(models_copy / "cnn.keras")
-    card.facts["referral_threshold"] = 0.999
-    card.save()
+    change_card(models_copy / "cnn.keras", referral_threshold=0.999)
     assert Reader.load(models_copy / "cnn.keras").read(Scan("brain", brain, "PNG")).flags == ("unsure",)
 
 
@@ -86,9 +86,7 @@ def test_altered_weights_are_refused_with_file_and_remedy(models_copy: Path) -> 
 def test_code_in_a_network_file_is_not_run(models_copy: Path) -> None:
     file = models_copy / "cnn.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda values: values + 1)]).save(file)
-    card = load_card(file)
-    card.facts["weights_sha256"] = file_sha256(file)
-    card.save()
+    change_card(file, weights_sha256=file_sha256(file))
     with pytest.raises(NetworkUnavailable, match=r"cnn\.keras cannot be loaded safely"):
         Reader.load(file)
 

@@ -13,13 +13,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.support.networks import change_card, facts_of, write_card
 from utils.datasets.masks import read_mask, with_outlines
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.evaluation.outline_figures import OUTLINE_FIGURES, outline_figures
 from utils.evidence.outlines import COLOUR, OperatingPoint, outline
-from utils.networks.architectures import save_small, unet
-from utils.networks.cards import OUTLINES, Card, NetworkUnavailable, load_card, reading_networks
+from utils.networks.architectures import unet
+from utils.networks.cards import NetworkUnavailable
+from utils.networks.shipped import reading_networks
+from utils.networks.weights import save_small
 from utils.paths import file_sha256
 from utils.reading.reader import Reader
 from utils.reading.segmenter import Segmenter
@@ -38,7 +41,7 @@ def save_with_card(network: keras.Model, folder: Path) -> Path:
     save_small(network, weights)
     facts = {
         "name": "unet",
-        "task": OUTLINES,
+        "task": "segmentation",
         "classes": ["tumor"],
         "input_size": network.input_shape[1],
         "threshold": 0.5,
@@ -46,7 +49,7 @@ def save_with_card(network: keras.Model, folder: Path) -> Path:
         "protocol": "patient-disjoint",
         "weights_sha256": file_sha256(weights),
     }
-    Card(weights.with_suffix(".json"), facts).save()
+    write_card(weights, facts)
     return weights
 
 
@@ -85,12 +88,9 @@ def test_outline_lies_on_the_tumour_with_its_sizes(bright: Path, draw_brain) -> 
 
 def test_silent_without_a_tumour_because_no_spot_reaches_the_peak(bright: Path, draw_brain) -> None:
     scan = Scan("healthy", drawn_scan(draw_brain, tumour=False)[0], "PNG")
-    card = load_card(bright)
-    card.facts["threshold"] = 0.02
-    card.save()
+    change_card(bright, threshold=0.02)
     assert Segmenter.load(bright).outline(scan).empty
-    card.facts["peak"] = 0.0
-    card.save()
+    change_card(bright, peak=0.0)
     assert not Segmenter.load(bright).outline(scan).empty, "the network itself is not silent"
 
 
@@ -228,26 +228,24 @@ def test_train_calibrate_and_evaluate(
     arguments = ("--model", "unet", "--protocol", "patient-disjoint", "--data", data)
     code, said, errors = run("train", *arguments, "--base-weights", first_layer)
     assert code == 0, errors
-    facts = load_card(models_copy / "unet.keras").facts
+    facts = facts_of(models_copy / "unet.keras")
     assert "7 scans" not in said and "4 scans with a tumour, 3 without" in said
-    assert facts["task"] == OUTLINES and facts["classes"] == ["tumor"] and facts["input_size"] == 32
+    assert facts["task"] == "segmentation" and facts["classes"] == ["tumor"] and facts["input_size"] == 32
     command = "python model.py train --model unet --protocol patient-disjoint --data DIR"
     assert facts["command"] == f"{command} --base-weights first.npz"
     assert facts["layers_from_base_weights"] == ["Conv1"]
     counted = pd.DataFrame(facts["training_data"]).groupby("part")["images"].sum()
     assert counted.to_dict() == {"train": 21, "validation": 7}, "a tumour without a mask is no healthy scan"
     assert facts["licence"] and facts["weights_sha256"] and facts["history"][1]["epoch"] == 2
-    assert "temperature" not in facts and facts["openings"] == [] and facts["figures"] == {}
+    assert "temperature" not in facts and facts["test_evaluations"] == [] and facts["figures"] == {}
     assert 0 < facts["threshold"] < 1 and facts["validation"]["tumor_scans"] == 4
     assert (models_copy / "unet.keras").stat().st_size < 8_000_000
     assert not Path("runs/patient-disjoint/unet").exists()
 
     fitted = (facts["threshold"], facts["peak"], facts["validation"])
-    card = load_card(models_copy / "unet.keras")
-    card.facts["threshold"] = 0.01
-    card.save()
+    change_card(models_copy / "unet.keras", threshold=0.01)
     assert run("calibrate", *arguments)[0] == 0
-    facts = load_card(models_copy / "unet.keras").facts
+    facts = facts_of(models_copy / "unet.keras")
     assert (facts["threshold"], facts["peak"], facts["validation"]) == fitted
 
     code, said, _ = run("evaluate", *arguments, "--json", tmp_path / "copy.json")
@@ -260,8 +258,10 @@ def test_train_calibrate_and_evaluate(
     assert (table["tumor_pixels"] == np.where(table["target"] == "no_tumor", 0, 480)).all()
     fresh = outline_figures(table)
     assert {name: fresh[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}
-    facts = load_card(models_copy / "unet.keras").facts
-    assert [(opening["protocol"], opening["n"]) for opening in facts["openings"]] == [("patient-disjoint", 7)]
+    facts = facts_of(models_copy / "unet.keras")
+    assert [(opening["protocol"], opening["n"]) for opening in facts["test_evaluations"]] == [
+        ("patient-disjoint", 7)
+    ]
     assert facts["figures"]["patient-disjoint"]["dice"] == record["dice"]
     assert len(list(folder.iterdir())) == 2, "no baseline is measured beside it"
 

@@ -55,17 +55,21 @@ def networks() -> list[ReportedNetwork]:
     """The CNN, right on 15 of 20 scans that it called glioma at 0.85; the VGG16, never measured."""
     alike = pd.DataFrame({"target": ["glioma"] * 15 + ["meningioma"] * 5, "label": "glioma", "glioma": 0.85})
     figures = {"n": 778, "accuracy": 0.92545, "accuracy_interval": [0.89378, 0.95248]}
-    facts = {
-        "task": "four-class",
-        "temperature": 0.7348,
-        "protocol": "patient-disjoint",
-        "date": "2026-11-20",
-    }
     cards = {
         name: Card(
-            Path(f"{name}.json"), facts | {"name": name, "weights_sha256": VERSIONS[name], "licence": "Own."}
+            file=Path(f"{name}.json"),
+            name=name,
+            task="four-class",
+            classes=CLASSES,
+            input_size=224,
+            evidence_layer="",
+            temperature=0.7348,
+            protocol="patient-disjoint",
+            date="2026-11-20",
+            weights_sha256=version,
+            licence="Own.",
         )
-        for name in VERSIONS
+        for name, version in VERSIONS.items()
     }
     return [
         ReportedNetwork(cards["cnn"], Evaluation("cnn", protocol_named("patient-disjoint"), figures, alike)),

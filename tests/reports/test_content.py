@@ -12,7 +12,6 @@ import pytest
 from pypdf import PdfReader
 
 from tests.reports.examples import CREATED, DRAWN, SECRET, VERSIONS, page_of, pages_of, refused_file, rows_of
-from utils.networks.cards import Card
 from utils.reading import ood_detector
 from utils.reports.pdf import report_pdf
 from utils.reports.reported import ReportedScan, reported_networks
@@ -23,8 +22,7 @@ from utils.wording import CLASS_TITLES
 
 def test_figures_of_other_weights_are_not_shown(entry_with, networks) -> None:
     trained_again = [
-        replace(network, card=Card(network.card.file, network.card.facts | {"weights_sha256": "0"}))
-        for network in networks
+        replace(network, card=network.card.model_copy(update={"weights_sha256": "0"})) for network in networks
     ]
     page, last = pages_of(report_pdf([ReportedScan("Scan 1", entry_with(), DRAWN)], trained_again, CREATED))
     assert "times and was right" not in page and "92.5 %" not in last and VERSIONS["cnn"] in last

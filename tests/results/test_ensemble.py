@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.networks import write_card
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
-from utils.networks.cards import TOGETHER, Card, common_threshold
+from utils.networks.shipped import ENSEMBLE, ensemble_threshold
 from utils.results import ensemble, track_record
 from utils.results.records import Evaluation
 
@@ -84,13 +85,13 @@ def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path)
     }
     for name in ("cnn", "vgg16"):
         own = {"name": name, "evidence_layer": "x", "weights_sha256": name}
-        Card(tmp_path / f"{name}.json", facts | own).save()
-    assert common_threshold(tmp_path) is None
+        write_card(tmp_path / f"{name}.keras", facts | own)
+    assert ensemble_threshold(tmp_path) is None
     record = {"referral_threshold": 0.87, "weights_sha256": {"cnn": "cnn", "vgg16": "vgg16"}}
-    (tmp_path / TOGETHER).write_text(json.dumps(record))
-    assert common_threshold(tmp_path) == 0.87
+    (tmp_path / ENSEMBLE).write_text(json.dumps(record))
+    assert ensemble_threshold(tmp_path) == 0.87
     record["weights_sha256"] = {"cnn": "cnn", "vgg16": "an older one"}
-    (tmp_path / TOGETHER).write_text(json.dumps(record))
-    assert common_threshold(tmp_path) is None
-    (tmp_path / TOGETHER).write_text("{")
-    assert common_threshold(tmp_path) is None
+    (tmp_path / ENSEMBLE).write_text(json.dumps(record))
+    assert ensemble_threshold(tmp_path) is None
+    (tmp_path / ENSEMBLE).write_text("{")
+    assert ensemble_threshold(tmp_path) is None

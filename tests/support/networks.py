@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +20,34 @@ if TYPE_CHECKING:
     from utils.reading.worklist import Entry
 
 
+def facts_of(weights: Path) -> dict:
+    """The JSON of a network's card."""
+    return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def write_card(weights: Path, facts: Mapping[str, object]) -> None:
+    """Write these facts as the card of a weights file, valid or not."""
+    weights.with_suffix(".json").write_text(json.dumps(dict(facts)), encoding="utf-8")
+
+
+def change_card(weights: Path, **facts: object) -> None:
+    """Change facts of the card of a weights file."""
+    write_card(weights, facts_of(weights) | facts)
+
+
+def loosen_detector(weights: Path) -> None:
+    """Make the out-of-distribution detector of a network call every scan unusual and refuse none."""
+    change_card(weights, novelty=facts_of(weights)["novelty"] | {"unusual": 0.0, "refused": 1e6})
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with two small untrained networks under the names of the shipped ones, and their cards."""
     import keras
 
-    from utils.networks.architectures import EVIDENCE_LAYERS, cnn, save_small
-    from utils.networks.cards import Card
+    from utils.networks.architectures import cnn
+    from utils.networks.registry import NETWORKS
+    from utils.networks.weights import save_small
     from utils.paths import file_sha256
 
     folder = tmp_path_factory.mktemp("models")
@@ -38,18 +60,19 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "task": "four-class",
             "classes": list(CLASSES),
             "input_size": 64,
-            "evidence_layer": EVIDENCE_LAYERS["cnn"],
+            "evidence_layer": NETWORKS["cnn"].evidence_layer,
             "protocol": "patient-disjoint",
+            "command": f"python model.py train --model {name} --protocol patient-disjoint --data DIR",
             "seed": seed,
             "sources": ["nickparvar"],
             "temperature": 2.0,
             "referral_threshold": 0.2,
             "evidence_scale": {"gradcam": 0.01},
-            "openings": [],
+            "test_evaluations": [],
             "figures": {},
             "weights_sha256": file_sha256(weights),
         }
-        Card(weights.with_suffix(".json"), facts).save()
+        write_card(weights, facts)
     return folder
 
 
@@ -82,18 +105,21 @@ def quick_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the architecture "cnn" a single convolution, so that tests of training need not wait for graphs."""
     import keras
 
-    from utils.networks.architectures import BUILDERS, EVIDENCE_LAYERS
+    from utils.networks import architectures
+    from utils.networks.registry import NETWORKS
+
+    layer = NETWORKS["cnn"].evidence_layer
 
     def build(size: int, classes: int = 4) -> keras.Model:
         scan = keras.Input((size, size, 1), name="scan")
         x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(scan)
-        x = keras.layers.Conv2D(8, 5, 4, padding="same", activation="relu", name=EVIDENCE_LAYERS["cnn"])(x)
+        x = keras.layers.Conv2D(8, 5, 4, padding="same", activation="relu", name=layer)(x)
         x = keras.layers.GlobalAveragePooling2D(name="pooled")(x)
         logits = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
         answers = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
         return keras.Model(scan, answers, name="cnn")
 
-    monkeypatch.setitem(BUILDERS, "cnn", build)
+    monkeypatch.setattr(architectures, "cnn", build)
 
 
 @pytest.fixture
@@ -116,9 +142,17 @@ def bright_reader(tmp_path: Path) -> Reader:
     )
     kernel = np.asarray([[2000.0, 0, 0, 0], [0, 0, 4.0, 0]], np.float32)  # bright: glioma, dark: no_tumor
     network.get_layer("logits").set_weights([kernel, np.asarray([-3, -5, 1, -5], np.float32)])
-    facts = {"name": "cnn", "classes": list(CLASSES), "input_size": 96, "evidence_layer": "cells",
-             "temperature": 2.0, "weights_sha256": "", "openings": []}  # fmt: skip
-    return Reader(network, Card(tmp_path / "bright.json", facts))
+    card = Card(
+        file=tmp_path / "bright.json",
+        name="cnn",
+        task="four-class",
+        classes=CLASSES,
+        input_size=96,
+        evidence_layer="cells",
+        temperature=2.0,
+        weights_sha256="",
+    )
+    return Reader(network, card)
 
 
 @pytest.fixture
@@ -126,7 +160,7 @@ def detector_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
     """`models_copy` with out-of-distribution detectors fitted on the images of `draw_brain`."""
     from utils.networks.cards import load_card
     from utils.reading.novelty import describe
-    from utils.reading.ood_detector import Described, fit_gate, save_gate
+    from utils.reading.ood_detector import DescribedScans, fit_detector, save_detector
     from utils.scans.preprocessing import preprocess
     from utils.scans.scan import Scan
 
@@ -139,10 +173,11 @@ def detector_models(models_copy: Path, tiny_readers: list[Reader]) -> Path:
             described = [
                 describe(reading.features, pixels) for reading, pixels in zip(readings, inputs, strict=True)
             ]
-            parts.append(Described(np.stack(described), inputs))
+            parts.append(DescribedScans(np.stack(described), inputs))
         card = load_card(models_copy / f"{reader.card.name}.keras")
         np.savez_compressed(card.statistics, picture_hashes=np.zeros((1, 32), np.uint8))
-        save_gate(*fit_gate(*parts), card)
+        train, validation = parts
+        save_detector(fit_detector(train, validation), train, validation, card)
     return models_copy
 
 

@@ -13,7 +13,8 @@ from utils.charts import places
 from utils.datasets.masks import read_mask
 from utils.datasets.samples import data_folder, outlined_samples
 from utils.evidence import outlines, overlays
-from utils.networks.cards import NETWORK_TITLES, OUTLINERS, evidence_scale
+from utils.networks.registry import NETWORKS, network_title, segmenters
+from utils.networks.shipped import evidence_scale
 from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
 from utils.scans.errors import UnreadableScan
@@ -31,7 +32,7 @@ TOLD = ("best", "median", "worst")
 def maps(folder: Path, protocol: str) -> None:
     """Whether the maps lie on the tumours. folder: the evaluations."""
     st.subheader("Where do the maps point?")
-    found = {name: load_explanations(folder, name, protocol) for name in NETWORK_TITLES}
+    found = {name: load_explanations(folder, name, protocol) for name in NETWORKS}
     records = {name: record for name, record in found.items() if record}
     if not records:
         st.info(
@@ -39,7 +40,7 @@ def maps(folder: Path, protocol: str) -> None:
             icon=":material/info:",
         )
         return
-    titled = {NETWORK_TITLES[name]: record for name, record in records.items()}
+    titled = {network_title(name): record for name, record in records.items()}
     panels.chart_with_caption(
         places.pointing(titled),
         "Over scans whose tumour was outlined by a person: the map of the tumour's own class, whatever the network "
@@ -61,7 +62,7 @@ def maps(folder: Path, protocol: str) -> None:
 
 def drawn_outlines(folder: Path, protocol: str) -> None:
     """How far the outlines of the segmentation network are right; nothing where it was not measured."""
-    name = OUTLINERS[0]
+    name = segmenters()[0]
     record = load_outlines(folder, name, protocol)
     if record is None:
         return
@@ -102,7 +103,7 @@ def _map_gallery(folder: Path, protocol: str, records: dict[str, dict]) -> None:
             reading = reader.explain(scan, reader.read(scan), method)
             return overlays.overlay(scan.pixels, reading.strength(row.target, evidence_scale(method)), 0.8)
 
-        st.markdown(f"**{NETWORK_TITLES[name]}, {record['methods'][method]['title']}**")
+        st.markdown(f"**{network_title(name)}, {record['methods'][method]['title']}**")
         _gallery(rows.assign(measure=rows["energy"]), "energy in the tumour", draw)
 
 

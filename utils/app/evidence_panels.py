@@ -16,7 +16,7 @@ from utils.evidence import overlays
 from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
 from utils.evidence.outlines import sizes_in_words
 from utils.evidence.regions import find_region, overlap
-from utils.networks.cards import evidence_scale, scaled_methods
+from utils.networks.shipped import evidence_scale, scaled_methods
 from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry
 from utils.wording import CLASS_TITLES, probability_in_percent
@@ -168,7 +168,7 @@ def _layer(reading: Reading) -> str:
     return st.selectbox(
         "Layer",
         reader.layers,
-        index=reader.layers.index(reader.card.facts["evidence_layer"]),
+        index=reader.layers.index(reader.card.evidence_layer),
         key=f"layer-{reading.network}",
         width=240,
         help="Earlier layers are finer and know less; how often their maps are right is not told",
@@ -252,7 +252,7 @@ def _whereabouts(entry: Entry, readings: Sequence[Reading], label: str) -> None:
     for reading in readings:
         card = resources.reader_of(reading).card
         threshold = card.region_threshold(reading.method)
-        if threshold is None or reading.layer != card.facts["evidence_layer"]:
+        if threshold is None or reading.layer != card.evidence_layer:
             continue
         region = find_region(reading.strength(label, 1.0), threshold, entry.scan)
         who = (
@@ -281,7 +281,7 @@ def _outline_in_words(entry: Entry) -> None:
 def _track_record(reading: Reading, label: str) -> str:
     from utils.results.track_record import pointing_sentence
 
-    if reading.layer != resources.reader_of(reading).card.facts["evidence_layer"]:
+    if reading.layer != resources.reader_of(reading).card.evidence_layer:
         return f"At {reading.layer}. Not yet measured whether this map points at tumours."
     return pointing_sentence(resources.explanations(reading.network, reading.version), reading.method, label)
 

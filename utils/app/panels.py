@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
+from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
 from utils.scans import rendering
@@ -84,7 +85,7 @@ def probabilities(entry: Entry) -> None:
 
 def finer_types(entry: Entry) -> None:
     """What the network of finer types makes of the scan, where there is one and it is asked for."""
-    if subtypes.finer_network() is None:
+    if subtype_weights() is None:
         return
     wanted = st.toggle(
         "Finer type (experimental)",
@@ -99,7 +100,8 @@ def finer_types(entry: Entry) -> None:
     likeliest = list(subtypes.type_probabilities(reading.classes, reading.probabilities).items())[:3]
     told = ", ".join(f"{title} {probability_in_percent(probability)}" for title, probability in likeliest)
     st.markdown(f"Finer type (experimental): {told}")
-    accuracy = reader.card.facts.get("figures", {}).get("feltrin44", {}).get("accuracy")
+    figures = reader.card.figures.get(reader.card.protocol)
+    accuracy = figures.figure("accuracy") if figures else None
     if accuracy is not None:
         st.caption(
             f"On test scans of its collection it named type and sequence rightly in {100 * accuracy:.0f} %."
@@ -172,8 +174,7 @@ def trust_together(entry: Entry) -> str:
 def tumor_likely(entry: Entry) -> str:
     """A sentence where every network detects a tumour by its own threshold, of whatever type; else empty."""
     thresholds = {
-        reading.network: resources.reader_of(reading).card.facts.get("tumor_threshold")
-        for reading in entry.readings
+        reading.network: resources.reader_of(reading).card.tumor_threshold for reading in entry.readings
     }
     return conclusion.tumor_likely(entry.readings, thresholds)
 

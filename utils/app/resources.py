@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from utils.evidence.outlines import contours
-from utils.networks import cards
-from utils.networks.cards import (
-    OUTLINERS,
-    TOGETHER,
-    NetworkUnavailable,
-    check_weights,
-    load_card,
-    reading_networks,
-)
+from utils.networks import shipped
+from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.networks.registry import segmenters
+from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
 from utils.paths import file_sha256, models_folder
-from utils.reading.subtypes import finer_network
 from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
 
@@ -59,7 +53,7 @@ def reader_of(reading: Reading) -> Reader:
 
 def finer_reader() -> Reader | None:
     """The network of finer types, loaded when it is first asked for; None where there is none that can be used."""
-    weights = finer_network()
+    weights = subtype_weights()
     return None if weights is None else _finer(str(weights), weights.stat().st_mtime_ns)
 
 
@@ -83,10 +77,10 @@ def evaluations() -> list[Evaluation]:
     return _evaluations(str(models_folder()))
 
 
-def common_threshold() -> float | None:
+def ensemble_threshold() -> float | None:
     """The mean probability below which the networks' common answer is none; None where each has but its own."""
-    stamp = models_folder() / TOGETHER
-    return _common_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+    stamp = models_folder() / ENSEMBLE
+    return _ensemble_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
 
 
 def together() -> Evaluation | None:
@@ -108,7 +102,7 @@ def outline_figures() -> dict | None:
 
 def segmenter() -> Segmenter | None:
     """The network that draws outlines, loaded when it is first asked for; None where there is none that can be used."""
-    weights = models_folder() / f"{OUTLINERS[0]}.keras"
+    weights = segmentation_weights()
     return _segmenter(str(weights), weights.stat().st_mtime_ns) if weights.is_file() else None
 
 
@@ -190,12 +184,12 @@ def _explanations(models: str, network: str) -> dict | None:
 def _outlines(models: str) -> dict | None:
     from utils.results.records import load_outlines
 
-    return load_outlines(Path(models) / "evaluation", OUTLINERS[0])
+    return load_outlines(Path(models) / "evaluation", segmenters()[0])
 
 
 @st.cache_data(show_spinner=False)
-def _common_threshold(models: str, stamp: int) -> float | None:
-    return cards.common_threshold(Path(models))
+def _ensemble_threshold(models: str, stamp: int) -> float | None:
+    return shipped.ensemble_threshold(Path(models))
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -19,7 +19,7 @@ from utils.cases.reviews import (
     verdicts_for,
 )
 from utils.cases.store import CaseStore, CaseStoreError, answers_of, default_path
-from utils.networks.cards import evidence_scale
+from utils.networks.shipped import evidence_scale
 from utils.reading.worklist import Entry, representative
 from utils.wording import CLASS_TITLES
 

@@ -157,7 +157,7 @@ def own_threshold() -> float | None:
 def referral_threshold() -> float | None:
     """The networks' mean confidence below which there is no answer; None where each network's card decides."""
     own = own_threshold()
-    return resources.common_threshold() if own is None else own
+    return resources.ensemble_threshold() if own is None else own
 
 
 def referral() -> Referral:
@@ -167,7 +167,7 @@ def referral() -> Referral:
 
 def referral_control() -> None:
     """Choose when the networks give no answer, with what that costs and buys on the test scans."""
-    chosen, fitted = own_threshold(), resources.common_threshold()
+    chosen, fitted = own_threshold(), resources.ensemble_threshold()
     with st.popover("When to refer", icon=":material/tune:"):
         own = st.toggle(
             "A threshold of my own",

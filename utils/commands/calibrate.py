@@ -7,7 +7,8 @@ import json
 
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.protocols import Protocol, protocol_named
-from utils.networks.cards import load_card
+from utils.networks.card_facts import SEGMENTATION
+from utils.networks.cards import Card, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
 
 SUMMARY = (
@@ -30,49 +31,51 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def calibration_summary(facts: dict) -> str:
-    """The values that were fitted on the validation part, and the figures there, from the facts of a card."""
+def calibration_summary(card: Card) -> str:
+    """The values that were fitted on the validation part, and the figures there."""
     from utils.evaluation.outline_figures import in_words
 
-    validation = facts["validation"]
-    if facts["task"] == "segmentation":
-        point = f"segmented above probability {facts['threshold']} where a region reaches {facts['peak']}"
+    assert card.validation is not None
+    validation = card.validation.model_dump(by_alias=True, exclude_unset=True)
+    if card.task == SEGMENTATION:
+        point = f"segmented above probability {card.threshold} where a region reaches {card.peak}"
         return f"{point}; validation: {in_words(validation)}"
     summary = (
-        f"temperature {facts['temperature']}, referral threshold {facts['referral_threshold']}; "
+        f"temperature {card.temperature}, referral threshold {card.referral_threshold}; "
         f"validation {json.dumps(validation)}"
     )
-    detector = facts.get("novelty")
+    detector = card.novelty
     if detector is None:
         return summary
     return (
-        f"{summary}\nout-of-distribution detector: unusual above {detector['unusual']:.3f}, "
-        f"refused above {detector['refused']:.3f}: {detector['validation']}"
+        f"{summary}\nout-of-distribution detector: unusual above {detector.unusual:.3f}, "
+        f"refused above {detector.refused:.3f}: {detector.validation.model_dump()}"
     )
 
 
 def _calibrate_ensemble(protocol: Protocol, options: DataOptions, command_line: str) -> str:
-    from utils.training.release import calibrate_together
+    from utils.training.calibrate import calibrate_ensemble
 
-    record = calibrate_together(protocol_samples(options, protocol, seed=0), command_line)
+    record = calibrate_ensemble(protocol_samples(options, protocol, seed=0), command_line)
+    assert record.validation is not None
     return (
-        f"ensemble of {' and '.join(record['weights_sha256'])}: referral threshold {record['referral_threshold']}; "
-        f"validation {json.dumps(record['validation'])}"
+        f"ensemble of {' and '.join(record.weights_sha256)}: referral threshold {record.referral_threshold}; "
+        f"validation {json.dumps(record.validation.model_dump())}"
     )
 
 
 def _calibrate_network(model: str, protocol: Protocol, options: DataOptions) -> str:
-    from utils.training.release import calibrate
+    from utils.training.calibrate import calibrate
 
     weights = protocol.networks_folder() / f"{model}.keras"
-    facts = load_card(weights).facts
-    options = with_card_sets(options, protocol, facts)
-    card = calibrate(weights, protocol_samples(options, protocol, facts["seed"], is_segmenter(model)))
-    return f"{card.weights}: {calibration_summary(card.facts)}"
+    stored = load_card(weights)
+    options = with_card_sets(options, protocol, stored)
+    card = calibrate(weights, protocol_samples(options, protocol, stored.seed, is_segmenter(model)))
+    return f"{card.weights}: {calibration_summary(card)}"
 
 
-def with_card_sets(options: DataOptions, protocol: Protocol, facts: dict) -> DataOptions:
+def with_card_sets(options: DataOptions, protocol: Protocol, card: Card) -> DataOptions:
     """The data sets that a network was trained on, where none are chosen; an external test adds its own."""
     if options.sets or protocol.left_out:
         return options
-    return DataOptions(options.folder, tuple(facts["sources"]), options.patients)
+    return DataOptions(options.folder, card.sources, options.patients)

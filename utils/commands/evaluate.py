@@ -212,12 +212,12 @@ def _network_and_samples(evaluation: EvaluationOptions) -> tuple[Any, pd.DataFra
     protocol = evaluation.protocol
     kind = Segmenter if evaluation.is_segmentation else Reader
     network = kind.load(evaluation.weights or protocol.networks_folder() / f"{evaluation.model}.keras")
-    facts = network.card.facts
-    if protocol.takes_own_images and facts["protocol"] != protocol.name:
+    card = network.card
+    if protocol.takes_own_images and card.protocol != protocol.name:
         samples = _all_as_test(evaluation)
     else:
-        options = with_card_sets(evaluation.data, protocol, facts)
-        samples = protocol_samples(options, protocol, facts["seed"], evaluation.is_segmentation)
+        options = with_card_sets(evaluation.data, protocol, card)
+        samples = protocol_samples(options, protocol, card.seed, evaluation.is_segmentation)
     check_unseen(network.card, protocol.name, _rows_of(samples, "test"))
     return network, samples
 

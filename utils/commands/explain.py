@@ -11,7 +11,7 @@ from utils.classes import CLASSES, class_of
 from utils.commands.errors import CommandError
 from utils.commands.inputs import check_layer, scans_and_targets, weights_of
 from utils.evidence.cams import METHODS
-from utils.networks.cards import evidence_scale, reading_networks, scaled_methods
+from utils.networks.shipped import evidence_scale, reading_networks, scaled_methods
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reader

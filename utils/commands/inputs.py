@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.commands.errors import CommandError
-from utils.networks.cards import reading_networks
+from utils.networks.shipped import reading_networks
 from utils.paths import models_folder
 from utils.scans.files import Input, files_in, output_stems, read_files
 from utils.scans.scan import Scan

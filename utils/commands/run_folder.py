@@ -33,8 +33,8 @@ def check_checkpoint(role: str, card: Card, protocol: Protocol) -> None:
 
     The new network would inherit what it knows about them. role: "teacher" or "initial checkpoint".
     """
-    trained_under = card.facts["protocol"]
-    if not protocol.is_unseen_by(protocol_named(trained_under), card.facts["sources"]):
+    trained_under = card.protocol
+    if not protocol.is_unseen_by(protocol_named(trained_under), card.sources):
         raise CommandError(
             f"The {role} was trained under the {trained_under} protocol and may know test images of "
             f"{protocol.name}; use one that was trained under {protocol.name}."

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 
 from utils.commands.inputs import scans_and_targets
-from utils.networks.registry import segmenters
-from utils.paths import models_folder
+from utils.networks.shipped import segmentation_weights
 
 SUMMARY = (
     "Segment tumours: STEM.mask.png and STEM.outline.png; STEM-sliceNNN for the slices of a stack. "
@@ -28,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from utils.reading.segmenter import Segmenter
     from utils.scans.rendering import png
 
-    segmenter = Segmenter.load(models_folder() / f"{segmenters()[0]}.keras")
+    segmenter = Segmenter.load(segmentation_weights())
     count = 0
     for item, scan, target in scans_and_targets(args.paths, args.output):
         outline = segmenter.outline(scan)

@@ -138,20 +138,15 @@ def _train(options: TrainingOptions) -> str:
     open_run_folder(options.run_folder, options.run_options, options.is_restarted)
     plan = loop.TrainingPlan(options.recipe, options.seed, options.base_weights, classes)
     trained = loop.train(plan, samples, options.run_folder, [teacher.network for teacher in teachers])
-    card = release.release(
-        trained,
-        samples,
-        options.output_folder,
+    origin = release.Origin(
+        plan,
         options.protocol.name,
-        options.seed,
-        options.recipe,
         options.command_line,
-        options.base_weights,
-        [teacher.card for teacher in teachers],
-        classes,
+        tuple(teacher.card for teacher in teachers),
     )
+    card = release.release(trained, samples, options.output_folder, origin)
     shutil.rmtree(options.run_folder)
-    return f"{card.weights}: {calibration_summary(card.facts)}"
+    return f"{card.weights}: {calibration_summary(card)}"
 
 
 def _checked_checkpoints(options: TrainingOptions, classes: Sequence[str]) -> list[Reader]:

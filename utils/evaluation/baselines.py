@@ -15,7 +15,7 @@ import pandas as pd
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluation.audit import nearest_neighbour
 from utils.networks.architectures import INPUT_SIZE
-from utils.reading.novelty import picture_statistics
+from utils.reading.novelty import image_statistics
 from utils.scans.preprocessing import preprocess
 from utils.scans.upload import read_scan_file
 
@@ -62,7 +62,7 @@ def _statistics(paths: pd.Series) -> np.ndarray:
     """(N, 25) float32."""
 
     def of_one(path: str) -> np.ndarray:
-        return picture_statistics(preprocess(read_scan_file(path).pixels, INPUT_SIZE)[0])
+        return image_statistics(preprocess(read_scan_file(path).pixels, INPUT_SIZE)[0])
 
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(of_one, paths)))

@@ -6,7 +6,7 @@ Every figure is about the map of the class that the tumour is of, whatever the n
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from utils.evidence.cams import GRADIENT_METHODS, IN_LOGITS, METHOD_TITLES, METH
 from utils.evidence.regions import overlap, strongest_part
 from utils.metrics.bootstrap import RESAMPLES, group_sums, group_weights, ratio, with_interval
 from utils.metrics.classification import softmax
+from utils.networks.card_facts import TestEvaluation
+from utils.networks.cards import log_test_evaluation
 from utils.paths import current_commit
 from utils.reading.reader import BATCH, Reader, Reading
 from utils.scans.preprocessing import as_input, foreground, preprocess
@@ -49,7 +51,7 @@ def measure_evidence(
     if tumours.empty:
         raise DatasetError(f"No tumour scan of the {part} part has a mask to measure the maps against.")
     card = reader.card
-    layer = layer or card.facts["evidence_layer"]
+    layer = layer or card.evidence_layer
     sampled, more = _sample(tumours, SAMPLE)
     scored, others = _sample(healthy, SAMPLE // 3)
     records: list[dict] = []
@@ -67,8 +69,8 @@ def measure_evidence(
     table = table.merge(
         _similarities(reader, sampled, kept, layer), on=["source", "file", "method"], how="left"
     )
-    at_evidence = layer == card.facts["evidence_layer"]
-    scales = card.facts.get("evidence_scale", {}) if at_evidence else {}
+    at_evidence = layer == card.evidence_layer
+    scales = card.evidence_scale if at_evidence else {}
     result: dict[str, Any] = {
         "model": card.name, "protocol": protocol, "part": part, "date": datetime.date.today().isoformat(),
         "commit": current_commit(), "command": command, "weights_sha256": card.version, "layer": layer,
@@ -77,15 +79,13 @@ def measure_evidence(
     for method, figures in result["methods"].items():
         figures["region_threshold"] = card.region_threshold(method) if at_evidence else None
     if part == "test":
-        opening = {"protocol": f"{protocol}, explanations", "n": len(tumours) + len(healthy)}
-        card.facts["openings"].append(
-            opening | {name: result[name] for name in ("date", "commit", "weights_sha256")}
-        )
-        card.save()
+        evaluation = {name: result[name] for name in ("date", "commit", "weights_sha256")}
+        scans = len(tumours) + len(healthy)
+        log_test_evaluation(card, TestEvaluation(protocol=f"{protocol}, explanations", n=scans, **evaluation))
     return result, table
 
 
-def figures_of_evidence(table: pd.DataFrame, scales: dict[str, float]) -> dict[str, dict[str, Any]]:
+def figures_of_evidence(table: pd.DataFrame, scales: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """{method: figures with 95 % intervals over groups} of a table as `measure_evidence` returns it.
 
     `tumors` and each of `classes`: pointing game, energy in the mask, the energy that a map even all over the head has
@@ -174,7 +174,7 @@ def _records(
         for method, reading in readings.items():
             strength = reading.strength(row.target, 1.0)
             threshold = reader.card.region_threshold(method)
-            if reading.layer != reader.card.facts["evidence_layer"]:
+            if reading.layer != reader.card.evidence_layer:
                 threshold = None
             measured[method] |= {
                 "pointing": points_at(strength, mask),

@@ -18,11 +18,12 @@ from utils.datasets.duplicates import hash_files, near_pairs
 from utils.datasets.protocols import protocol_named
 from utils.datasets.samples import DatasetError
 from utils.evaluation.baselines import BASELINES
-from utils.evaluation.outline_figures import OUTLINE_FIGURES, compare_all, outline_figures, score
+from utils.evaluation.outline_figures import compare_all, outline_figures, score
 from utils.metrics.calibration import accuracy_at_coverage, label_set_figures
-from utils.metrics.classification import OVERALL_FIGURES, figures, top_k_accuracy
+from utils.metrics.classification import figures, top_k_accuracy
 from utils.metrics.detection import detection_figures
-from utils.networks.cards import Card
+from utils.networks.card_facts import OutlineTestFigures, TestEvaluation, TestFigures
+from utils.networks.cards import Card, log_test_evaluation
 from utils.paths import current_commit
 from utils.reading.reader import BATCH, Reader
 from utils.reading.segmenter import Segmenter
@@ -31,7 +32,6 @@ from utils.scans.upload import read_scan_file
 FACTS = ["file", "source", "sequence", "group", "target"]  # what is told of a test image beside the answers
 THRESHOLDS = ("tumor_threshold", "conformal_threshold")  # of the card, fitted on validation
 COVERAGES = (0.5, 0.8, 0.9)
-KEPT = (*OVERALL_FIGURES, "top_3_accuracy")  # of the figures, on the card
 
 
 def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
@@ -39,7 +39,7 @@ def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
 
     Known sets are told by the card's protocol, a user's folder by the hashes of the pictures it was trained on.
     """
-    trained_under = card.facts["protocol"]
+    trained_under = card.protocol
     if not protocol_named(protocol).takes_own_images:
         if trained_under != protocol:
             raise DatasetError(
@@ -82,11 +82,11 @@ def measure(
     columns = ["label", *reader.classes, *(f"logit_{name}" for name in reader.classes)]
     said = pd.DataFrame(rows, columns=columns)
     predictions = pd.concat([test[FACTS].reset_index(drop=True), said], axis=1)
-    thresholds = {name: card.facts.get(name) for name in THRESHOLDS}
+    thresholds = {name: getattr(card, name) for name in THRESHOLDS}
     result = {
         **_head(card, protocol, command),
         "part": part,
-        "temperature": card.facts["temperature"],
+        "temperature": card.temperature,
         **thresholds,
         **figures_of(predictions, classes=reader.classes, **thresholds),
     }
@@ -95,7 +95,7 @@ def measure(
             np.mean(said["label"].to_numpy() == test["true_label"].to_numpy())
         )
     if part == "test":
-        _log_opening(card, result, len(test), KEPT)
+        _log(card, result, len(test), TestFigures)
     return result, predictions
 
 
@@ -114,7 +114,7 @@ def measure_outlines(
         **dataclasses.asdict(segmenter.point),
         **outline_figures(table),
     }
-    _log_opening(card, result, len(test), OUTLINE_FIGURES)
+    _log(card, result, len(test), OutlineTestFigures)
     return result, table
 
 
@@ -130,14 +130,13 @@ def _head(card: Card, protocol: str, command: str) -> dict[str, Any]:
     }
 
 
-def _log_opening(card: Card, result: dict[str, Any], scans: int, kept: Sequence[str]) -> None:
-    """Into the card: that the test part was opened, and of its figures those that are `kept`, with their intervals."""
-    said = {name: result[name] for name in ("protocol", "date", "commit", "weights_sha256")}
-    card.facts["openings"].append(said | {"n": scans})
-    card.facts["figures"][result["protocol"]] = {"n": result["n"]} | {
-        key: result[key] for name in kept for key in (name, f"{name}_interval") if key in result
-    }
-    card.save()
+def _log(
+    card: Card, result: dict[str, Any], scans: int, kind: type[TestFigures | OutlineTestFigures]
+) -> None:
+    """Log the test evaluation in the card, with those of its figures that a card keeps (the fields of `kind`)."""
+    evaluation = {name: result[name] for name in ("protocol", "date", "commit", "weights_sha256")}
+    figures = kind(**{name: result[name] for name in kind.model_fields if name in result})
+    log_test_evaluation(card, TestEvaluation(**evaluation, n=scans), figures)
 
 
 def measure_baseline(

@@ -17,6 +17,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.classes import OTHER_TUMOR
+from utils.networks.card_facts import TestEvaluation
+from utils.networks.cards import log_test_evaluation
 from utils.paths import current_commit
 from utils.reading.reader import BATCH, Reader
 from utils.scans.upload import read_scan_file
@@ -116,9 +118,14 @@ def measure_robustness(
         accuracies = [accuracy(change, level) for level in levels]
         result["changes"][name] = {"unit": unit, "levels": list(levels), "accuracy": accuracies}
     if part == "test":
-        card.facts["openings"].append(
-            {"protocol": f"{protocol}, robustness", "date": date, "commit": commit, "n": len(scans),
-             "weights_sha256": card.version}
-        )  # fmt: skip
-        card.save()
+        log_test_evaluation(
+            card,
+            TestEvaluation(
+                protocol=f"{protocol}, robustness",
+                date=date,
+                commit=commit,
+                n=len(scans),
+                weights_sha256=card.version,
+            ),
+        )
     return result

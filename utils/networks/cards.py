@@ -1,46 +1,89 @@
-"""The card beside every network file: what it is, how it was made, how it was measured. Plain JSON, no Keras."""
+"""The card beside every network file (NAME.json beside NAME.keras): what it is, how made, how measured. No Keras."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from utils.paths import file_sha256, models_folder, shown
+from pydantic import Field, model_validator
 
-APP_NETWORKS = ("cnn", "vgg16")  # what the repository ships for reading
-NETWORK_TITLES = {
-    "cnn": "CNN",
-    "vgg16": "VGG16",
-    "resnet101v2": "ResNet101V2",
-    "mobilenetv2": "MobileNetV2",
-    "unet": "U-Net",
-}
-OUTLINERS = ("unet",)  # networks that draw a tumour's outline and name no class
-OUTLINES = "segmentation"  # the task on their cards
-SUBTYPE_NETWORK = Path("feltrin44") / "mobilenetv2.keras"  # below the models folder
-TOGETHER = "together.json"  # in the models folder: when the networks' common answer counts
+from utils.networks.card_facts import (
+    SEGMENTATION,
+    Epoch,
+    NoveltyFacts,
+    OutlineTestFigures,
+    OutlineValidation,
+    RecipeFacts,
+    Task,
+    TeacherFacts,
+    TestEvaluation,
+    TestFigures,
+    TrainingData,
+    Validation,
+    Versions,
+)
+from utils.networks.registry import network_title
+from utils.paths import file_sha256, shown
+from utils.records.base import InvalidRecord, Record, read_record, write_record
 
 
 class NetworkUnavailable(RuntimeError):
     """A network file that is missing, altered or has no card. Its text names the file and the remedy."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """The facts about one trained network, as `NAME.json` beside `NAME.keras` holds them."""
+class Card(Record):
+    """The facts about one trained network.
 
-    file: Path
-    facts: dict[str, Any]
+    `temperature`, `evidence_layer` and the thresholds behind them belong to classifiers, `threshold` and `peak` (the
+    operating point) to networks for segmentation. `file` is where the card lies; it is not part of the JSON.
+    """
 
-    @property
-    def name(self) -> str:
-        return self.facts["name"]
+    file: Path = Field(default=Path(), exclude=True)
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    input_size: int
+    parameters: int = 0
+    licence: str = ""
+    protocol: str = ""
+    seed: int = 0
+    sources: tuple[str, ...] = ()
+    training_data: tuple[TrainingData, ...] = ()
+    command: str = ""
+    recipe: RecipeFacts | None = None
+    layers_from_base_weights: tuple[str, ...] = ()
+    teachers: tuple[TeacherFacts, ...] = ()
+    date: str = ""
+    commit: str = ""
+    versions: Versions | None = None
+    weights_sha256: str
+    test_evaluations: tuple[TestEvaluation, ...] = ()
+    figures: Mapping[str, TestFigures | OutlineTestFigures] = Field(default_factory=dict)
+    history: tuple[Epoch, ...] = ()
+    threshold: float = 0.5
+    peak: float = 0.0
+    temperature: float = 1.0
+    referral_threshold: float | None = None
+    evidence_scale: Mapping[str, float] = Field(default_factory=dict)
+    evidence_threshold: Mapping[str, float] = Field(default_factory=dict)
+    evidence_layer: str = ""
+    conformal_threshold: float | None = None
+    tumor_threshold: float | None = None
+    validation: Validation | OutlineValidation | None = None
+    novelty: NoveltyFacts | None = None
+
+    @model_validator(mode="after")
+    def _has_the_facts_of_its_task(self) -> Card:
+        needed = ("threshold", "peak") if self.task == SEGMENTATION else ("evidence_layer", "temperature")
+        missing = [name for name in needed if name not in self.model_fields_set]
+        if missing:
+            raise ValueError(f"`{missing[0]}` is missing")
+        return self
 
     @property
     def title(self) -> str:
-        return NETWORK_TITLES.get(self.name, self.name)
+        """The name that people read."""
+        return network_title(self.name)
 
     @property
     def weights(self) -> Path:
@@ -48,127 +91,86 @@ class Card:
 
     @property
     def statistics(self) -> Path:
-        """Arrays too large for a card: hashes of the pictures it was trained on, what its gate knows."""
+        """Arrays too large for a card: hashes of the training images, statistics of the detector."""
         return self.file.with_suffix(".npz")
 
     @property
     def version(self) -> str:
         """SHA-256 of the weights file, hexadecimal."""
-        return self.facts["weights_sha256"]
+        return self.weights_sha256
 
     def region_threshold(self, method: str) -> float | None:
-        """The strength (calibrated, `readers.Reading.strength` at scale 1) above which a map's region lies, fitted on
-        validation masks; None where the card does not tell it."""
-        scale = self.facts.get("evidence_scale", {}).get(method)
-        fraction = self.facts.get("evidence_threshold", {}).get(method)
-        return scale * fraction if scale and fraction else None
+        """The calibrated strength (`Reading.strength` at scale 1) above which a map's region lies.
 
-    def save(self) -> None:
-        temporary = self.file.with_suffix(".json.new")
-        temporary.write_text(json.dumps(self.facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(self.file)
+        Fitted on validation masks; None where the card has no threshold for the method.
+        """
+        scale, fraction = self.evidence_scale.get(method), self.evidence_threshold.get(method)
+        return scale * fraction if scale and fraction else None
 
 
 def load_card(weights: Path) -> Card:
-    """The card of a weights file. Raises NetworkUnavailable where it is missing, broken or lacks a fact."""
+    """The card of a weights file. Raises NetworkUnavailable where it is missing or damaged."""
     file = weights.with_suffix(".json")
-    remedy = f"restore it with `git checkout -- {shown(file)}` or train the network again: `{train_command(weights)}`"
+    remedy = f"restore it with `git checkout -- {shown(file)}` or train the network again (docs/reproduce.md)"
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or not _needed_facts(facts) <= set(facts):
-            raise ValueError
+        return read_record(file, Card).model_copy(update={"file": file})
     except OSError:
         raise NetworkUnavailable(f"The card {shown(file)} is missing; {remedy}.") from None
-    except ValueError:
-        raise NetworkUnavailable(f"The card {shown(file)} is damaged; {remedy}.") from None
-    return Card(file, facts)
+    except InvalidRecord as error:
+        raise NetworkUnavailable(f"The card {shown(file)} is damaged ({error.problem}); {remedy}.") from None
+
+
+def save_card(card: Card) -> None:
+    """Write a card to its file, atomically."""
+    write_record(card.file, card)
+
+
+def log_test_evaluation(
+    card: Card, evaluation: TestEvaluation, figures: TestFigures | OutlineTestFigures | None = None
+) -> Card:
+    """Append a look at a test set to the log in the card's file; returns the card as it is now stored.
+
+    figures: what the card shows for the protocol from now on. The log in the file is the one that grows, however old
+    `card` is.
+    """
+    stored = load_card(card.weights) if card.file.is_file() else card
+    changes: dict[str, object] = {"test_evaluations": (*stored.test_evaluations, evaluation)}
+    if figures is not None:
+        changes["figures"] = {**stored.figures, evaluation.protocol: figures}
+    logged = stored.model_copy(update=changes)
+    save_card(logged)
+    return logged
 
 
 def check_weights(card: Card) -> None:
     """Raises NetworkUnavailable where the weights, or their statistics, are not the ones that the card describes."""
     name = shown(card.weights)
-    remedy = f"restore it with `git checkout -- {name}` or train the network again: `{train_command(card.weights)}`"
     if not card.weights.is_file():
-        raise NetworkUnavailable(f"The network file {name} is missing; {remedy}.")
+        raise NetworkUnavailable(f"The network file {name} is missing; {_remedy(card, name)}.")
     if file_sha256(card.weights) != card.version:
         raise NetworkUnavailable(
-            f"The network file {name} is not the one its card describes (SHA-256 differs); {remedy}."
+            f"The network file {name} is not the one its card describes (SHA-256 differs); {_remedy(card, name)}."
         )
-    expected = card.facts.get("novelty", {}).get("statistics_sha256")
+    expected = card.novelty.statistics_sha256 if card.novelty else None
     if expected and (not card.statistics.is_file() or file_sha256(card.statistics) != expected):
         name = shown(card.statistics)
         raise NetworkUnavailable(
-            f"The file {name} is missing or is not the one that its card describes (SHA-256 differs); restore it with "
-            f"`git checkout -- {name}` or train the network again: `{train_command(card.weights)}`."
+            f"The file {name} is missing or is not the one that its card describes (SHA-256 differs); "
+            f"{_remedy(card, name)}."
         )
 
 
-def reading_networks(models: Path | None = None) -> list[Path]:
-    """Weights files of the app's four-class networks: the shipped two first, then any other with a card."""
-    models = models or models_folder()
-    added = []
-    for file in sorted(models.glob("*.json")):
-        if file.stem not in APP_NETWORKS:
-            try:
-                card = load_card(file.with_suffix(".keras"))
-            except NetworkUnavailable:
-                continue
-            if card.facts["task"] == "four-class":
-                added.append(card.weights)
-    return [models / f"{name}.keras" for name in APP_NETWORKS] + added
+def train_command(card: Card) -> str:
+    """The command that made the network, as its card states it; "" where it states none.
 
-
-def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float:
-    """The strength at which a map is drawn in full colour: one for all classes and networks.
-
-    In calibrated logits, for Score-CAM a probability (`readers.Reading.strength`). It is the mean of what the cards of
-    the app's networks measured on validation scans; 1 where none did.
+    It is never guessed from the file's name: another network's command would overwrite that network.
     """
-    scales = []
-    for weights in reading_networks(models):
-        try:
-            scales.append(float(load_card(weights).facts.get("evidence_scale", {}).get(method, 0)))
-        except NetworkUnavailable:
-            continue
-    measured = [scale for scale in scales if scale > 0]
-    return sum(measured) / len(measured) if measured else 1.0
+    return card.command
 
 
-def common_threshold(models: Path | None = None) -> float | None:
-    """The mean probability from which on the networks' common answer counts (utils/results/ensemble.py, `TOGETHER`).
-
-    None where it was not fitted for the very weights that the app reads with.
-    """
-    models = models or models_folder()
-    try:
-        record = json.loads((models / TOGETHER).read_text(encoding="utf-8"))
-        now = {file.stem: load_card(file).version for file in reading_networks(models)}
-        return float(record["referral_threshold"]) if record["weights_sha256"] == now else None
-    except (OSError, ValueError, KeyError, TypeError, NetworkUnavailable):
-        return None
-
-
-def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
-    """The methods that the cards of all the app's networks have a scale for: older cards know Grad-CAM alone."""
-    known = []
-    for weights in reading_networks(models):
-        try:
-            known.append(load_card(weights).facts.get("evidence_scale", {}))
-        except NetworkUnavailable:
-            continue
-    return tuple(method for method in (known[0] if known else {}) if all(method in one for one in known))
-
-
-def train_command(weights: Path) -> str:
-    """The command that makes a weights file."""
-    folder = weights.parent.name
-    protocol = folder if folder in ("published", "folder") else "patient-disjoint"
-    if folder.startswith("leave-one-source-out-"):
-        protocol = f"leave-one-source-out --left-out {folder.removeprefix('leave-one-source-out-')}"
-    return f"python model.py train --model {weights.stem} --protocol {protocol} --data DIR"
-
-
-def _needed_facts(facts: dict[str, Any]) -> set[str]:
-    """What a card must tell for its network to be used."""
-    fitted = {"threshold", "peak"} if facts.get("task") == OUTLINES else {"evidence_layer", "temperature"}
-    return {"name", "task", "classes", "input_size", "weights_sha256"} | fitted
+def _remedy(card: Card, name: str) -> str:
+    command = train_command(card)
+    again = (
+        f"train the network again: `{command}`" if command else "train the network again (docs/reproduce.md)"
+    )
+    return f"restore it with `git checkout -- {name}` or {again}"

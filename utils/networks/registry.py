@@ -21,6 +21,8 @@ class Network:
     layer of its saliency maps, "" for segmentation. `imagenet` is the class of `keras.applications` whose weights it
     starts from, "" for a network trained from scratch. `colour` is its colour in charts, "" for the next free one.
     The app reads scans with the networks that have `is_read_by_app`; other networks learn from an `is_teacher`.
+    `has_training_normalisation`: the builder takes `normalised`, the convolutions that get batch normalisation while
+    they are trained.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Network:
     colour: str = ""
     is_read_by_app: bool = False
     is_teacher: bool = False
+    has_training_normalisation: bool = False
 
     @property
     def is_segmenter(self) -> bool:
@@ -70,6 +73,7 @@ NETWORKS = _by_name(
         imagenet="VGG16",
         colour="#D55E00",
         is_read_by_app=True,
+        has_training_normalisation=True,
     ),
     Network(
         name="resnet101v2",

@@ -1,9 +1,9 @@
-"""How far a picture lies from the scans that a network was trained on: descriptions, distance, thresholds.
+"""Novelty: the distance of an image from the scans that a network was trained on, and the thresholds on it.
 
-A picture is described by the channel means of the network's evidence layer and by plain statistics of the
-preprocessed picture. The first alone are nearly blind to a cut or shuffled slice, the second alone to drawings in
-gray on black; together they find both. The score is the distance to the third nearest training scan, where the
-Mahalanobis metric of the training scans measures distances. docs/experiments.md compares the methods.
+An image is described by the channel means of the network's evidence layer and by statistics of the preprocessed
+image. The first alone miss cropped and shuffled slices, the second alone miss gray drawings on black. The score is the
+distance to the third nearest training scan in the Mahalanobis metric of the training scans. docs/experiments.md
+compares the methods.
 
 Sources: Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
 NeurIPS 2018 (Mahalanobis distance in feature space); Sun et al., "Out-of-distribution detection with deep nearest
@@ -29,25 +29,25 @@ SOURCE = (
 NEIGHBOUR = 3
 LARGEST = 6e4  # what float16 holds
 MARKED = (
-    0.005  # share of validation scans that a network may mark: half of the 1 % that the shipped two share
+    0.005  # share of validation scans that one network may flag: half of the 1 % for the two shipped ones
 )
-REFUSED = 0.001  # share of brain scans that it may refuse, read off the tail of the validation scores
+REFUSED = 0.001  # share of brain scans that it may refuse, extrapolated from the validation scores
 TAIL = 0.05  # share of the validation scores that counts as tail
 FOREGROUND = 0.08  # of full brightness, as in utils.scans.preprocessing
 
 
 @dataclass(frozen=True)
-class Familiar:
-    """The cloud of the training scans' descriptions: `mean` and `scale` (D,), `factor` (D, D), all float32.
+class TrainingScans:
+    """The descriptions of the training scans and their metric: `mean` and `scale` (D,), `factor` (D, D), all float32.
 
-    `factor` is the lower Cholesky factor of the inverse covariance of the scaled descriptions; `scans` are the (M, D)
-    float16 training scans, scaled and multiplied with it.
+    `factor` is the lower Cholesky factor of the inverse covariance of the scaled descriptions; `whitened_scans`
+    are the (M, D) float16 descriptions, scaled and multiplied with it.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     factor: np.ndarray
-    scans: np.ndarray
+    whitened_scans: np.ndarray
 
     def whitened(self, descriptions: np.ndarray) -> np.ndarray:
         """(N, D) float32, in which distances are Mahalanobis distances."""
@@ -55,18 +55,18 @@ class Familiar:
 
     def distance(self, descriptions: np.ndarray) -> np.ndarray:
         """(N, D) float32 -> (N,) float32, not negative, to the third nearest training scan."""
-        known = self.scans.astype(np.float32)
+        known = self.whitened_scans.astype(np.float32)
         nearest = min(NEIGHBOUR, len(known)) - 1
         return np.asarray(
             [
-                np.sqrt(np.partition(np.mean((known - one) ** 2, axis=1), nearest)[nearest])
-                for one in self.whitened(descriptions)
+                np.sqrt(np.partition(np.mean((known - description) ** 2, axis=1), nearest)[nearest])
+                for description in self.whitened(descriptions)
             ]
         )
 
 
-def fit_familiar(descriptions: np.ndarray) -> Familiar:
-    """(N, D) float32 descriptions of training scans -> their cloud."""
+def fit_training_scans(descriptions: np.ndarray) -> TrainingScans:
+    """(N, D) float32 descriptions of training scans -> their statistics."""
     from sklearn.covariance import LedoitWolf  # a second to import, and only fitting needs it
 
     descriptions = np.asarray(descriptions, np.float64)
@@ -75,16 +75,18 @@ def fit_familiar(descriptions: np.ndarray) -> Familiar:
     precision = LedoitWolf(assume_centered=True).fit((descriptions - mean) / scale).precision_
     factor = np.linalg.cholesky(precision)
     empty = np.zeros((0, len(mean)), np.float16)
-    metric = Familiar(mean.astype(np.float32), scale.astype(np.float32), factor.astype(np.float32), empty)
+    metric = TrainingScans(
+        mean.astype(np.float32), scale.astype(np.float32), factor.astype(np.float32), empty
+    )
     scans = np.clip(metric.whitened(descriptions), -LARGEST, LARGEST)
-    return replace(metric, scans=scans.astype(np.float16))
+    return replace(metric, whitened_scans=scans.astype(np.float16))
 
 
 def fit_thresholds(scores: np.ndarray) -> tuple[float, float]:
-    """(unusual, refused) from the scores (N,) of validation scans; a score above the first is marked.
+    """(unusual, refused) from the scores (N,) of validation scans.
 
-    At most the share MARKED of the scans lies above `unusual`. `refused` lies where the share REFUSED of brain
-    scans is expected to go on: too few to count, so that the tail of the scores is taken as exponential.
+    At most the share MARKED of the scans lies above `unusual`. The share REFUSED of brain scans is expected above
+    `refused`: too few to count, so that the tail of the scores is modelled as exponential.
     """
     ordered = np.sort(np.asarray(scores, np.float64))
     unusual = float(ordered[len(ordered) - 1 - int(MARKED * len(ordered))])
@@ -94,14 +96,14 @@ def fit_thresholds(scores: np.ndarray) -> tuple[float, float]:
     return unusual, max(unusual, float(start + excess * np.log(TAIL / REFUSED)))
 
 
-def describe(features: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """(k + 25,) float32: the channel means of an evidence layer (h, w, k) and the picture's own statistics."""
-    return np.concatenate([features.mean(axis=(0, 1), dtype=np.float32), picture_statistics(picture)])
+def describe(features: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """(k + 25,) float32: the channel means of an evidence layer (h, w, k) and the image statistics."""
+    return np.concatenate([features.mean(axis=(0, 1), dtype=np.float32), image_statistics(image)])
 
 
-def picture_statistics(picture: np.ndarray) -> np.ndarray:
+def image_statistics(image: np.ndarray) -> np.ndarray:
     """(25,) float32 of a network input (S, S) uint8: border, symmetry, foreground, histogram, sharpness by scale."""
-    small = cv2.resize(picture, (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = cv2.resize(image, (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     border = np.concatenate(
         [small[:3].ravel(), small[-3:].ravel(), small[:, :3].ravel(), small[:, -3:].ravel()]
     )
@@ -110,21 +112,16 @@ def picture_statistics(picture: np.ndarray) -> np.ndarray:
     symmetry = [np.abs(small - small[:, ::-1]).mean(), np.abs(small - small[::-1]).mean()]
     foreground = small > FOREGROUND
     shape = [small.mean(), small.std(), foreground.mean(), *_spread(foreground, 1), *_spread(foreground, 0)]
-    histogram = np.bincount((picture >> 5).ravel(), minlength=8)[:-1] / picture.size
-    return np.asarray([*brightness, *symmetry, *shape, *histogram, *_sharpness(picture)], np.float32)
+    histogram = np.bincount((image >> 5).ravel(), minlength=8)[:-1] / image.size
+    return np.asarray([*brightness, *symmetry, *shape, *histogram, *_sharpness(image)], np.float32)
 
 
-def looks_inverted(picture: np.ndarray) -> bool:
-    """Whether the surround of a network input (S, S) uint8 is brighter than its middle: MRI has a dark surround.
-
-    None of the validation scans looks so, and 98 % of them do once they are inverted.
-    """
-    rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+def looks_inverted(image: np.ndarray) -> bool:
+    """Whether the surround of a network input (S, S) uint8 is brighter than its middle: MRI has a dark surround."""
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     if len(rows) == 0:
         return False
-    content = picture[
-        rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1
-    ]  # without the black of the padding
+    content = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # without the black of the padding
     height, width = content.shape
     rim = np.ones(content.shape, dtype=bool)
     rim[max(height // 14, 1) : -max(height // 14, 1), max(width // 14, 1) : -max(width // 14, 1)] = False
@@ -145,12 +142,12 @@ def _spread(foreground: np.ndarray, axis: int) -> tuple[float, float]:
     return centre, float((weights * (place - centre) ** 2).sum() / total) ** 0.5
 
 
-def _sharpness(picture: np.ndarray) -> list[float]:
+def _sharpness(image: np.ndarray) -> list[float]:
     """The log of the mean detail at five scales, each twice as coarse as the one before."""
-    level: np.ndarray = picture.astype(np.float32) / 255
-    found = []
+    level: np.ndarray = image.astype(np.float32) / 255
+    detail = []
     for _ in range(5):
-        found.append(float(np.log(1e-4 + np.abs(level - cv2.blur(level, (3, 3))).mean())))
+        detail.append(float(np.log(1e-4 + np.abs(level - cv2.blur(level, (3, 3))).mean())))
         half = (max(level.shape[1] // 2, 1), max(level.shape[0] // 2, 1))
         level = cv2.resize(level, half, interpolation=cv2.INTER_AREA)
-    return found
+    return detail

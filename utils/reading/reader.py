@@ -13,9 +13,10 @@ import numpy as np
 
 from utils.evidence.cams import METHODS, gradient_maps, score_cam
 from utils.metrics.classification import softmax
-from utils.networks.architectures import map_layers, split_at
+from utils.networks.card_facts import FOUR_CLASS, SUBTYPES, Task
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
-from utils.reading.ood_detector import load_gate
+from utils.networks.surgery import map_layers, split_at
+from utils.reading.ood_detector import load_detector
 from utils.scans.preprocessing import Geometry, preprocess
 from utils.scans.scan import Scan
 
@@ -97,19 +98,19 @@ class Reader:
     def __init__(self, network: keras.Model, card: Card) -> None:
         self.card = card
         self.network = network
-        self.classes = tuple(card.facts["classes"])
-        self.size = int(card.facts["input_size"])
-        evidence, self.head = split_at(network, card.facts["evidence_layer"])
+        self.classes = card.classes
+        self.size = card.input_size
+        evidence, self.head = split_at(network, card.evidence_layer)
         self._forward = keras.Model(network.inputs, [evidence.outputs[0], network.get_layer("logits").output])
         self.layers = map_layers(network)
         self._cuts: dict[str, tuple[keras.Model, keras.Model]] = {}
-        self._gate = load_gate(card)
+        self._detector = load_detector(card)
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, weights: Path) -> Reader:
         """Raises NetworkUnavailable where file or card is missing, they do not fit, or the network names no class."""
-        return cls(*load_network(weights, ("four-class", "finer")))
+        return cls(*load_network(weights, (FOUR_CLASS, SUBTYPES)))
 
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
@@ -145,7 +146,7 @@ class Reader:
         progress: Callable[[float], None] | None = None,
     ) -> list[dict[str, Reading]]:
         """`explain` for a batch of scans with their readings and several methods: {method: Reading} for each scan."""
-        layer = layer or self.card.facts["evidence_layer"]
+        layer = layer or self.card.evidence_layer
         pictures = np.stack([preprocess(scan.pixels, self.size)[0] for scan in scans]).astype(np.float32)
         head, tensors = self._head_at(layer, pictures, readings)
         result: list[dict[str, Reading]] = [{} for _ in scans]
@@ -173,7 +174,7 @@ class Reader:
         self, layer: str, pictures: np.ndarray, readings: Sequence[Reading]
     ) -> tuple[keras.Model, list[np.ndarray]]:
         """What comes behind a layer, and what goes into it. Heads are kept: building one takes a while."""
-        if layer == self.card.facts["evidence_layer"]:
+        if layer == self.card.evidence_layer:
             return self.head, [np.stack([reading.features for reading in readings]).astype(np.float32)]
         if layer not in self.layers:
             raise ValueError(
@@ -198,12 +199,12 @@ class Reader:
             else:
                 maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
         seconds = (time.perf_counter() - began) / len(scans)
-        temperature = float(self.card.facts["temperature"])
+        temperature = self.card.temperature
         probabilities = softmax(logits / temperature).astype(np.float32)
-        threshold = self.card.facts.get("referral_threshold")
+        threshold = self.card.referral_threshold
         features = features.astype(np.float16)
         judged = [
-            self._gate.judge(*pair) if self._gate else (None, "ok", ())
+            self._detector.judge(*pair) if self._detector else (None, "ok", ())
             for pair in zip(features, images, strict=True)
         ]
         return [
@@ -223,23 +224,21 @@ class Reader:
                 grade=judged[row][1],
                 flags=_unsure(probabilities[row], threshold) + judged[row][2],
                 seconds=seconds,
-                layer=self.card.facts["evidence_layer"],
+                layer=self.card.evidence_layer,
             )
             for row in range(len(scans))
         ]
 
 
-def load_network(weights: Path, tasks: Sequence[str]) -> tuple[keras.Model, Card]:
+def load_network(weights: Path, tasks: Sequence[Task]) -> tuple[keras.Model, Card]:
     """A network of one of these tasks, with its card.
 
     Raises NetworkUnavailable where file or card is missing, they do not fit, the task is another, or the file holds
     code.
     """
     card = load_card(weights)
-    if card.facts["task"] not in tasks:
-        raise NetworkUnavailable(
-            f"{weights} is for the task {card.facts['task']}; give one for {' or '.join(tasks)}."
-        )
+    if card.task not in tasks:
+        raise NetworkUnavailable(f"{weights} is for the task {card.task}; give one for {' or '.join(tasks)}.")
     check_weights(card)
     try:
         return keras.saving.load_model(weights, compile=False, safe_mode=True), card

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from utils.evidence.outlines import OperatingPoint, Outline, outline
-from utils.networks.cards import OUTLINES, Card
+from utils.networks.card_facts import SEGMENTATION
+from utils.networks.cards import Card
 from utils.reading.reader import BATCH, load_network
 from utils.scans.preprocessing import Geometry, as_input, preprocess
 from utils.scans.scan import Scan
@@ -22,14 +23,14 @@ class Segmenter:
     def __init__(self, network: keras.Model, card: Card) -> None:
         self.card = card
         self.network = network
-        self.size = int(card.facts["input_size"])
-        self.point = OperatingPoint(float(card.facts["threshold"]), float(card.facts["peak"]))
+        self.size = card.input_size
+        self.point = OperatingPoint(card.threshold, card.peak)
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, weights: Path) -> Segmenter:
         """Raises NetworkUnavailable where file or card is missing, they do not fit, or it draws no outlines."""
-        return cls(*load_network(weights, (OUTLINES,)))
+        return cls(*load_network(weights, (SEGMENTATION,)))
 
     def outline(self, scan: Scan) -> Outline:
         return self.outline_many([scan])[0]

@@ -1,14 +1,10 @@
-"""Finer types (experimental): what a network of Feltrin's 44 classes, 15 types in up to three sequences, says."""
+"""Subtypes (experimental): the 44 classes of Feltrin's collection, 15 types in up to three sequences, in English."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-
-from utils.networks.cards import SUBTYPE_NETWORK, NetworkUnavailable, load_card
-from utils.paths import models_folder
 
 # Feltrin's Portuguese folder names, without the sequence
 TYPE_TITLES = {
@@ -28,15 +24,6 @@ TYPE_TITLES = {
     "Tuberculoma": "tuberculoma",
     "_NORMAL": "no tumour",
 }
-
-
-def finer_network(models: Path | None = None) -> Path | None:
-    """The weights of the network of finer types; None where none is there."""
-    weights = (models or models_folder()) / SUBTYPE_NETWORK
-    try:
-        return weights if load_card(weights).facts["task"] == "finer" else None
-    except NetworkUnavailable:
-        return None
 
 
 def class_title(name: str) -> str:

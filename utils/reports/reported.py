@@ -11,7 +11,8 @@ from pathlib import Path
 
 from utils.cases.reviews import Review
 from utils.datasets.protocols import PROTOCOLS
-from utils.networks.cards import Card, NetworkUnavailable, load_card, reading_networks
+from utils.networks.cards import Card, NetworkUnavailable, load_card
+from utils.networks.shipped import reading_networks
 from utils.paths import models_folder
 from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry

@@ -78,13 +78,14 @@ def review_in_words(review: Review | None) -> str:
 
 def network_facts(version: str, network: ReportedNetwork | None) -> dict[str, str]:
     """Name -> fact about the network with weights of this SHA-256; the others are unknown without its card."""
-    facts = network.card.facts if network else {}
+    card = network.card if network else None
+    date, protocol = (card.date, card.protocol) if card else ("", "")
     return {
         "Weights (SHA-256)": version,
-        "Trained": f"{facts.get('date', 'date unknown')}, protocol {facts.get('protocol', 'unknown')}",
-        "Calibration temperature": f"{facts['temperature']:.2f}" if facts else "unknown",
+        "Trained": f"{date or 'date unknown'}, protocol {protocol or 'unknown'}",
+        "Calibration temperature": f"{card.temperature:.2f}" if card else "unknown",
         "Accuracy on held-out patients": accuracy_in_words(network.evaluation if network else None),
-        "Licence of the weights": facts.get("licence", "unknown"),
+        "Licence of the weights": (card.licence if card else "") or "unknown",
     }
 
 

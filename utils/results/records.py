@@ -18,14 +18,17 @@ import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
-from utils.networks.cards import NETWORK_TITLES, OUTLINERS, SUBTYPE_NETWORK
+from utils.networks.registry import NETWORKS, is_segmenter
+from utils.networks.shipped import SUBTYPE_NETWORK
 
 BASELINE_TITLES = {  # of `utils.evaluation.baselines`
     "1-nn": "1-nearest neighbour",
     "logistic": "logistic regression",
     "shortcut": "sequence shortcut",
 }
-MODEL_TITLES = NETWORK_TITLES | {"ensemble": "Ensemble"} | BASELINE_TITLES
+MODEL_TITLES = (
+    {name: network.title for name, network in NETWORKS.items()} | {"ensemble": "Ensemble"} | BASELINE_TITLES
+)
 
 
 class EvaluatedProtocol(Protocol):
@@ -211,7 +214,7 @@ def _four_class_files(files: Iterable[Path], of_subtypes: Collection[str]) -> li
     return sorted(
         file
         for file, parts in named.items()
-        if len(parts) == 2 and parts[0] not in OUTLINERS and parts[1] not in of_subtypes
+        if len(parts) == 2 and not is_segmenter(parts[0]) and parts[1] not in of_subtypes
     )
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.networks.architectures import BUILDERS, load_base_weights, unfold_normalisation, vgg16
+from utils.networks.registry import NETWORKS
+from utils.networks.surgery import unfold_normalisation
+from utils.networks.weights import load_base_weights
 from utils.scans.preprocessing import as_input
 from utils.training.batches import TrainingSet
 from utils.training.recipes import Recipe
@@ -31,19 +33,20 @@ def initial_network(
 ) -> InitialNetwork:
     """Build a recipe's network for an input size and load its base weights, if any.
 
-    The trained convolutions of VGG16 get batch normalisation during training: without it they learn too slowly for the
-    number of epochs that a CPU can do.
+    Where the registry says so (VGG16), the trained convolutions get batch normalisation during training: without it
+    they learn too slowly for the number of epochs that a CPU can do.
     """
-    network = BUILDERS[recipe.network](size, classes)
+    entry = NETWORKS[recipe.network]
+    network = entry.builder(size, classes)
     if base_weights is None:
         return InitialNetwork(
             network, [], [layer.name for layer in network.layers if layer.trainable_weights]
         )
     loaded, fresh = load_base_weights(network, base_weights)
-    if recipe.network == "vgg16":
+    if entry.has_training_normalisation:
         names = [layer.name for layer in network.layers]
         trained = names[names.index(recipe.frozen_until) + 1 :] if recipe.frozen_until else names
-        network = vgg16(size, classes, normalised=[layer for layer in trained if "_conv" in layer])
+        network = entry.builder(size, classes, normalised=[layer for layer in trained if "_conv" in layer])
         load_base_weights(network, base_weights)
     return InitialNetwork(network, loaded, fresh)
 

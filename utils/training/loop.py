@@ -16,7 +16,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.classes import CLASSES
-from utils.networks.architectures import BUILDERS, fold_normalisation
+from utils.networks.registry import NETWORKS
+from utils.networks.surgery import fold_normalisation
 from utils.training.batches import TrainingSet, training_set
 from utils.training.initial_network import InitialNetwork, initial_network, initialise_normalisation
 from utils.training.objectives import Objective, objective_of
@@ -192,7 +193,7 @@ def _train_epoch(
 
 def _final_network(plan: TrainingPlan, trained: keras.Model) -> keras.Model:
     """The trained network in float32, without added batch normalisation, averaged where the recipe says so."""
-    final = BUILDERS[plan.recipe.network](trained.input_shape[1], len(plan.classes))
+    final = NETWORKS[plan.recipe.network].builder(trained.input_shape[1], len(plan.classes))
     fold_normalisation(trained, final)
     if plan.recipe.averaged:
         start = keras.models.load_model(plan.base_weights, compile=False)

@@ -11,8 +11,8 @@ import numpy as np
 
 from utils.metrics import classification
 from utils.metrics.calibration import fit_temperature
-from utils.networks.architectures import logits_of
-from utils.networks.cards import OUTLINERS
+from utils.networks.registry import is_segmenter
+from utils.networks.surgery import logits_of
 from utils.scans.preprocessing import as_input
 from utils.training.batches import TrainingSet
 from utils.training.losses import classification_loss, evidence_targets, localisation_loss, segmentation_loss
@@ -135,7 +135,7 @@ class SegmentationObjective(Objective):
 
 def objective_of(network: keras.Model, recipe: Recipe, teachers: Sequence[keras.Model] = ()) -> Objective:
     """The objective of a recipe's network."""
-    if network.name in OUTLINERS:
+    if is_segmenter(network.name):
         return SegmentationObjective(network, recipe)
     return ClassificationObjective(network, recipe, teachers)
 

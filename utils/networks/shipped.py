@@ -1,0 +1,105 @@
+"""Which networks are shipped and where they lie, and what holds for all of them: map scale, ensemble threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from utils.networks.card_facts import FOUR_CLASS, SUBTYPES
+from utils.networks.cards import Card, NetworkUnavailable, load_card
+from utils.networks.registry import app_networks, segmenters
+from utils.paths import models_folder
+from utils.records.base import InvalidRecord, Record, read_record
+
+ENSEMBLE = "ensemble.json"  # in the models folder
+SUBTYPE_NETWORK = Path("feltrin44") / "mobilenetv2.keras"  # below the models folder
+
+
+class EnsembleValidation(Record):
+    """Shares (0..1) of `n` validation scans: the networks agree, they answer, the answer is correct."""
+
+    n: int
+    agreed: float
+    answered: float
+    accuracy: float | None
+
+
+class Ensemble(Record):
+    """models/ensemble.json: the mean probability from which on the networks' common answer counts."""
+
+    weights_sha256: Mapping[str, str]
+    referral_threshold: float
+    validation: EnsembleValidation | None = None
+    command: str = ""
+    date: str = ""
+    commit: str = ""
+
+
+def reading_networks(models: Path | None = None) -> list[Path]:
+    """Weights files of the app's four-class networks: those of the registry first, then any other with a card."""
+    models = models or models_folder()
+    shipped = app_networks()
+    added = [
+        card.weights
+        for card in _cards(sorted(models.glob("*.json")))
+        if card.file.stem not in shipped and card.task == FOUR_CLASS
+    ]
+    return [models / f"{name}.keras" for name in shipped] + added
+
+
+def segmentation_weights(models: Path | None = None) -> Path:
+    """The weights file of the network that segments tumours."""
+    return (models or models_folder()) / f"{segmenters()[0]}.keras"
+
+
+def subtype_weights(models: Path | None = None) -> Path | None:
+    """The weights file of the network of subtypes; None where it is not there."""
+    weights = (models or models_folder()) / SUBTYPE_NETWORK
+    try:
+        return weights if load_card(weights).task == SUBTYPES else None
+    except NetworkUnavailable:
+        return None
+
+
+def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float:
+    """The strength at which a map is drawn in full colour: one for all classes and networks.
+
+    In calibrated logits, for Score-CAM a probability (`Reading.strength`). It is the mean of what the cards of the
+    app's networks measured on validation scans; 1 where none did.
+    """
+    scales = [card.evidence_scale.get(method, 0.0) for card in _cards(reading_networks(models))]
+    measured = [scale for scale in scales if scale > 0]
+    return sum(measured) / len(measured) if measured else 1.0
+
+
+def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
+    """The methods that the cards of all the app's networks have a scale for: older cards have Grad-CAM alone."""
+    scales = [card.evidence_scale for card in _cards(reading_networks(models))]
+    return tuple(
+        method for method in (scales[0] if scales else ()) if all(method in scale for scale in scales)
+    )
+
+
+def ensemble_threshold(models: Path | None = None) -> float | None:
+    """The mean probability from which on the networks' common answer counts (`ENSEMBLE`).
+
+    None where it was not fitted for the very weights that the app reads with.
+    """
+    models = models or models_folder()
+    try:
+        record = read_record(models / ENSEMBLE, Ensemble)
+        versions = {file.stem: load_card(file).version for file in reading_networks(models)}
+    except (OSError, InvalidRecord, NetworkUnavailable):
+        return None
+    return record.referral_threshold if record.weights_sha256 == versions else None
+
+
+def _cards(weights: list[Path]) -> list[Card]:
+    """The cards that can be read."""
+    cards = []
+    for file in weights:
+        try:
+            cards.append(load_card(file))
+        except NetworkUnavailable:
+            continue
+    return cards
