@@ -22,7 +22,7 @@ from utils.results.records import load_subtypes, read_evaluations
 
 def test_train_and_evaluate_a_folder(run: Run, small_recipe, class_folders, models_copy, tmp_path) -> None:
     assert run("train", *FOLDER, class_folders, "--seed", 3)[0] == 0
-    weights = models_copy / "folder" / "cnn.keras"
+    weights = models_copy / "experiments" / "folder" / "cnn.keras"
     facts = facts_of(weights)
     assert not Path("runs/folder/cnn").exists()
     promised = (
@@ -168,7 +168,7 @@ def test_weights_of_another_protocol_are_refused(run: Run, models_copy, tmp_path
     assert "trained under the patient-disjoint protocol" in error and "published" in error
     assert not (models_copy / "evaluation").exists()
     error = one_sentence(*run("evaluate", *arguments))  # the weights of that protocol are not there
-    assert "published/cnn" in error and "train --model cnn --protocol published" in error
+    assert "published/cnn" in error and "docs/reproduce.md" in error
 
 
 def test_published_protocol_trains_and_is_measured_on_testing(
@@ -200,7 +200,7 @@ def test_subtypes_are_trained_and_measured_on_both_parts(
     assert error == "error: The teacher has 4 output classes, the network 4 others."
     assert run("train", *arguments)[0] == 0
     assert run("evaluate", *arguments, "--part", "validation")[0] == 0
-    weights = models_copy / "feltrin44" / "cnn.keras"
+    weights = models_copy / "experiments" / "feltrin44" / "cnn.keras"
     assert facts_of(weights)["test_evaluations"] == []
     assert "novelty" not in facts_of(weights), "subtypes use the detector of the four-class networks"
     assert run("evaluate", *arguments)[0] == 0

@@ -48,7 +48,7 @@ def test_interrupted_run_is_resumed(
     monkeypatch.setattr(release, "release", stopped)
     monkeypatch.setattr(batches.TrainingSet, "epoch_rows", None)  # both epochs are finished
     assert run("train", *FOLDER, class_folders)[0] == 0
-    assert (models_copy / "folder" / "cnn.keras").is_file()
+    assert (models_copy / "experiments" / "folder" / "cnn.keras").is_file()
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Protocol:
     def networks_folder(self, models: Path | None = None) -> Path:
         """The folder of its networks; models: the models folder."""
         models = models or models_folder()
-        return models if self.is_shipped else models / self.name
+        return models if self.is_shipped else models / "experiments" / self.name
 
     def classes_of(self, samples: pd.DataFrame) -> tuple[str, ...]:
         """The output classes, in order, of a network that learns from these split samples."""

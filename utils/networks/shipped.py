@@ -12,7 +12,7 @@ from utils.paths import models_folder
 from utils.records.base import InvalidRecord, Record, read_record
 
 ENSEMBLE = "ensemble.json"  # in the models folder
-SUBTYPE_NETWORK = Path("feltrin44") / "mobilenetv2.keras"  # below the models folder
+SUBTYPE_NETWORK = Path("experiments") / "feltrin44" / "mobilenetv2.keras"  # below the models folder
 
 
 class EnsembleValidation(Record):
