@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import multiprocessing
-import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,9 +28,9 @@ from websockets.exceptions import WebSocketException
 from benchmarks.speed.methods import weights_files
 from benchmarks.speed.read import SIDE, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
+from tests.support.processes import ServerFailed, free_port, streamlit_server
 from tests.support.sessions import LONGEST, Session, SessionFailed
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
-from utils.paths import REPOSITORY
 
 IMAGES = 3  # per session; then it clears its worklist and begins again
 REVIEWS = ("Unsure", "Disagree", "Unsure")  # buttons that every scan has
@@ -88,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(f"{options.pictures} holds {len(files)} PNG files; {count} are needed.")
     with multiprocessing.get_context("spawn").Pool(1) as pool:  # keeps TensorFlow out of this process
         sets = pool.apply(_image_sets, (files,))
-    port, record, after = _free_port(), Record(), Record()
+    port, record, after = free_port(), Record(), Record()
     with tempfile.TemporaryDirectory() as folder:
         with _serving(port, folder) as server:
             memory = _put_under_load(server, port, sets, record, 60 * options.minutes)
@@ -222,33 +220,12 @@ def _kill_under_load(server: subprocess.Popen, port: int, sets: list[list[Image]
 @contextmanager
 def _serving(port: int, folder: str) -> Iterator[subprocess.Popen]:
     """The app's server, with its log and its temporary files in `folder`."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    environment = os.environ | {"TMPDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-    with Path(folder, LOG).open("ab") as log:
-        server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
-        try:
-            begin = time.monotonic()
-            while not _listens(port):
-                if server.poll() is not None or time.monotonic() - begin > LONGEST:
-                    sys.exit(f"The server did not start; see why with `{' '.join(command)}`.")
-                time.sleep(0.05)
-            yield server
-        finally:
-            if server.poll() is None:
-                server.terminate()
-            server.wait(LONGEST)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    environment = {"TMPDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        with streamlit_server(environment=environment, log=Path(folder, LOG), port=port) as server:
+            yield server.process
+    except ServerFailed as error:
+        sys.exit(str(error))
 
 
 def _report(record: Record, memory: list[tuple[float, float]], peak: float | None) -> None:
