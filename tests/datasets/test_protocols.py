@@ -62,11 +62,12 @@ def test_every_entry_is_complete() -> None:
     assert [protocol.name for protocol in PROTOCOLS.values() if protocol.is_shipped] == ["patient-disjoint"]
 
 
-def test_recipes_and_their_protocols_name_each_other() -> None:
-    for name, recipe in RECIPES.items():
+def test_a_recipe_belongs_to_at_most_one_protocol() -> None:
+    of_protocols = [recipe for protocol in PROTOCOLS.values() for recipe in protocol.recipes]
+    assert set(of_protocols) <= set(RECIPES) and len(set(of_protocols)) == len(of_protocols)
+    for name in RECIPES:
         protocol = protocol_of_recipe(name)
-        assert recipe.protocol == (protocol and protocol.name)
-    assert {recipe for protocol in PROTOCOLS.values() for recipe in protocol.recipes} <= set(RECIPES)
+        assert name in protocol.recipes if protocol else name not in of_protocols
 
 
 def test_the_command_line_names_external_tests_by_their_source() -> None:

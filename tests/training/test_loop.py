@@ -152,7 +152,7 @@ def test_averaged_weights_are_the_mean_of_initial_and_trained_weights(samples, t
 
     start = trained("start")
     start.save(tmp_path / "start.keras")
-    plain, averaged = trained("plain"), trained("averaged", averaged=True)
+    plain, averaged = trained("plain"), trained("averaged", is_averaged=True)
     for before, after, mean in zip(*(net.get_weights() for net in (start, plain, averaged)), strict=True):
         np.testing.assert_allclose(mean, (before + after) / 2, rtol=1e-5, atol=1e-6)
 
@@ -163,7 +163,9 @@ def test_a_network_learns_from_masks_and_teachers(samples, tmp_path) -> None:
     Image.fromarray(mask).save(tmp_path / "mask.png")
     samples.loc[samples["target"] == "glioma", "mask"] = str(tmp_path / "mask.png")
     teachers = [vgg16(32), cnn(48)]
-    recipe = Recipe("cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, pointing=1.0)
+    recipe = Recipe(
+        "cnn", phases=(Phase("only", 64, 8, 2e-3, augmented=False),), batch_size=8, localisation_weight=1.0
+    )
     trained = train(TrainingPlan(recipe), samples, tmp_path / "run", teachers, report=silent)
     losses = [epoch["loss"] for epoch in trained.history]
     assert min(losses[-3:]) < 0.8 * losses[0]

@@ -154,7 +154,7 @@ def _checked_checkpoints(options: TrainingOptions, classes: Sequence[str]) -> li
     from utils.reading.reader import Reader
 
     checkpoint = options.base_weights if str(options.base_weights).endswith(".keras") else None
-    if options.recipe.averaged and checkpoint is None:
+    if options.recipe.is_averaged and checkpoint is None:
         raise CommandError(f"{options.name} needs an initial checkpoint: --base-weights FILE.keras.")
     teachers = [Reader.load(file) for file in options.teachers]
     for teacher in teachers:

@@ -40,17 +40,16 @@ class RecipeFacts(Record):
 
     network: str = ""
     phases: tuple[PhaseFacts, ...]
-    protocol: str | None = None
     batch_size: int
     weight_decay: float
     label_smoothing: float
     patience: int
     frozen_until: str | None
-    pointing: float = 0.0
-    averaged: bool = False
-    mixed: float = 0.0
-    grays: float = 0.2
-    teaching: float = 0.5
+    localisation_weight: float = 0.0
+    is_averaged: bool = False
+    transplant_share: float = 0.0
+    remapping_share: float = 0.2
+    distillation_weight: float = 0.5
 
 
 class TeacherFacts(Record):

@@ -128,7 +128,12 @@ class _Run:
             self.report(f"{phase.name}: resumed after epoch {self.state.epoch}")
         recipe, classes = self.plan.recipe, self.plan.classes
         training = training_set(
-            self.training_rows, phase.size, phase.augmented, classes, recipe.mixed, recipe.grays
+            self.training_rows,
+            phase.size,
+            phase.augmented,
+            classes,
+            recipe.transplant_share,
+            recipe.remapping_share,
         )
         if number == 0 and not self.state.epoch:
             initialise_normalisation(objective.network, loaded_layers, training, self.plan.seed)
@@ -195,7 +200,7 @@ def _final_network(plan: TrainingPlan, trained: keras.Model) -> keras.Model:
     """The trained network in float32, without added batch normalisation, averaged where the recipe says so."""
     final = NETWORKS[plan.recipe.network].builder(trained.input_shape[1], len(plan.classes))
     fold_normalisation(trained, final)
-    if plan.recipe.averaged:
+    if plan.recipe.is_averaged:
         start = keras.models.load_model(plan.base_weights, compile=False)
         pairs = zip(start.get_weights(), final.get_weights(), strict=True)
         final.set_weights([(before + after) / 2 for before, after in pairs])

@@ -76,8 +76,11 @@ class ClassificationObjective(Objective):
         features = network.get_layer("pooled").input
         maps = network.get_layer("logits")(features)  # by place; their mean is the logits, dropout apart
         self.grid = features.shape[1]
-        self.losses = (classification_loss(recipe.label_smoothing, recipe.teaching), localisation_loss)
-        self.loss_weights = (1.0, recipe.pointing)
+        self.losses = (
+            classification_loss(recipe.label_smoothing, recipe.distillation_weight),
+            localisation_loss,
+        )
+        self.loss_weights = (1.0, recipe.localisation_weight)
         super().__init__(network, recipe, [self.classifier.output, maps])
 
     def _output_targets(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:

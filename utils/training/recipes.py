@@ -22,29 +22,28 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """How a network is trained; `utils.datasets.protocols` names the recipes that were made for a protocol.
 
-    `network`: its name in the registry of networks. `frozen_until`: the last layer that is not trained. `patience`: the
-    number of epochs without a lower validation loss after which the last phase ends. `pointing`: the weight of the
-    localisation loss, which rewards evidence inside the tumour's mask. `averaged`: the final weights are the mean of
-    the trained weights and those of the initial checkpoint (Wortsman et al., "Robust fine-tuning of zero-shot models",
-    CVPR 2022). `mixed`: the share of images with a lesion transplant (`lesion_transplant`). `grays`: the share of
-    augmented images whose intensities are remapped. `teaching`: the weight of the teachers' probabilities in the loss.
+    `network`: its name in the registry of networks. `patience`: the number of epochs without a lower validation loss
+    after which the last phase ends. `frozen_until`: the last layer that is not trained. `localisation_weight`: of the
+    localisation loss, which rewards evidence inside the tumour's mask. `is_averaged`: the final weights are the mean of
+    the trained ones and those of the initial checkpoint (Wortsman et al., "Robust fine-tuning of zero-shot models",
+    CVPR 2022). `transplant_share`: of the images with a lesion transplant. `remapping_share`: of the augmented images
+    whose intensities are remapped. `distillation_weight`: of the teachers' probabilities in the loss.
     """
 
     network: str
     phases: tuple[Phase, ...]
-    protocol: str | None = None
     batch_size: int = 32
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
     patience: int = 10
     frozen_until: str | None = None
-    pointing: float = 0.0
-    averaged: bool = False
-    mixed: float = 0.0
-    grays: float = 0.2
-    teaching: float = 0.5
+    localisation_weight: float = 0.0
+    is_averaged: bool = False
+    transplant_share: float = 0.0
+    remapping_share: float = 0.2
+    distillation_weight: float = 0.5
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size or numbers of epochs: one for each phase, or a total to distribute.
@@ -62,6 +61,15 @@ class Recipe:
         phases = tuple(replace(phase, epochs=share) for phase, share in zip(self.phases, shares, strict=True))
         return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
 
+
+MOBILENETV2_FELTRIN44 = Recipe(  # for both splits
+    "mobilenetv2",
+    phases=(
+        Phase("low resolution", 128, 12, 1e-3),
+        # with augmented images only, validation accuracy on the random split is 70 %
+        Phase("without augmentation", 160, 14, 5e-4, augmented=False),
+    ),
+)
 
 # Most recipes begin at a lower resolution, where a step costs a third (progressive resizing: Howard, fast.ai 2018), and
 # end without augmentation, because augmented images differ from real scans (He et al. 2019, "Data augmentation
@@ -94,7 +102,7 @@ RECIPES: dict[str, Recipe] = {
             Phase("full resolution", 224, 16, 1e-3),
             Phase("without augmentation", 224, 4, 2e-4, augmented=False),
         ),
-        pointing=1.0,
+        localisation_weight=1.0,
     ),
     "vgg16-more-sources": Recipe(
         "vgg16",
@@ -103,16 +111,16 @@ RECIPES: dict[str, Recipe] = {
             Phase("full resolution", 224, 3, 5e-4),
         ),
         frozen_until="block3_pool",
-        pointing=1.0,
+        localisation_weight=1.0,
     ),
     # fine-tuning of the networks of these recipes
     "cnn-second-round": Recipe(
         "cnn",
         phases=(Phase("full resolution", 224, 9, 7e-4),),
-        pointing=1.0,
-        averaged=True,
-        mixed=0.35,
-        grays=0.4,
+        localisation_weight=1.0,
+        is_averaged=True,
+        transplant_share=0.35,
+        remapping_share=0.4,
     ),
     # the teacher of both: the only network with complete ImageNet weights that are available offline
     "mobilenetv2": Recipe(
@@ -130,13 +138,11 @@ RECIPES: dict[str, Recipe] = {
     "resnet101v2-sartaj": Recipe(
         "resnet101v2",
         phases=(Phase("head and new layers", 128, 8, 1e-3), Phase("fine-tuning", 224, 3, 3e-4)),
-        protocol="sartaj",
         frozen_until="conv4_block23_out",
     ),
     "resnet101v2-sartaj-second-round": Recipe(
         "resnet101v2",
         phases=(Phase("without augmentation", 224, 8, 2e-4, augmented=False),),
-        protocol="sartaj",
         frozen_until="conv4_block23_out",
     ),
     # both recipes in one, for the random validation part that other authors use
@@ -147,38 +153,24 @@ RECIPES: dict[str, Recipe] = {
             Phase("fine-tuning", 224, 3, 3e-4),
             Phase("without augmentation", 224, 8, 2e-4, augmented=False),
         ),
-        protocol="sartaj-random",
         frozen_until="conv4_block23_out",
     ),
     "cnn-sartaj": Recipe(
         "cnn",
         phases=(Phase("low resolution", 128, 20, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
-        protocol="sartaj",
     ),
-    **{
-        f"mobilenetv2-{protocol}": Recipe(
-            "mobilenetv2",
-            phases=(
-                Phase("low resolution", 128, 12, 1e-3),
-                # with augmented images only, validation accuracy on the random split is 70 %
-                Phase("without augmentation", 160, 14, 5e-4, augmented=False),
-            ),
-            protocol=protocol,
-        )
-        for protocol in ("feltrin44", "feltrin44-random")
-    },
+    "mobilenetv2-feltrin44": MOBILENETV2_FELTRIN44,
+    "mobilenetv2-feltrin44-random": MOBILENETV2_FELTRIN44,
     # the settings of a published Streamlit app for the same data
     "cnn-256": Recipe(
         "cnn",
         phases=(Phase("single phase", 256, 10, 1e-3, augmented=False),),
         patience=3,
-        protocol="published-random",
     ),
     "vgg16-256": Recipe(
         "vgg16",
         phases=(Phase("single phase", 256, 10, 1e-3, augmented=False),),
         patience=3,
-        protocol="published-random",
         frozen_until="block3_pool",
     ),
 }
