@@ -6,12 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import session
-from utils.datasets.protocols import PROTOCOLS
+from utils.datasets.protocols import PROTOCOLS, shipped_protocol
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
-from utils.results.records import load_evaluations, load_gate_figures, load_outlines
+from utils.records.evaluation import EvaluationRecord
+from utils.records.out_of_distribution import HEAD_CT
+from utils.results.records import load_evaluations, load_out_of_distribution, load_outlines
 from utils.results.track_record import outline_sentence
 from utils.wording import TARGET_TITLES, value_with_interval
 
@@ -57,20 +59,20 @@ def _limits() -> None:
 
 def _how_often_noticed() -> str:
     """What `benchmarks.accuracy.out_of_distribution` measured of these networks, in words."""
-    record = load_gate_figures(models_folder())
+    record = load_out_of_distribution(models_folder())
     if record is None:
         return "how often was not measured for these networks"
-    every, head = record["not brain MRI, all"], record["groups"]["not_brain_mri/HeadCT"]
+    every, head = record.not_brain_mri, record.groups[HEAD_CT]
     return (
-        f"of {every['n']:,} pictures that are none {100 * every['marked']:.0f} % were, "
-        f"but of head CT only {100 * head['marked']:.0f} %"
+        f"of {every.n:,} pictures that are none {100 * every.marked:.0f} % were, "
+        f"but of head CT only {100 * head.marked:.0f} %"
     )
 
 
 def _versions() -> None:
     st.subheader("Networks")
     measured = {
-        evaluation.model: evaluation.figures
+        evaluation.model: evaluation.record
         for evaluation in load_evaluations(models_folder() / "evaluation", PROTOCOLS.values())
         if evaluation.protocol.is_shipped
     }
@@ -102,14 +104,14 @@ def _versions() -> None:
     )
 
 
-def _answers_in_words(card: Card, measured: dict[str, dict]) -> dict[str, str]:
-    """What a network that names a class is told by; measured: network -> figures on unseen patients."""
-    accuracy, honest = measured.get(card.name), "not measured yet"
-    if accuracy:
-        words = value_with_interval(accuracy["accuracy"], accuracy["accuracy_interval"])
-        honest = f"{words} on {accuracy['n']} scans"
+def _answers_in_words(card: Card, measured: dict[str, EvaluationRecord]) -> dict[str, str]:
+    """What a network that names a class is told by; measured: network -> record on held-out patients."""
+    record, accuracy = measured.get(card.name), "not measured yet"
+    if record:
+        words = value_with_interval(record.accuracy, record.accuracy_interval)
+        accuracy = f"{words} on {record.n} scans"
     return {
-        "Accuracy on unseen patients": honest,
+        "Accuracy on held-out patients": accuracy,
         "Evidence layer": card.evidence_layer,
         "Temperature": f"{card.temperature:.2f}",
     }
@@ -117,8 +119,8 @@ def _answers_in_words(card: Card, measured: dict[str, dict]) -> dict[str, str]:
 
 def _outlines_in_words(card: Card) -> dict[str, str]:
     """The same of a network that draws outlines."""
-    record = load_outlines(models_folder() / "evaluation", card.name)
-    fits = record is not None and record.get("weights_sha256") == card.version
+    record = load_outlines(models_folder() / "evaluation", card.name, shipped_protocol().name)
+    fits = record is not None and record.weights_sha256 == card.version
     return {"Outlines": outline_sentence(record if fits else None)}
 
 

@@ -8,7 +8,7 @@ from utils.app import evidence_panels, panels, resources, session
 from utils.charts import readings
 from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry
-from utils.results.comparison import agreement_in_words, in_words, paired_record
+from utils.results.comparison import agreement_in_words, in_words, paired_test
 from utils.wording import counted
 
 
@@ -66,7 +66,7 @@ def _record(entries: list[Entry]) -> None:
     measured = {one.title: one for one in resources.evaluations() if one.protocol.is_shipped}
     both = [measured[title] for title in titles[:2] if title in measured]
     if len(both) == 2:
-        test = paired_record(*both)
+        test = paired_test(*both)
         if test:
             st.markdown(in_words(test, *titles[:2]))
     together = resources.together()

@@ -21,6 +21,7 @@ from utils.paths import models_folder
 from utils.results.records import (
     BASELINE_TITLES,
     Evaluation,
+    MeasuredModel,
     load_history,
     load_robustness,
     of_known_type,
@@ -92,7 +93,7 @@ def _pick(evaluations: list[Evaluation]) -> tuple[str, Evaluation]:
 
 def _which_split_is_honest(evaluations: list[Evaluation]) -> None:
     published_neighbour = [
-        evaluation.figures["accuracy"]
+        evaluation.record.accuracy or 0
         for evaluation in evaluations
         if (evaluation.model, evaluation.protocol.name) == ("1-nn", "published")
     ]
@@ -119,20 +120,20 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
     with left:
         st.subheader("How often is it right?")
         panels.chart_with_caption(
-            trust.accuracies({one.title: one.figures for one in beside}),
+            trust.accuracies({one.title: one.record for one in beside}),
             "Beside the networks what they must beat: the most similar training picture (1-nearest neighbour) and, "
             "where measured, simpler rules.",
         )
     with right:
         st.subheader("On which class is it wrong, and as what?")
-        recalls = [chosen.figures["classes"][name].get("recall_interval") for name in CLASSES]
+        recalls = [chosen.record.classes[name].recall_interval for name in CLASSES]
         panels.chart_with_caption(
-            performance.confusion_matrix(chosen.figures["confusion"], recalls),
+            performance.confusion_matrix(chosen.record.confusion, recalls),
             f"{chosen.title}. Rows are the truth, columns the answer; in each cell scans and their share of the row.",
         )
 
 
-def _known(chosen: Evaluation) -> pd.DataFrame | None:
+def _known(chosen: MeasuredModel) -> pd.DataFrame | None:
     """The single scans with a type that can be right or wrong; None without probabilities."""
     table = chosen.predictions
     if table is None or not set(CLASSES) <= set(table.columns):
@@ -201,7 +202,7 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
 
 
 def _tumour_curves(chosen: Evaluation) -> None:
-    table, parts = chosen.predictions, chosen.figures.get("parts", {})
+    table, parts = chosen.predictions, chosen.record.parts
     if table is None or "source" not in table:
         return
     curves = {}
@@ -209,7 +210,7 @@ def _tumour_curves(chosen: Evaluation) -> None:
         tumour = (rows["target"] != "no_tumor").to_numpy()
         if 0 < tumour.sum() < len(rows):
             curves[source_title(str(source))] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumour
-    intervals = {source_title(name): part["tumor"].get("auc_interval") for name, part in parts.items()}
+    intervals = {source_title(name): part.tumor.auc_interval for name, part in parts.items()}
     if curves:
         panels.chart_with_caption(
             trust.tumor_roc(curves, intervals), f"{chosen.title}: any tumour against healthy."
@@ -271,7 +272,7 @@ def _details(
             index=CLASS_FIGURES.index("recall"),
             format_func=lambda name: performance.FIGURE_TITLES[name],
         )
-        models = {evaluation.title: evaluation.figures for evaluation in beside}
+        models = {evaluation.title: evaluation.record for evaluation in beside}
         panels.chart_with_caption(
             performance.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients."
         )
@@ -279,11 +280,11 @@ def _details(
             _curves(chosen, known)
         _training(chosen, folder)
     record = load_robustness(folder / "evaluation", chosen.model)
-    if record and record.get("protocol") == chosen.protocol.name:
+    if record and record.protocol == chosen.protocol.name:
         st.subheader("And on worse pictures?")
         panels.chart_with_caption(
             trust.robustness(record),
-            f"{record['n']} of the scans, each made worse step by step; the numbers are the steps.",
+            f"{record.n} of the scans, each made worse step by step; the numbers are the steps.",
         )
 
 
@@ -300,7 +301,7 @@ def _summary(evaluations: list[Evaluation]) -> None:
         "loss or calibration error (ECE)."
     )
     for evaluation in evaluations:
-        corrected = evaluation.figures.get("accuracy_corrected_labels")
+        corrected = evaluation.record.accuracy_corrected_labels
         if isinstance(corrected, int | float):
             st.caption(
                 f"{evaluation.title}, {evaluation.protocol.title}: "
@@ -310,7 +311,7 @@ def _summary(evaluations: list[Evaluation]) -> None:
 
 def _curves(chosen: Evaluation, known: pd.DataFrame) -> None:
     targets, probabilities = _arrays(known)
-    areas = {name: chosen.figures["classes"][name].get("auc_interval") for name in CLASSES}
+    areas = {name: chosen.record.classes[name].auc_interval for name in CLASSES}
     left, right = st.columns(2, gap="large")
     with left:
         panels.chart_with_caption(

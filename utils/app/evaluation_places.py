@@ -15,6 +15,7 @@ from utils.datasets.samples import data_folder, outlined_samples
 from utils.evidence import outlines, overlays
 from utils.networks.registry import NETWORKS, network_title, segmenters
 from utils.networks.shipped import evidence_scale
+from utils.records.explanations import ExplanationsRecord
 from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
 from utils.scans.errors import UnreadableScan
@@ -85,7 +86,7 @@ def drawn_outlines(folder: Path, protocol: str) -> None:
         _gallery(tumours.assign(measure=dice), "Dice", draw)
 
 
-def _map_gallery(folder: Path, protocol: str, records: dict[str, dict]) -> None:
+def _map_gallery(folder: Path, protocol: str, records: dict[str, ExplanationsRecord]) -> None:
     """Of each network's best method the best, the median and the worst map, by their share in the tumour."""
     if resources.network_problems():
         return
@@ -93,17 +94,17 @@ def _map_gallery(folder: Path, protocol: str, records: dict[str, dict]) -> None:
     for name, record in records.items():
         table = _table(folder / f"{name}--{protocol}--explanations.csv")
         reader = readers.get(name)
-        if table is None or reader is None or reader.card.version != record["weights_sha256"]:
+        if table is None or reader is None or reader.card.version != record.weights_sha256:
             continue
-        measured = {one: figures["tumors"]["pointing"] or 0 for one, figures in record["methods"].items()}
-        method = max(measured, key=lambda one: measured[one])
+        measured = {method: figures.tumors.pointing or 0 for method, figures in record.methods.items()}
+        method = max(measured, key=measured.__getitem__)
         rows = table[(table["method"] == method) & table["energy"].notna()]
 
         def draw(scan, row, reader=reader, method=method) -> np.ndarray:
             reading = reader.explain(scan, reader.read(scan), method)
             return overlays.overlay(scan.pixels, reading.strength(row.target, evidence_scale(method)), 0.8)
 
-        st.markdown(f"**{network_title(name)}, {record['methods'][method]['title']}**")
+        st.markdown(f"**{network_title(name)}, {record.methods[method].title}**")
         _gallery(rows.assign(measure=rows["energy"]), "energy in the tumour", draw)
 
 

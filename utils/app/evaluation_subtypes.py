@@ -40,11 +40,11 @@ def finer_types(folder: Path) -> None:
             key=f"part {protocol}",
         )
     record = records[protocol, part]
-    names = [subtypes.class_title(name) for name in record["classes"]]
+    names = [subtypes.class_title(name) for name in record.classes]
     panels.chart_with_caption(
-        performance.confusion_of_many(record["confusion"], names),
+        performance.confusion_of_many(record.confusion, names),
         f"Type and sequence, of {len(names)}; rows are the truth, columns the answer. The right one is among the three "
-        f"likeliest on {100 * record['top_3_accuracy']:.0f} %. Where images are split at random, pictures of one "
+        f"likeliest on {100 * record.top_3_accuracy:.0f} %. Where images are split at random, pictures of one "
         "patient stand on both sides: that figure compares with those of others and promises nothing for a new "
         "patient.",
     )

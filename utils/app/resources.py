@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from utils.reading.reader import Reader, Reading
     from utils.reading.segmenter import Segmenter
-    from utils.results.records import Evaluation
+    from utils.records.explanations import ExplanationsRecord
+    from utils.records.segmentation import OutlineRecord
+    from utils.results.records import Evaluation, MeasuredModel
 
 
 def warm_up() -> None:
@@ -83,21 +85,21 @@ def ensemble_threshold() -> float | None:
     return _ensemble_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
 
 
-def together() -> Evaluation | None:
+def together() -> MeasuredModel | None:
     """How all networks together did on test scans; None where one was not measured."""
     return _together(str(models_folder()))
 
 
-def explanations(network: str, version: str) -> dict | None:
+def explanations(network: str, version: str) -> ExplanationsRecord | None:
     """How far a network's maps pointed at tumours of test scans; None where these weights were not measured."""
     record = _explanations(str(models_folder()), network)
-    return record if record and record.get("weights_sha256") == version else None
+    return record if record and record.weights_sha256 == version else None
 
 
-def outline_figures() -> dict | None:
+def outline_figures() -> OutlineRecord | None:
     """What was measured of the outlines of the network that draws them now; None where it was not."""
     drawing, record = segmenter(), _outlines(str(models_folder()))
-    return record if drawing and record and record.get("weights_sha256") == drawing.card.version else None
+    return record if drawing and record and record.weights_sha256 == drawing.card.version else None
 
 
 def segmenter() -> Segmenter | None:
@@ -174,17 +176,19 @@ def _masks() -> dict[str, str]:
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def _explanations(models: str, network: str) -> dict | None:
+def _explanations(models: str, network: str) -> ExplanationsRecord | None:
+    from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_explanations
 
-    return load_explanations(Path(models) / "evaluation", network)
+    return load_explanations(Path(models) / "evaluation", network, shipped_protocol().name)
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def _outlines(models: str) -> dict | None:
+def _outlines(models: str) -> OutlineRecord | None:
+    from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_outlines
 
-    return load_outlines(Path(models) / "evaluation", segmenters()[0])
+    return load_outlines(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
 
 
 @st.cache_data(show_spinner=False)
@@ -193,14 +197,14 @@ def _ensemble_threshold(models: str, stamp: int) -> float | None:
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def _together(models: str) -> Evaluation | None:
-    from utils.results.ensemble import evaluation_together
+def _together(models: str) -> MeasuredModel | None:
+    from utils.results.ensemble import measured_ensemble
 
     try:
         shown = [load_card(file) for file in reading_networks(Path(models))]
     except NetworkUnavailable:
         return None
-    return evaluation_together(evaluations(), {card.name: card.version for card in shown})
+    return measured_ensemble(evaluations(), {card.name: card.version for card in shown})
 
 
 @st.cache_data(show_spinner=False)

@@ -16,6 +16,7 @@ from plotly.subplots import make_subplots
 
 from utils.charts import titles
 from utils.classes import CLASSES
+from utils.records.evaluation import ClassificationRecord
 from utils.wording import CLASS_TITLES
 
 BLUE, VERMILLION, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
@@ -224,18 +225,18 @@ def _mark_phases(figure: go.Figure, changes: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def per_class_bars(models: Mapping[str, Mapping], figure_name: str = "recall") -> go.Figure:
+def per_class_bars(models: Mapping[str, ClassificationRecord], figure_name: str = "recall") -> go.Figure:
     """One figure of each class for several models, with its interval as a whisker.
 
-    models: title -> the dict of utils.metrics.classification.figures. figure_name: one of CLASS_FIGURES.
+    models: by title. figure_name: one of CLASS_FIGURES.
     """
     figure = go.Figure()
     seen: list[tuple[float, str, str]] = []
     for title, record in models.items():
-        rows = [record["classes"][name] for name in CLASSES]
-        rows = [row if row["n"] else {} for row in rows]  # nothing to tell of a class without a test scan
-        values = [row.get(figure_name) for row in rows]
-        spans = [row.get(f"{figure_name}_interval") or (row.get(figure_name),) * 2 for row in rows]
+        rows = [record.classes[name] for name in CLASSES]
+        values = [row.figure(figure_name) if row.n else None for row in rows]
+        intervals = [row.interval(figure_name) if row.n else None for row in rows]
+        spans = [interval or (value, value) for interval, value in zip(intervals, values, strict=True)]
         figure.add_traces(_bars_with_whiskers(title, values, spans, model_colour(title, len(seen))))
         seen += [
             (value, CLASS_TITLES[name], title)

@@ -9,15 +9,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from utils.charts.performance import BLUE, DASHES, GRAY, GREEN, PURPLE, VERMILLION, finish, line, model_colour
+from utils.records.measures import Interval, OverallFigures
+from utils.records.robustness import RobustnessRecord
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 
 
-def accuracies(models: Mapping[str, Mapping]) -> go.Figure:
-    """How often each network is right, with its interval. models: title -> the dict of `classification.figures`."""
+def accuracies(models: Mapping[str, OverallFigures]) -> go.Figure:
+    """How often each network is right, with its interval. models: by title."""
     rows = [
-        (title, 100 * one["accuracy"], *_percent(one.get("accuracy_interval"), one["accuracy"]))
-        for title, one in models.items()
+        (title, 100 * (figures.accuracy or 0), *_percent(figures.accuracy_interval, figures.accuracy or 0))
+        for title, figures in models.items()
     ]
     title, value, low, high = max(rows, key=lambda row: row[1])
     figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %")
@@ -66,7 +68,7 @@ def _percent(interval: Sequence[float] | None, value: float) -> tuple[float, flo
 
 def tumor_roc(
     sources: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    intervals: Mapping[str, Sequence[float]] | None = None,
+    intervals: Mapping[str, Interval | None] | None = None,
 ) -> go.Figure:
     """Tumour at all, a ROC curve a source: source -> scores (N,) float, tumor (N,) bool, both kinds present.
 
@@ -126,26 +128,26 @@ def risk_coverage(models: Mapping[str, pd.DataFrame]) -> go.Figure:
     return finish(figure, f"On the most certain 80 %: {', '.join(told)}", 440)
 
 
-def robustness(record: Mapping) -> go.Figure:
-    """Accuracy under every change and level. record: what utils.evaluation.robustness.measure_robustness returns."""
+def robustness(record: RobustnessRecord) -> go.Figure:
+    """Accuracy under every degradation and level."""
     figure = go.Figure()
     worst = (2.0, "")
-    for name, change in record["changes"].items():
-        percent = [100 * value for value in change["accuracy"]]
-        levels = [f"{level:g}" for level in change["levels"]]
+    for name, change in record.changes.items():
+        percent = [100 * value for value in change.accuracy]
+        levels = [f"{level:g}" for level in change.levels]
         figure.add_trace(
             go.Scatter(
                 x=percent, y=[name] * len(percent), mode="lines+markers+text", text=levels, textposition="top center",
                 marker={"size": 9, "color": BLUE}, line={"color": BLUE, "width": 1}, showlegend=False,
-                hovertemplate=f"{name} %{{text}} {change['unit']}: %{{x:.1f}} %<extra></extra>", cliponaxis=False,
+                hovertemplate=f"{name} %{{text}} {change.unit}: %{{x:.1f}} %<extra></extra>", cliponaxis=False,
             )
         )  # fmt: skip
         lowest = min(range(len(percent)), key=percent.__getitem__)
-        worst = min(worst, (change["accuracy"][lowest], f"{name} {levels[lowest]}".removesuffix(" 1")))
-    figure.add_vline(x=100 * record["accuracy"], line={"color": GRAY, "dash": "dot", "width": 1})
+        worst = min(worst, (change.accuracy[lowest], f"{name} {levels[lowest]}".removesuffix(" 1")))
+    figure.add_vline(x=100 * record.accuracy, line={"color": GRAY, "dash": "dot", "width": 1})
     figure.update_xaxes(title="accuracy (%); dotted: the scans as they are", range=[0, 104])
     figure.update_yaxes(autorange="reversed")
     finding = (
-        f"Falls furthest under {worst[1]}: {100 * worst[0]:.0f} % instead of {100 * record['accuracy']:.0f} %"
+        f"Falls furthest under {worst[1]}: {100 * worst[0]:.0f} % instead of {100 * record.accuracy:.0f} %"
     )
     return finish(figure, finding, 480)

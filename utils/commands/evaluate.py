@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,10 +115,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure_classification(evaluation: EvaluationOptions) -> Path:
-    from utils.evaluation.measurement import measure, measure_baseline, store
+    from utils.evaluation.measurement import ClassificationResult, measure, measure_baseline, store
 
     protocol, command_line = evaluation.protocol.name, evaluation.command_line
-    results = []
+    results: list[ClassificationResult] = []
     if evaluation.is_baseline:
         samples = protocol_samples(evaluation.data, evaluation.protocol, seed=0)
         results.append(measure_baseline(evaluation.model, samples, protocol, command_line))
@@ -130,12 +129,12 @@ def _measure_classification(evaluation: EvaluationOptions) -> Path:
         if evaluation.part == "test" and reader.classes == CLASSES and (samples["part"] != "test").any():
             results.append(measure_baseline(NEIGHBOUR, samples, protocol, command_line))
     suffix = evaluation.part_suffix
-    files = [store(figures, predictions, evaluation.output, suffix) for figures, predictions in results]
-    for (figures, _), file in zip(results, files, strict=True):
-        low, high = figures["accuracy_interval"] or (float("nan"), float("nan"))
+    files = [store(record, predictions, evaluation.output, suffix) for record, predictions in results]
+    for (record, _), file in zip(results, files, strict=True):
+        low, high = record.accuracy_interval or (float("nan"), float("nan"))
         print(
-            f"{figures['model']:6} {protocol}: accuracy {figures['accuracy']:.4f} ({low:.4f}-{high:.4f}), "
-            f"macro F1 {figures['macro_f1']:.4f}, n {figures['n']}; written to {file}"
+            f"{record.model:6} {protocol}: accuracy {record.accuracy:.4f} ({low:.4f}-{high:.4f}), "
+            f"macro F1 {record.macro_f1:.4f}, n {record.n}; written to {file}"
         )
     return files[0]
 
@@ -146,42 +145,40 @@ def _measure_segmentation(evaluation: EvaluationOptions) -> Path:
 
     segmenter, samples = _network_and_samples(evaluation)
     protocol = evaluation.protocol.name
-    figures, table = measure_outlines(
+    record, table = measure_outlines(
         segmenter, protocol, _rows_of(samples, evaluation.part), evaluation.command_line
     )
-    file = store(figures, table, evaluation.output)
-    print(f"{evaluation.model} {protocol}: {in_words(figures)}; written to {file}")
+    file = store(record, table, evaluation.output)
+    print(f"{evaluation.model} {protocol}: {in_words(record)}; written to {file}")
     return file
 
 
 def _measure_robustness(evaluation: EvaluationOptions) -> Path:
-    from utils.evaluation.robustness import measure_robustness
+    from utils.evaluation.robustness import measure_robustness, write_robustness
 
     if evaluation.is_baseline or evaluation.is_segmentation:
         raise CommandError("--robustness is for networks that predict classes.")
     reader, samples = _network_and_samples(evaluation)
     rows = _rows_of(samples, evaluation.part)
-    result = measure_robustness(
+    record = measure_robustness(
         reader, evaluation.protocol.name, evaluation.part, rows, evaluation.command_line
     )
-    evaluation.output.mkdir(parents=True, exist_ok=True)
-    suffix = f".{evaluation.part_suffix}" if evaluation.part_suffix else ""
-    file = evaluation.output / f"{evaluation.model}.robustness{suffix}.json"
-    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    file = write_robustness(record, evaluation.output)
     print(
-        f"{evaluation.model}: accuracy {result['accuracy']:.4f} on {result['n']} unchanged scans; written to {file}"
+        f"{evaluation.model}: accuracy {record.accuracy:.4f} on {record.n} unchanged scans; written to {file}"
     )
-    for name, change in result["changes"].items():
+    for name, change in record.changes.items():
         levels = ", ".join(
             f"{level:g}: {accuracy:.4f}"
-            for level, accuracy in zip(change["levels"], change["accuracy"], strict=True)
+            for level, accuracy in zip(change.levels, change.accuracy, strict=True)
         )
-        print(f"{name} ({change['unit']}) {levels}")
+        print(f"{name} ({change.unit}) {levels}")
     return file
 
 
 def _measure_explanations(evaluation: EvaluationOptions, layer: str | None) -> Path:
-    from utils.evaluation.evidence_measurement import measure_evidence, summary
+    from utils.evaluation.evidence_figures import summary
+    from utils.evaluation.evidence_measurement import measure_evidence
     from utils.evaluation.measurement import store
 
     if evaluation.is_baseline or evaluation.is_segmentation:
@@ -190,12 +187,12 @@ def _measure_explanations(evaluation: EvaluationOptions, layer: str | None) -> P
     check_layer(reader, layer)
     protocol, part = evaluation.protocol.name, evaluation.part
     rows = _rows_of(samples, part)
-    figures, table = measure_evidence(reader, protocol, part, rows, evaluation.command_line, layer)
+    record, table = measure_evidence(reader, protocol, part, rows, evaluation.command_line, layer)
     suffix = "--".join(filter(None, ("explanations", evaluation.part_suffix, layer)))
-    file = store(figures, table, evaluation.output, suffix)
+    file = store(record, table, evaluation.output, suffix)
     print(
-        f"{evaluation.model} {protocol}, {part}: maps at {figures['layer']} against the masks of {figures['n']} "
-        f"tumour scans, and on {figures['healthy']} without tumour; written to {file}\n{summary(figures)}"
+        f"{evaluation.model} {protocol}, {part}: maps at {record.layer} against the masks of {record.n} "
+        f"tumour scans, and on {record.healthy} without tumour; written to {file}\n{summary(record)}"
     )
     return file
 
@@ -205,7 +202,7 @@ def _network_and_samples(evaluation: EvaluationOptions) -> tuple[Any, pd.DataFra
 
     Raises DatasetError where the network may have learned from test images.
     """
-    from utils.evaluation.measurement import check_unseen
+    from utils.evaluation.unseen import check_unseen
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
 

@@ -1,12 +1,13 @@
-"""How far outlines are right: compared with masks scan by scan, taken together with intervals, and the best setting.
+"""How well outlines fit reference segmentations: scan by scan, as figures with intervals, and the best operating point.
 
-A scan without tumour has an empty mask: any outline on it is a false one. Pure functions on arrays.
+A scan without tumour has an empty reference: any outline on it is a false positive. Pure functions on arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,14 @@ from utils.evidence.outlines import OperatingPoint, outline, parts
 from utils.metrics.bootstrap import RESAMPLES, group_sums, group_weights, ratio, with_interval
 from utils.reading.reader import BATCH
 from utils.reading.segmenter import Segmenter
+from utils.records.base import Record
 from utils.scans.preprocessing import Geometry
 from utils.scans.upload import read_scan_file
+from utils.wording import value_with_interval
 
 OUTLINE_FIGURES = ("dice", "pooled_dice", "iou", "pooled_iou", "sensitivity", "false_outlines_per_100")
-HIT = 0.1  # intersection over union from which a tumour is found, as in PI-CAI (Saha et al., Lancet Oncology 2024)
-SPECK = 10  # pixels; a smaller part of a mask is no tumour of its own
+HIT = 0.1  # intersection over union from which a tumour is detected, as in PI-CAI (Saha et al., Lancet Oncology 2024)
+SPECK = 10  # pixels; a smaller part of a reference is not a separate tumour
 MOST_FALSE = 0.03  # of the scans without tumour may have an outline
 THRESHOLDS = tuple(percent / 100 for percent in range(10, 96, 5))
 PEAKS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
@@ -30,7 +33,7 @@ PEAKS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
 
 @dataclass(frozen=True)
 class Scored:
-    """What a network says of one scan, (S, S) float probabilities, and its tumour as (H, W) bool on its own pixels."""
+    """A network's probabilities of one scan, (S, S) float, and the reference (H, W) bool on the scan's own pixels."""
 
     probabilities: np.ndarray
     geometry: Geometry
@@ -45,35 +48,36 @@ def score(segmenter: Segmenter, rows: pd.DataFrame) -> Iterator[Scored]:
     for start in tqdm(range(0, len(rows), BATCH), desc=segmenter.card.name, unit="batch"):
         batch = rows.iloc[start : start + BATCH]
         scans = [read_scan_file(path) for path in batch["path"]]
-        for scan, mask, answer in zip(scans, batch["mask"], segmenter.probabilities(scans), strict=True):
-            yield Scored(*answer, read_mask(mask, scan.shape) > 127)
+        for scan, mask, output in zip(scans, batch["mask"], segmenter.probabilities(scans), strict=True):
+            yield Scored(*output, read_mask(mask, scan.shape) > 127)
 
 
 def compare(drawn: np.ndarray, truth: np.ndarray, side: int) -> dict[str, float]:
-    """One outline against the truth, both (H, W) bool: a row of the table that `outline_figures` takes.
+    """One outline against the reference, both (H, W) bool: a row of the table that `outline_figures` takes.
 
     Pixels of the tumour, of the outline and of their overlap; `size` of the tumour as a share of the network's square
     (`side` pixels a side); `tumors`, how many parts of at least SPECK pixels it has (one, if all are smaller), and
-    how many were `found`: with an intersection over union of at least HIT with the parts of the outline that touch it.
+    how many of them are detected (`found`): with an intersection over union of at least HIT with the parts of the
+    outline that touch them.
     """
     drawn_parts, _ = parts(drawn)
     true_parts, areas = parts(truth)
     counted = [number for number in range(1, len(areas)) if areas[number] >= SPECK]
     if not counted and len(areas) > 1:
         counted = [1 + int(areas[1:].argmax())]
-    found = 0
+    detected = 0
     for number in counted:
         tumour = true_parts == number
         touching = np.unique(drawn_parts[tumour])
         hits = np.isin(drawn_parts, touching[touching > 0])
-        found += (hits & tumour).sum() >= HIT * (hits | tumour).sum()
+        detected += (hits & tumour).sum() >= HIT * (hits | tumour).sum()
     return {
         "tumor_pixels": int(truth.sum()),
         "outline_pixels": int(drawn.sum()),
         "overlap_pixels": int((drawn & truth).sum()),
         "size": round(float(truth.sum()) / side**2, 6),
         "tumors": len(counted),
-        "found": int(found),
+        "found": int(detected),
     }
 
 
@@ -81,8 +85,8 @@ def compare_all(scored: Iterable[Scored], point: OperatingPoint) -> pd.DataFrame
     """A row of `compare` for each scan, its outline drawn at an operating point."""
     return pd.DataFrame(
         [
-            compare(outline(one.probabilities, one.geometry, point).mask, one.truth, one.geometry.side)
-            for one in scored
+            compare(outline(scan.probabilities, scan.geometry, point).mask, scan.truth, scan.geometry.side)
+            for scan in scored
         ]
     )
 
@@ -91,23 +95,25 @@ def outline_figures(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int =
     """Every one of OUTLINE_FIGURES with its interval, over all scans and by source, class and size; JSON-ready.
 
     table: `source`, `group`, `target` and the columns of `compare`. `dice` and `iou` are means over the scans with a
-    tumour (0 where it was missed), `pooled_...` those of all their pixels together; `sensitivity` is the share of
-    tumours found; `false_outlines_per_100` counts the scans without tumour that have an outline. Sizes are thirds of
+    tumour (0 where it was missed), `pooled_...` those of all their pixels; `sensitivity` is the share of
+    tumours detected; `false_outlines_per_100` counts the scans without tumour that have an outline. Sizes are thirds of
     the scans with a tumour. A figure without a scan to take it of is None.
     """
     tumour = table[table["tumor_pixels"] > 0]
-    result = {"n": len(table), **_part(table, resamples, seed)}
-    for key, rows in (("sources", table), ("classes", tumour)):
-        column = {"sources": "source", "classes": "target"}[key]
-        result[key] = {name: _part(part, resamples, seed) for name, part in rows.groupby(column)}
-    result["sizes"] = {}
     order = np.argsort(tumour["size"].to_numpy(), kind="stable")
-    for name, chosen in zip(("small", "medium", "large"), np.array_split(order, 3), strict=True):
-        if len(chosen):
-            part = tumour.iloc[chosen]
-            bounds = {"from": float(part["size"].min()), "to": float(part["size"].max())}
-            result["sizes"][name] = bounds | _part(part, resamples, seed)
-    return result
+    thirds = zip(("small", "medium", "large"), np.array_split(order, 3), strict=True)
+    by_size = {name: tumour.iloc[numbers] for name, numbers in thirds if len(numbers)}
+    return {
+        "n": len(table),
+        **_part(table, resamples, seed),
+        "sources": {name: _part(part, resamples, seed) for name, part in table.groupby("source")},
+        "classes": {name: _part(part, resamples, seed) for name, part in tumour.groupby("target")},
+        "sizes": {
+            name: {"from": float(part["size"].min()), "to": float(part["size"].max())}
+            | _part(part, resamples, seed)
+            for name, part in by_size.items()
+        },
+    }
 
 
 def _part(rows: pd.DataFrame, resamples: int, seed: int) -> dict:
@@ -137,41 +143,42 @@ def _part(rows: pd.DataFrame, resamples: int, seed: int) -> dict:
         "sensitivity": _share(total["found"], total["tumors"]),
         "false_outlines_per_100": 100 * _share(total["false"], total["healthy"]),
     }
-    result = {"tumor_scans": int(tumour.sum()), "healthy_scans": int((~tumour).sum())}
-    result["groups"] = int(group_of.max()) + 1
+    result: dict = {
+        "tumor_scans": int(tumour.sum()),
+        "healthy_scans": int((~tumour).sum()),
+        "groups": int(group_of.max()) + 1,
+    }
     for name in OUTLINE_FIGURES:
         result |= with_interval(name, values[name])
     return result
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """(R,) NaN where there is nothing to take a share of."""
+    """(R,) the ratios, NaN where the whole is 0."""
     return np.where(whole > 0, ratio(part, whole), np.nan)
 
 
-def in_words(figures: dict) -> str:
-    """One line about what `outline_figures` gives."""
-    told = [f"{figures['tumor_scans']} scans with a tumour, {figures['healthy_scans']} without"]
+def in_words(figures: Record | Mapping[str, Any]) -> str:
+    """One line about the figures of outlines: a record, or what `outline_figures` returns."""
+    values = figures.model_dump() if isinstance(figures, Record) else figures
+    words = [f"{values['tumor_scans']} scans with a tumour, {values['healthy_scans']} without"]
     for name in OUTLINE_FIGURES:
-        if figures[name] is not None:
-            interval = figures[f"{name}_interval"]
+        if values[name] is not None:
             digits = 1 if name.endswith("per_100") else 3
-            span = f" ({interval[0]:.{digits}f}-{interval[1]:.{digits}f})" if interval else ""
-            told.append(f"{name.replace('_', ' ')} {figures[name]:.{digits}f}{span}")
-    return ", ".join(told)
+            span = value_with_interval(values[name], values[f"{name}_interval"], digits, in_percent=False)
+            words.append(f"{name.replace('_', ' ')} {span}")
+    return ", ".join(words)
 
 
 def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
     """Of THRESHOLDS and PEAKS the pair with the best mean Dice on the scans with a tumour.
 
-    Only pairs that leave an outline on at most MOST_FALSE of the scans without one are chosen from; where there is
-    none, the pairs with the fewest. There must be scans of both kinds.
+    Candidates are the pairs with an outline on at most MOST_FALSE of the scans without tumour; where there is none, the
+    pairs with the fewest. There must be scans of both kinds.
     """
-    true = np.asarray([one.truth.sum() for one in scored], float)
-    found = [np.empty((0, 5))]
-    for number, one in enumerate(scored):
-        found.append(_parts_at_thresholds(one, number))
-    threshold, scan, peak, area, overlap = np.concatenate(found).T
+    true = np.asarray([scan.truth.sum() for scan in scored], float)
+    rows = [_parts_at_thresholds(scan, number) for number, scan in enumerate(scored)]
+    threshold, scan, peak, area, overlap = np.concatenate([np.empty((0, 5)), *rows]).T
     best, best_score = OperatingPoint(0.5, 0.0), (-np.inf, -np.inf)
     for index, value in enumerate(THRESHOLDS):
         for least in PEAKS:
@@ -187,14 +194,14 @@ def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
     return best
 
 
-def _parts_at_thresholds(one: Scored, number: int) -> np.ndarray:
+def _parts_at_thresholds(scan: Scored, number: int) -> np.ndarray:
     """(K, 5) a row for each connected part at each of THRESHOLDS: index of the threshold, number of the scan, highest
-    probability, area and overlap with the truth in pixels."""
-    on_scan = one.geometry.to_scan(one.probabilities)
+    probability, area and overlap with the reference in pixels."""
+    on_scan = scan.geometry.to_scan(scan.probabilities)
     rows = []
     for index, threshold in enumerate(THRESHOLDS):
         numbers, areas = parts(on_scan >= threshold)
-        overlaps = np.bincount(numbers[one.truth], minlength=len(areas))
+        overlaps = np.bincount(numbers[scan.truth], minlength=len(areas))
         peaks = np.zeros(len(areas))
         np.maximum.at(peaks, numbers[numbers > 0], on_scan[numbers > 0])
         rows += [(index, number, *part) for part in zip(peaks[1:], areas[1:], overlaps[1:], strict=True)]

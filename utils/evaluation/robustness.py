@@ -1,4 +1,4 @@
-"""How accuracy falls when scans get worse, step by step: noise, blur, contrast, JPEG, rotation, resolution, inversion.
+"""How accuracy falls as scans are degraded step by step: noise, blur, contrast, JPEG, rotation, resolution, inversion.
 
 After Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations",
 ICLR 2019. The changes are made to the scan's own pixels, before the preprocessing that every scan goes through.
@@ -6,10 +6,9 @@ ICLR 2019. The changes are made to the scan's own pixels, before the preprocessi
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,10 +16,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.classes import OTHER_TUMOR
-from utils.networks.card_facts import TestEvaluation
-from utils.networks.cards import log_test_evaluation
-from utils.paths import current_commit
+from utils.evaluation.measurement import log_test, network_facts
 from utils.reading.reader import BATCH, Reader
+from utils.records.base import write_record
+from utils.records.robustness import RobustnessRecord
+from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
 
 Change = Callable[[np.ndarray, float], np.ndarray]  # (H, W) float32, level -> (H, W) float32
@@ -86,46 +86,56 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...], str]] = {
 
 def measure_robustness(
     reader: Reader, protocol: str, part: str, rows: pd.DataFrame, command: str
-) -> dict[str, Any]:
-    """The accuracy on SCANS of the rows (one known class each), as they are and under every change; JSON-ready.
+) -> RobustnessRecord:
+    """The accuracy on SCANS of the rows (one known class each), unchanged and under every degradation.
 
-    rows: the samples of the protocol's `part`, "test" or "validation"; opening the test part is logged in the card.
+    rows: the samples of the protocol's `part`, "test" or "validation"; an evaluation of the test part is logged in the
+    card.
     """
     rows = rows[rows["target"] != OTHER_TUMOR]
     if len(rows) > SCANS:
         rows = rows.groupby("target").sample(frac=SCANS / len(rows), random_state=0)
-    scans = [read_scan_file(path) for path in rows["path"]]
-    targets = rows["target"].to_numpy()
-
-    def accuracy(change: Change, level: float) -> float:
-        right = 0
-        for start in range(0, len(scans), BATCH):
-            changed = [
-                replace(scan, pixels=np.clip(change(scan.pixels, level), 0, 1).astype(np.float32))
-                for scan in scans[start : start + BATCH]
-            ]
-            labels = [reading.label for reading in reader.read_many(changed, with_maps=False)]
-            right += int(np.sum(np.asarray(labels) == targets[start : start + BATCH]))
-        return round(right / len(scans), 6)
-
-    card = reader.card
-    date, commit = datetime.date.today().isoformat(), current_commit()
-    result: dict[str, Any] = {
-        "model": card.name, "protocol": protocol, "part": part, "date": date, "commit": commit, "command": command,
-        "weights_sha256": card.version, "n": len(scans), "accuracy": accuracy(_untouched, 0), "changes": {},
-    }  # fmt: skip
-    for name, (change, levels, unit) in tqdm(CHANGES.items(), desc=f"{card.name}, robustness"):
-        accuracies = [accuracy(change, level) for level in levels]
-        result["changes"][name] = {"unit": unit, "levels": list(levels), "accuracy": accuracies}
+    scans, targets = [read_scan_file(path) for path in rows["path"]], rows["target"].to_numpy()
+    card, unchanged = reader.card, _accuracy(reader, scans, targets, _untouched, 0)
+    changes = {
+        name: {
+            "unit": unit,
+            "levels": list(levels),
+            "accuracy": [_accuracy(reader, scans, targets, change, level) for level in levels],
+        }
+        for name, (change, levels, unit) in tqdm(CHANGES.items(), desc=f"{card.name}, robustness")
+    }
     if part == "test":
-        log_test_evaluation(
-            card,
-            TestEvaluation(
-                protocol=f"{protocol}, robustness",
-                date=date,
-                commit=commit,
-                n=len(scans),
-                weights_sha256=card.version,
-            ),
-        )
-    return result
+        log_test(card, f"{protocol}, robustness", len(scans))
+    facts = {
+        **network_facts(card, protocol, command),
+        "part": part,
+        "n": len(scans),
+        "accuracy": unchanged,
+        "changes": changes,
+    }
+    return RobustnessRecord.model_validate(facts)
+
+
+def _accuracy(
+    reader: Reader, scans: Sequence[Scan], targets: np.ndarray, change: Change, level: float
+) -> float:
+    """The share of scans with the correct label when every scan is changed."""
+    correct = 0
+    for start in range(0, len(scans), BATCH):
+        changed = [
+            replace(scan, pixels=np.clip(change(scan.pixels, level), 0, 1).astype(np.float32))
+            for scan in scans[start : start + BATCH]
+        ]
+        labels = [reading.label for reading in reader.read_many(changed, with_maps=False)]
+        correct += int(np.sum(np.asarray(labels) == targets[start : start + BATCH]))
+    return round(correct / len(scans), 6)
+
+
+def write_robustness(record: RobustnessRecord, folder: Path) -> Path:
+    """Write MODEL.robustness.json, MODEL.robustness.PART.json for another part than the test; returns the path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    suffix = "" if record.part == "test" else f".{record.part}"
+    file = folder / f"{record.model}.robustness{suffix}.json"
+    write_record(file, record)
+    return file

@@ -1,4 +1,4 @@
-"""Two networks on the same scans: who is right where the other is wrong, and whether that is more than chance."""
+"""Two networks on the same test scans: a paired test of their accuracy, and how often they agree."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from utils.results.records import Evaluation, of_known_type
+from utils.results.records import MeasuredModel, of_known_type
+from utils.wording import percent
 
-TELLING = 0.05  # a p-value below it is called a difference
+SIGNIFICANT = 0.05  # a p-value below it is reported as a difference
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """`first_alone`, `second_alone`: scans that only one of two networks read rightly, of `n` in `groups` groups.
+    """`first_alone`, `second_alone`: scans that only that network classified correctly, of `n` in `groups` groups.
 
     `p`: two-sided; 1 where they differ nowhere.
     """
@@ -28,9 +29,9 @@ class PairedTest:
 
 
 def clustered_mcnemar(first: np.ndarray, second: np.ndarray, groups: Sequence | np.ndarray) -> PairedTest:
-    """McNemar's test for scans that come in groups (a patient's slices), which the plain one would count one by one.
+    """McNemar's test for scans in groups (a patient's slices), which the plain test would take as independent.
 
-    first, second: (N,) bool, right or wrong; groups: (N,). The statistic, chi-squared with one degree of freedom, is
+    first, second: (N,) bool, correct or not; groups: (N,). The statistic, chi-squared with one degree of freedom, is
     the squared sum of the groups' differences over the sum of their squares; with one scan a group it is McNemar's.
     Source: Yang, Sun and Hardin, "A note on the tests for clustered matched-pair binary data", Biometrical Journal 52
     (2010), the modified test of Obuchowski.
@@ -39,7 +40,7 @@ def clustered_mcnemar(first: np.ndarray, second: np.ndarray, groups: Sequence | 
 
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if not len(first) == len(second) == len(groups) or not len(first):
-        raise ValueError(f"{len(first)}, {len(second)} answers and {len(groups)} groups do not fit.")
+        raise ValueError(f"{len(first)}, {len(second)} labels and {len(groups)} groups do not fit.")
     group_of = pd.factorize(np.asarray(groups))[0]
     differences = np.bincount(group_of, weights=first.astype(float) - second)
     spread = float(np.sum(differences**2))
@@ -48,43 +49,43 @@ def clustered_mcnemar(first: np.ndarray, second: np.ndarray, groups: Sequence | 
     return PairedTest(len(first), int(group_of.max()) + 1, *alone, float(chi2.sf(statistic, 1)))
 
 
-def paired_record(first: Evaluation, second: Evaluation) -> PairedTest | None:
-    """Both networks on the test scans of a known type that both have read; None without their predictions."""
+def paired_test(first: MeasuredModel, second: MeasuredModel) -> PairedTest | None:
+    """Two models on the test scans of a known class that both have read; None without their predictions."""
     if first.predictions is None or second.predictions is None or first.protocol.name != second.protocol.name:
         return None
     columns = ["file", "source", "group", "target", "label"]
-    if not all(set(columns) <= set(one.predictions.columns) for one in (first, second)):  # type: ignore[union-attr]
+    if not set(columns) <= set(first.predictions.columns) & set(second.predictions.columns):
         return None
     both = of_known_type(first.predictions[columns]).merge(
         second.predictions[["file", "source", "label"]], on=["file", "source"], suffixes=("", "_second")
     )
     if both.empty:
         return None
-    right = (both["label"] == both["target"]).to_numpy(), (both["label_second"] == both["target"]).to_numpy()
-    return clustered_mcnemar(*right, both["group"].to_numpy())
+    first_correct, second_correct = (
+        (both[column] == both["target"]).to_numpy() for column in ("label", "label_second")
+    )
+    return clustered_mcnemar(first_correct, second_correct, both["group"].to_numpy())
 
 
 def in_words(test: PairedTest, first: str, second: str) -> str:
-    """What the test says, for a reader who has not met it."""
+    """The result of the test as one sentence; first, second: titles of the networks."""
     alone = (
-        f"Of {test.n} test scans of unseen patients, {first} alone was right on {test.first_alone} and {second} alone "
-        f"on {test.second_alone}"
+        f"Of {test.n} held-out test scans, {first} alone was correct on {test.first_alone} and {second} alone on "
+        f"{test.second_alone}"
     )
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}" if test.p < 0.1 else f"p = {test.p:.2f}"
-    if test.p >= TELLING:
-        return f"{alone}: no difference that could not be chance ({p}, McNemar's test by patient)."
+    if test.p >= SIGNIFICANT:
+        return f"{alone}: no significant difference ({p}, McNemar's test by patient)."
     better = first if test.first_alone > test.second_alone else second
-    return f"{alone}: {better} is better, beyond chance ({p}, McNemar's test by patient)."
+    return f"{alone}: {better} is significantly more accurate ({p}, McNemar's test by patient)."
 
 
 def agreement_in_words(predictions: pd.DataFrame) -> str:
-    """How often networks agree, and what that is worth. predictions: those of `together.mean_answers`."""
+    """How often networks agree, and their accuracy then. predictions: those of `ensemble.mean_predictions`."""
     known = of_known_type(predictions)
     agreed = known[known["agreed"]]
     if agreed.empty:
-        return "On no test scan of an unseen patient did they name the same class."
-    right = (agreed["label"] == agreed["target"]).mean()
-    return (
-        f"On {100 * len(agreed) / len(known):.0f} % of test scans of unseen patients they named the same class, and "
-        f"were then right on {100 * right:.1f} %."
-    )
+        return "Concordant on no held-out test scan."
+    accuracy = (agreed["label"] == agreed["target"]).mean()
+    share = percent(len(agreed) / len(known))
+    return f"Concordant on {share} of held-out test scans; accuracy on these {percent(accuracy, 1)}."

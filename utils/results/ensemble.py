@@ -1,7 +1,7 @@
-"""The networks asked together: the mean of their probabilities, and from which on it counts as an answer.
+"""The ensemble: the mean of the networks' probabilities on test scans, and whether the networks agree.
 
-Where they disagree, or the mean is too small, the app gives no answer. Each network's own threshold asks for more than
-that: two networks that agree are right more often than either that is as sure.
+The app's output is indeterminate where they disagree or the mean is below the referral threshold. Each network's own
+threshold is higher: two networks that agree are correct more often than either of them at the same probability.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
-from utils.results.records import Evaluation
+from utils.results.records import Evaluation, MeasuredModel
 from utils.results.track_record import evaluation_of
 
 
-def mean_answers(evaluations: Iterable[Evaluation]) -> pd.DataFrame | None:
-    """What networks say together of the test scans that all of them have read; None without their predictions.
+def mean_predictions(models: Iterable[MeasuredModel]) -> pd.DataFrame | None:
+    """The ensemble's predictions of the test scans that all models have read; None without their predictions.
 
     `file`, `source`, `group`, `target`, `label` and the mean probability of each of CLASSES; `agreed`: whether all
-    give that label.
+    models have that label.
     """
-    tables = [one.predictions for one in evaluations]
+    tables = [model.predictions for model in models]
     needed = ["file", "source", "group", "target", "label", *CLASSES]
     if not tables or any(table is None or not set(needed) <= set(table.columns) for table in tables):
         return None
@@ -42,11 +42,12 @@ def mean_answers(evaluations: Iterable[Evaluation]) -> pd.DataFrame | None:
     return result
 
 
-def evaluation_together(evaluations: Sequence[Evaluation], versions: Mapping[str, str]) -> Evaluation | None:
-    """The patient-disjoint record of networks (name -> SHA-256 of the weights) asked together; None where one of them
-    has none, or there is one network alone. Its figures are empty, its predictions those of `mean_answers`.
+def measured_ensemble(evaluations: Sequence[Evaluation], versions: Mapping[str, str]) -> MeasuredModel | None:
+    """The ensemble of networks (name -> SHA-256 of the weights) on the app's protocol.
+
+    None where one of them was not measured, or there is only one.
     """
-    found = [evaluation_of(evaluations, name, version) for name, version in versions.items()]
-    measured = [one for one in found if one is not None]
-    table = mean_answers(measured) if len(measured) == len(versions) > 1 else None
-    return None if table is None else Evaluation("ensemble", measured[0].protocol, {}, table)
+    members = [evaluation_of(evaluations, name, version) for name, version in versions.items()]
+    measured = [member for member in members if member is not None]
+    table = mean_predictions(measured) if len(measured) == len(versions) > 1 else None
+    return None if table is None else MeasuredModel("ensemble", measured[0].protocol, table)

@@ -1,8 +1,8 @@
-"""What `model.py evaluate` leaves in models/evaluation/: found, checked and put into words.
+"""Read what `model.py evaluate` stored in models/evaluation/.
 
 NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; NAME--PROTOCOL--explanations.json and
-.csv what was measured of the evidence maps, NAME--PROTOCOL--validation.json and .csv figures on validation scans. The
-nearest-neighbour baseline stands beside the networks as "1-nn" and has no probabilities.
+.csv the figures of evidence maps, NAME--PROTOCOL--validation.json and .csv those on validation scans. The baselines
+"1-nn" and "shortcut" have no probabilities.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
-from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
+from utils.networks.cards import NetworkUnavailable, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
 from utils.networks.shipped import SUBTYPE_NETWORK
+from utils.records.base import AnyRecord, InvalidRecord, read_record
+from utils.records.evaluation import EvaluationRecord, SubtypeRecord
+from utils.records.explanations import ExplanationsRecord
+from utils.records.out_of_distribution import OutOfDistributionRecord
+from utils.records.robustness import RobustnessRecord
+from utils.records.segmentation import OutlineRecord
 
 BASELINE_TITLES = {  # of `utils.evaluation.baselines`
     "1-nn": "1-nearest neighbour",
-    "logistic": "logistic regression",
-    "shortcut": "sequence shortcut",
+    "logistic": "Logistic regression",
+    "shortcut": "Sequence-only baseline",
 }
 MODEL_TITLES = (
     {name: network.title for name, network in NETWORKS.items()} | {"ensemble": "Ensemble"} | BASELINE_TITLES
@@ -64,18 +70,24 @@ class UnknownProtocol:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """One network (or baseline) on one test set: its JSON, and one row per scan where the CSV is there."""
+class MeasuredModel:
+    """One network, baseline or ensemble on the test set of a protocol, one row a scan where the CSV is there."""
 
     model: str
     protocol: EvaluatedProtocol
-    figures: dict
     predictions: pd.DataFrame | None
 
     @property
     def title(self) -> str:
-        """The name that the interface shows."""
+        """The name in the interface."""
         return MODEL_TITLES.get(self.model, self.model)
+
+
+@dataclass(frozen=True)
+class Evaluation(MeasuredModel):
+    """A network or baseline with the record of its figures."""
+
+    record: EvaluationRecord
 
 
 def of_known_type(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -98,9 +110,12 @@ def read_evaluations(
     evaluations, problems = [], []
     for path in _four_class_files(folder.glob("*--*.json"), of_subtypes):
         try:
-            record = _read_record(path)
-        except (OSError, ValueError) as error:
-            problems.append(f"{path.name} cannot be used: {error}")
+            record = read_record(path, EvaluationRecord)
+        except OSError as error:
+            problems.append(f"{path.name} cannot be read: {error.strerror}.")
+            continue
+        except InvalidRecord as error:
+            problems.append(f"{path.name} cannot be used: {error.problem}.")
             continue
         predictions = None
         try:
@@ -111,8 +126,8 @@ def read_evaluations(
             )
         except (OSError, ValueError) as error:
             problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
-        protocol = known.get(record["protocol"]) or UnknownProtocol(record["protocol"])
-        evaluations.append(Evaluation(record["model"], protocol, record, predictions))
+        protocol = known.get(record.protocol) or UnknownProtocol(record.protocol)
+        evaluations.append(Evaluation(record.model, protocol, predictions, record))
     for path in _four_class_files(folder.glob("*--*.csv"), of_subtypes):
         if not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
@@ -134,74 +149,61 @@ def load_history(folder: Path | str, model: str) -> list[dict]:
         return []
 
 
-def load_robustness(folder: Path | str, model: str) -> dict | None:
-    """What `model.py evaluate --robustness` wrote about a network; None where there is nothing that can be drawn."""
-    try:
-        record = json.loads((Path(folder) / f"{model}.robustness.json").read_text(encoding="utf-8"))
-        changes = record["changes"].values()
-        fits = all(len(change["levels"]) == len(change["accuracy"]) > 0 for change in changes)
-        return record if fits and _is_number(record["accuracy"]) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+def load_robustness(folder: Path | str, model: str) -> RobustnessRecord | None:
+    """What `model.py evaluate --robustness` wrote about a network; None where there is no valid record."""
+    return _record_or_none(Path(folder) / f"{model}.robustness.json", RobustnessRecord)
+
+
+def load_out_of_distribution(models: Path) -> OutOfDistributionRecord | None:
+    """What `benchmarks.accuracy.out_of_distribution` measured; None where it did not, or with other weights."""
+    record = _record_or_none(models / "evaluation" / "gate.json", OutOfDistributionRecord)
+    if record is None or any(
+        _version(models / f"{name}.keras") != measured for name, measured in record.weights_sha256.items()
+    ):
         return None
+    return record
 
 
-def load_gate_figures(models: Path) -> dict | None:
-    """What `benchmarks.accuracy.out_of_distribution` measured; None where the weights in `models` are other ones."""
-    try:
-        record = json.loads((models / "evaluation" / "gate.json").read_text(encoding="utf-8"))
-        for name, measured in record["weights_sha256"].items():
-            if (
-                json.loads((models / f"{name}.json").read_text(encoding="utf-8"))["weights_sha256"]
-                != measured
-            ):
-                return None
-        return record
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+def load_explanations(folder: Path | str, model: str, protocol: str) -> ExplanationsRecord | None:
+    """What `model.py evaluate --explanations` wrote about a network's maps on test scans; None without one."""
+    file = Path(folder) / f"{model}--{protocol}--explanations.json"
+    record = _record_or_none(file, ExplanationsRecord)
+    return record if record and record.part == "test" else None
 
 
-def load_explanations(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
-    """What `model.py evaluate --explanations` wrote about a network's maps; None where there is nothing to be used.
-
-    `methods` holds what `evidence_measurement.figures_of_evidence` tells of each method.
-    """
-    try:
-        file = Path(folder) / f"{model}--{protocol}--explanations.json"
-        record = json.loads(file.read_text(encoding="utf-8"))
-        fits = all({"tumors", "classes", "no_tumor"} <= set(one) for one in record["methods"].values())
-        return record if fits and record["part"] == "test" else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def load_outlines(folder: Path | str, model: str, protocol: str = "patient-disjoint") -> dict | None:
-    """What `model.py evaluate` wrote about outlines (`outline_figures`); None where there is nothing to be used."""
-    try:
-        record = json.loads((Path(folder) / f"{model}--{protocol}.json").read_text(encoding="utf-8"))
-        parts = (record, *record["classes"].values(), *record["sizes"].values())
-        fits = all({"dice", "dice_interval", "false_outlines_per_100"} <= set(part) for part in parts)
-        return record if fits and _is_number(record["dice"]) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+def load_outlines(folder: Path | str, model: str, protocol: str) -> OutlineRecord | None:
+    """What `model.py evaluate` wrote about a segmentation network; None where there is no valid record."""
+    return _record_or_none(Path(folder) / f"{model}--{protocol}.json", OutlineRecord)
 
 
 def load_subtypes(
     folder: Path | str, protocols: Iterable[EvaluatedProtocol], model: str = SUBTYPE_NETWORK.stem
-) -> dict[tuple[str, str], dict]:
-    """What `model.py evaluate` wrote about a network of subtypes: (protocol, part) -> record; broken ones not."""
-    records = {}
-    for protocol in (protocol.name for protocol in protocols if protocol.has_subtypes):
-        for part, suffix in (("test", ""), ("validation", "--validation")):
-            try:
-                file = Path(folder) / f"{model}--{protocol}{suffix}.json"
-                record = json.loads(file.read_text(encoding="utf-8"))
-                classes = len(record["classes"])
-                square = np.asarray(record["confusion"], dtype=int).shape == (classes, classes)
-                if square and _is_number(record["accuracy"]) and _is_number(record["top_3_accuracy"]):
-                    records[protocol, part] = record
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                continue
-    return records
+) -> dict[tuple[str, str], SubtypeRecord]:
+    """What `model.py evaluate` wrote about a network of subtypes: (protocol, part) -> record; without invalid ones."""
+    records = {
+        (protocol.name, part): _record_or_none(
+            Path(folder) / f"{model}--{protocol.name}{suffix}.json", SubtypeRecord
+        )
+        for protocol in protocols
+        if protocol.has_subtypes
+        for part, suffix in (("test", ""), ("validation", "--validation"))
+    }
+    return {key: record for key, record in records.items() if record is not None}
+
+
+def _record_or_none(file: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    try:
+        return read_record(file, kind)
+    except (OSError, InvalidRecord):
+        return None
+
+
+def _version(weights: Path) -> str | None:
+    """The SHA-256 of the weights as their card has it; None without a valid card."""
+    try:
+        return load_card(weights).version
+    except NetworkUnavailable:
+        return None
 
 
 def _four_class_files(files: Iterable[Path], of_subtypes: Collection[str]) -> list[Path]:
@@ -226,45 +228,6 @@ def _rank(evaluation: Evaluation, ranks: Mapping[str, int]) -> tuple:
         protocol,
         evaluation.model,
     )
-
-
-def _read_record(path: Path) -> dict:
-    """The JSON of an evaluation. Raises ValueError, in words, where something is missing or of the wrong kind."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise ValueError("it is not valid JSON.") from None
-    if not isinstance(record, dict):
-        raise ValueError("it does not hold a record.")
-    for name in ("model", "protocol"):
-        if not isinstance(record.get(name), str):
-            raise ValueError(f"it does not name its {name}.")
-    if not isinstance(record.get("n"), int):
-        raise ValueError("it does not say how many scans were read.")
-    _check_figures(record, OVERALL_FIGURES, "it")
-    classes = record.get("classes")
-    for name in CLASSES:
-        if not isinstance(classes, dict) or not isinstance(classes.get(name), dict):
-            raise ValueError(f"it has no figures for {name}.")
-        _check_figures(classes[name], CLASS_FIGURES, name)
-    try:
-        shape = np.asarray(record["confusion"], dtype=int).shape
-    except (KeyError, TypeError, ValueError):
-        shape = ()
-    if shape != (len(CLASSES), len(CLASSES)):
-        raise ValueError("it has no 4 x 4 confusion matrix.")
-    return record
-
-
-def _check_figures(record: dict, names: Iterable[str], owner: str) -> None:
-    for name in names:
-        interval = record.get(f"{name}_interval")
-        if name not in record or not (record[name] is None or _is_number(record[name])):
-            raise ValueError(f"{owner} has no {name}.")
-        if interval is not None and not (
-            isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval))
-        ):
-            raise ValueError(f"{owner} has no interval [low, high] for {name}.")
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

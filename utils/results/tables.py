@@ -9,8 +9,10 @@ import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.metrics.bootstrap import group_weights, weighted_average_precision
+from utils.records.explanations import ExplanationsRecord
+from utils.records.measures import DetectionFigures, Figures
 from utils.results.records import Evaluation
-from utils.wording import CLASS_TITLES, NO_VALUE, value_with_interval
+from utils.wording import CLASS_TITLES, NO_VALUE, percent, value_with_interval
 
 # figure -> column title, decimals, in percent
 _COLUMNS = {
@@ -26,9 +28,9 @@ _COLUMNS = {
 }
 
 _PART_COLUMNS = {
-    "sensitivity": "Tumours found",
-    "specificity": "Healthy left alone",
-    "sensitivity_at_95_specificity": "Found at 95 % left alone",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "sensitivity_at_95_specificity": "Sensitivity at 95 % specificity",
 }
 
 
@@ -36,13 +38,13 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     """One row a network and protocol; each figure in words, "91.0 % (89.1-92.7)", or a dash where it has none."""
     rows = []
     for evaluation in evaluations:
-        figures = evaluation.figures
+        record = evaluation.record
         row = {
             "Network": evaluation.title,
             "Split": evaluation.protocol.title,
-            "Scans": f"{figures['n']:,}".replace(",", " "),
+            "Scans": f"{record.n:,}".replace(",", " "),
         }
-        row |= {title: _column(figures, name) for name, (title, _, _) in _COLUMNS.items()}
+        row |= {title: _column(record, name) for name, (title, _, _) in _COLUMNS.items()}
         rows.append(row)
     columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
     return pd.DataFrame(rows, columns=columns)
@@ -55,47 +57,46 @@ def parts_table(evaluations: Iterable[Evaluation], source_title: Callable[[str],
     """
     rows = []
     for evaluation in evaluations:
-        for name, part in evaluation.figures.get("parts", {}).items():
-            tumor = part.get("tumor", {})
+        for name, part in evaluation.record.parts.items():
+            tumor = part.tumor
             rows.append(
                 {
                     "Scans from": source_title(name),
                     "Network": evaluation.title,
-                    "Tumours": tumor.get("tumors"),
-                    "Healthy": tumor.get("healthy"),
+                    "Tumours": tumor.tumors,
+                    "Healthy": tumor.healthy,
                     **{title: _percent(tumor, key) for key, title in _PART_COLUMNS.items()},
-                    "AUC": NO_VALUE if tumor.get("auc") is None else f"{tumor['auc']:.3f}",
-                    "Right type": _percent(part, "accuracy"),
-                    "ECE": NO_VALUE if part.get("ece") is None else f"{part['ece']:.3f}",
+                    "AUC": _rounded(tumor.auc, 3),
+                    "Accuracy, tumour type": _percent(part, "accuracy"),
+                    "ECE": _rounded(part.ece, 3),
                 }
             )
     return pd.DataFrame(rows).sort_values(["Scans from"], kind="stable") if rows else pd.DataFrame()
 
 
-def places_table(records: Mapping[str, Mapping]) -> pd.DataFrame:
-    """One row a network, method and class of tumour; records: title -> what `evaluations.load_explanations` gives."""
+def places_table(records: Mapping[str, ExplanationsRecord]) -> pd.DataFrame:
+    """One row a network, method and class of tumour; records: by network title."""
     rows = []
     for title, record in records.items():
-        for figures in record["methods"].values():
-            parts = {"all tumours": figures["tumors"]}
-            parts |= {CLASS_TITLES[name]: part for name, part in figures["classes"].items() if part["n"]}
+        for figures in record.methods.values():
+            parts = {"all tumours": figures.tumors}
+            parts |= {CLASS_TITLES[name]: part for name, part in figures.classes.items() if part.n}
             for name, part in parts.items():
                 whole = name == "all tumours"
-                healthy = [value for key, value in figures["no_tumor"].items()
-                           if key.startswith("strength_") and isinstance(value, int | float)]  # fmt: skip
+                healthy = figures.no_tumor.strongest
                 rows.append(
                     {
                         "Network": title,
-                        "Method": figures["title"],
-                        "Tumours": f"{name} ({part['n']})",
+                        "Method": figures.title,
+                        "Tumours": f"{name} ({part.n})",
                         "Points inside": _percent(part, "pointing"),
                         "Energy inside": _percent(part, "energy"),
-                        "Over uniform": _rounded(part, "over_uniform", 1),
-                        "IoU": _rounded(part, "iou", 2),
-                        "Insertion": _rounded(figures["faithfulness"], "insertion", 2) if whole else "",
-                        "Deletion": _rounded(figures["faithfulness"], "deletion", 2) if whole else "",
-                        "Head shuffled": _rounded(figures["randomisation"], "head", 2) if whole else "",
-                        "Healthy": f"{100 * max(healthy):.0f} %" if whole and healthy else "",
+                        "Over uniform": _rounded(part.over_uniform, 1),
+                        "IoU": _rounded(part.iou, 2),
+                        "Insertion": _rounded(figures.faithfulness.insertion, 2) if whole else "",
+                        "Deletion": _rounded(figures.faithfulness.deletion, 2) if whole else "",
+                        "Head shuffled": _rounded(figures.randomisation.head, 2) if whole else "",
+                        "Healthy": percent(healthy) if whole and healthy is not None else "",
                     }
                 )
     return pd.DataFrame(rows)
@@ -110,26 +111,28 @@ def detection_by_source(
     source_title: `utils.datasets.sources.source_title`.
     """
     rows = []
-    for one in evaluations:
-        parts: dict[str, dict] = {}
-        if one.protocol.is_shipped:
-            parts = {f"{source_title(name)}, held-out patients": part
-                     for name, part in one.figures.get("parts", {}).items() if " " not in name}  # fmt: skip
-        elif one.protocol.left_out:
-            parts = {one.protocol.title: one.figures}
-        for name, part in parts.items():
-            tumor = part.get("tumor", {})
-            if tumor.get("auc") is not None:
-                low, high = tumor.get("auc_interval") or (tumor["auc"],) * 2
-                rows.append((name, one.title, tumor["auc"], low, high))
+    for evaluation in evaluations:
+        parts: dict[str, DetectionFigures | None] = {}
+        if evaluation.protocol.is_shipped:
+            parts = {
+                f"{source_title(name)}, held-out patients": part.tumor
+                for name, part in evaluation.record.parts.items()
+                if " " not in name  # no single sequences
+            }
+        elif evaluation.protocol.left_out:
+            parts = {evaluation.protocol.title: evaluation.record.tumor}
+        for name, tumor in parts.items():
+            if tumor is not None and tumor.auc is not None:
+                low, high = tumor.auc_interval or (tumor.auc, tumor.auc)
+                rows.append((name, evaluation.title, tumor.auc, low, high))
     return rows
 
 
 def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The scans that were read wrongly, the surest first: file, source, target, label, group, confidence (0..1).
+    """The scans with a wrong label, the most confident first: file, source, target, label, group, confidence (0..1).
 
-    predictions: the table of an Evaluation with probabilities. A tumour of a type without a name counts where it was
-    called healthy. Where no groups are told each scan is its own.
+    predictions: the table of an Evaluation with probabilities. A tumour of a type that is no class counts where the
+    label is no tumour. Without a column `group` each scan is its own group.
     """
     other = predictions["target"] == OTHER_TUMOR
     wrong = np.where(other, predictions["label"] == "no_tumor", predictions["label"] != predictions["target"])
@@ -143,7 +146,7 @@ def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
 def average_precision_intervals(
     predictions: pd.DataFrame, resamples: int = 200
 ) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of each class's average precision, whole groups drawn anew.
+    """The 95 % interval of each class's average precision, from a group-level bootstrap.
 
     predictions: scans of CLASSES alone, from the table of an Evaluation with probabilities.
     """
@@ -159,15 +162,15 @@ def average_precision_intervals(
     return intervals
 
 
-def _rounded(figures: Mapping, name: str, digits: int) -> str:
-    return NO_VALUE if figures.get(name) is None else f"{figures[name]:.{digits}f}"
+def _rounded(value: float | None, digits: int) -> str:
+    return NO_VALUE if value is None else f"{value:.{digits}f}"
 
 
-def _percent(figures: Mapping, name: str) -> str:
+def _percent(figures: Figures, name: str) -> str:
     """ "91.0 % (89.1-92.7)", or a dash."""
-    return value_with_interval(figures.get(name), figures.get(f"{name}_interval"))
+    return value_with_interval(figures.figure(name), figures.interval(name))
 
 
-def _column(figures: Mapping, name: str) -> str:
+def _column(figures: Figures, name: str) -> str:
     _, digits, in_percent = _COLUMNS[name]
-    return value_with_interval(figures.get(name), figures.get(f"{name}_interval"), digits, in_percent)
+    return value_with_interval(figures.figure(name), figures.interval(name), digits, in_percent)

@@ -1,4 +1,4 @@
-"""How often a network was right on test scans when it spoke as it does now, in counts and words."""
+"""How often a model was correct on test scans with the same label and a similar probability, in counts and words."""
 
 from __future__ import annotations
 
@@ -8,68 +8,75 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
-from utils.results.records import Evaluation, of_known_type
-from utils.wording import CLASS_TITLES
+from utils.records.explanations import ExplanationsRecord
+from utils.records.segmentation import OutlineRecord
+from utils.results.records import Evaluation, MeasuredModel, of_known_type
+from utils.wording import CLASS_TITLES, percent
 
 TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
-LEAST_SCANS = 10  # fewer like it tell nothing about a scan
+LEAST_SCANS = 10  # fewer similar scans say nothing about a scan
 
 
 def evaluation_of(evaluations: Iterable[Evaluation], network: str, version: str) -> Evaluation | None:
-    """The patient-disjoint evaluation of a network's weights (version: SHA-256); None where they were not measured.
+    """The evaluation of a network's weights (version: SHA-256) on the app's protocol; None where there is none.
 
-    A record that does not name its weights is taken for theirs.
+    A record that does not name its weights counts as theirs.
     """
     for evaluation in evaluations:
-        fits = evaluation.model == network and evaluation.protocol.is_shipped
-        if fits and evaluation.figures.get("weights_sha256", version) == version:
+        is_of_network = evaluation.model == network and evaluation.protocol.is_shipped
+        if is_of_network and evaluation.record.weights_sha256 in (None, version):
             return evaluation
     return None
 
 
-def trust_sentence(evaluation: Evaluation | None, label: str, probability: float) -> str:
-    """One sentence: how often a network was right on unseen patients when it spoke like this.
+def trust_sentence(model: MeasuredModel | None, label: str, probability: float) -> str:
+    """One sentence: the predictive value of a label with a probability like this (0..1, calibrated), held-out patients.
 
-    evaluation: its own (`evaluation_of`), or that of several together (`together.evaluation_together`), which speak
-    where they agree; label and probability (0..1, calibrated): what it says now.
+    model: an evaluation (`evaluation_of`) or an ensemble (`ensemble.measured_ensemble`), whose concordant scans count.
     """
-    if evaluation is None or evaluation.predictions is None:
-        return "Not yet measured on unseen patients."
-    predictions, who, was = evaluation.predictions, "it", "was"
+    if model is None or model.predictions is None:
+        return "Not yet measured on held-out patients."
+    predictions, condition = model.predictions, ""
     if "agreed" in predictions:
-        predictions, who, was = predictions[predictions["agreed"]], "they together", "were"
+        predictions, condition = predictions[predictions["agreed"]], ", models concordant"
     low, high = trust_bin(probability)
-    how = f"{100 * low:.0f} to {100 * high:.0f} %" if low and high < 1 else f"{100 * low:.0f} % or more"
-    said = f"{CLASS_TITLES[label]} with {how if low else f'less than {100 * high:.0f} %'}"
-    counted = trust_statement(predictions, label, probability)
-    if counted is None:
-        return f"On scans of unseen patients {who} hardly ever said {said}: no track record."
-    right, of = counted
-    return f"On scans of unseen patients {who} said {said} {of} times and {was} right {right} times."
+    confidence = f"{100 * low:.0f}-{percent(high)}" if low and high < 1 else f"{percent(low)} or more"
+    confidence = confidence if low else f"less than {percent(high)}"
+    counts = trust_statement(predictions, label, probability)
+    if counts is None:
+        return (
+            f"Fewer than {LEAST_SCANS} held-out scans with {CLASS_TITLES[label]} at {confidence}{condition}: "
+            "no track record."
+        )
+    correct, of = counts
+    value = "NPV" if label == "no_tumor" else f"PPV for {CLASS_TITLES[label]}"
+    return (
+        f"{value} at {confidence}{condition}, held-out patients: {correct} of {of} ({percent(correct / of)})."
+    )
 
 
 def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
-    """How often the network was right on test scans like this one: (right, of all), or None under LEAST_SCANS.
+    """On how many similar test scans the label was correct: (correct, of all), or None under LEAST_SCANS.
 
-    Like this one: called `label` with a calibrated probability in the same of TRUST_BINS (low end included). A tumour
-    of a type without a name counts where it was called healthy. predictions: the table of an Evaluation.
+    Similar: with this label and a calibrated probability in the same of TRUST_BINS (low end included). A tumour of a
+    type that is no class counts where the label is no tumour. predictions: the table of an Evaluation.
     """
     if label not in predictions.columns:
         return None
-    told = predictions if label == "no_tumor" else of_known_type(predictions)
-    called = told[told["label"] == label]
+    rows = predictions if label == "no_tumor" else of_known_type(predictions)
+    rows = rows[rows["label"] == label]
     inner = TRUST_BINS[1:-1]
-    alike = called[np.digitize(called[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
-    if len(alike) < LEAST_SCANS:
+    similar = rows[np.digitize(rows[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
+    if len(similar) < LEAST_SCANS:
         return None
-    return int((alike["target"] == label).sum()), len(alike)
+    return int((similar["target"] == label).sum()), len(similar)
 
 
 def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
-    """What it costs and buys to refer scans with less confidence: (share answered, accuracy on them), each 0..1.
+    """The effect of referring scans with less confidence: (share not referred, accuracy on it), each 0..1.
 
-    Over scans of a type that the networks know. None where there are no probabilities, or no scan is answered.
-    predictions: the table of an Evaluation; of several networks together those alone are answered on which they agree.
+    Over scans of a known class. None where there are no probabilities, or every scan is referred. predictions: the
+    table of an Evaluation; of an ensemble's all discordant scans are referred.
     """
     if not set(CLASSES) <= set(predictions.columns):
         return None
@@ -80,32 +87,28 @@ def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[flo
     return len(answered) / len(known), float((answered["label"] == answered["target"]).mean())
 
 
-def pointing_sentence(record: dict | None, method: str, label: str) -> str:
-    """One sentence: how often the strongest place of a method's map lay in the tumour of that class.
-
-    record: what `evaluations.load_explanations` gives about the network.
-    """
+def pointing_sentence(record: ExplanationsRecord | None, method: str, label: str) -> str:
+    """One sentence: how often the peak activation of a method's map was inside the tumour of that class."""
     if label == "no_tumor":
-        return "What speaks for no tumour has no one place."
-    told = record["methods"].get(method, {}).get("classes", {}).get(label) if record else None
-    if not told or not told["n"]:
+        return "The saliency map for no tumour has no single location."
+    figures = record.methods.get(method) if record else None
+    part = figures.classes.get(label) if figures else None
+    if part is None or not part.n or part.pointing is None:
         return "Not yet measured whether this map points at tumours."
-    return (
-        f"On scans of unseen patients its strongest place lay in the tumour in {100 * told['pointing']:.0f} % of "
-        f"{told['n']} scans with {CLASS_TITLES[label]}."
-    )
+    share, title = percent(part.pointing), CLASS_TITLES[label]
+    return f"Peak activation inside the tumour on {share} of {part.n} held-out scans with {title}."
 
 
-def outline_sentence(record: dict | None) -> str:
-    """One sentence: how far outlines were right. record: what `evaluations.load_outlines` gives about the network."""
-    if record is None:
-        return "Not yet measured on unseen patients."
-    said = f"On scans of unseen patients outlines overlapped the tumour by {record['dice']:.2f} (Dice, 1 is all of it)"
-    false = record["false_outlines_per_100"]
-    return said + (f"; {false:.0f} of 100 scans without tumour got one." if false is not None else ".")
+def outline_sentence(record: OutlineRecord | None) -> str:
+    """One sentence: how well outlines fit the reference segmentations."""
+    if record is None or record.dice is None:
+        return "Not yet measured on held-out patients."
+    false = record.false_outlines_per_100
+    rate = "" if false is None else f"; false-positive rate {false:.0f} %"
+    return f"On held-out patients: Dice (0-1) {record.dice:.2f}{rate}."
 
 
 def trust_bin(probability: float) -> tuple[float, float]:
-    """The ends of the one of TRUST_BINS that a probability lies in."""
+    """The limits of the one of TRUST_BINS that holds a probability."""
     number = int(np.digitize(probability, TRUST_BINS[1:-1]))
     return TRUST_BINS[number], TRUST_BINS[number + 1]
