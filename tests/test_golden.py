@@ -13,9 +13,10 @@ import pytest
 from utils.classes import OTHER_TUMOR
 from utils.datasets.protocols import protocol_named
 from utils.evaluation.baselines import BASELINES
-from utils.evaluation.evidence_measurement import figures_of_evidence
-from utils.evaluation.measurement import THRESHOLDS, figures_of
+from utils.evaluation.evidence_figures import figures_of_evidence
+from utils.evaluation.measurement import THRESHOLDS
 from utils.evaluation.outline_figures import OUTLINE_FIGURES, outline_figures
+from utils.evaluation.prediction_figures import figures_of
 from utils.metrics.classification import OVERALL_FIGURES
 from utils.networks.cards import check_weights, load_card
 from utils.networks.registry import is_segmenter

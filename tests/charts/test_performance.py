@@ -6,10 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from tests.support.records import evaluation_record
 from utils.charts import performance, readings, trust
 from utils.classes import CLASSES
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import figures, softmax
+from utils.records.evaluation import EvaluationRecord
+from utils.records.robustness import Degradation, RobustnessRecord
 
 COUNTS = [[150, 3, 1, 2], [12, 150, 4, 3], [0, 0, 200, 0], [1, 2, 0, 140]]
 HISTORY = [
@@ -32,22 +35,26 @@ def answers(count: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return targets, softmax(logits)
 
 
-ROBUSTNESS = {
-    "accuracy": 0.9,
-    "changes": {
-        "noise": {"unit": "of full brightness", "levels": [0.1, 0.2], "accuracy": [0.8, 0.5]},
-        "inverted": {"unit": "", "levels": [1], "accuracy": [0.6]},
+ROBUSTNESS = RobustnessRecord(
+    model="cnn",
+    protocol="patient-disjoint",
+    n=300,
+    accuracy=0.9,
+    changes={
+        "noise": Degradation(unit="of full brightness", levels=(0.1, 0.2), accuracy=(0.8, 0.5)),
+        "inverted": Degradation(unit="", levels=(1,), accuracy=(0.6,)),
     },
-}
+)
 
 
-def models() -> dict[str, dict]:
-    found = {}
+def models() -> dict[str, EvaluationRecord]:
+    records = {}
     for seed, title in enumerate(("CNN", "VGG16")):
         targets, probabilities = answers(seed=seed)
         labels = probabilities.argmax(axis=1)
-        found[title] = figures(targets, labels, np.arange(200), probabilities, resamples=30)
-    return found
+        facts = figures(targets, labels, np.arange(200), probabilities, resamples=30)
+        records[title] = evaluation_record(**facts)
+    return records
 
 
 def all_charts() -> dict[str, go.Figure]:
@@ -171,20 +178,23 @@ def test_per_class_bars_carry_the_intervals(name):
     figure = performance.per_class_bars(found, name)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [bar.name for bar in bars] == ["CNN", "VGG16"]
-    one = found["VGG16"]["classes"]["pituitary"]
-    low, high = one[f"{name}_interval"]
-    assert bars[1].x[3] == one[name]
+    figures = found["VGG16"].classes["pituitary"]
+    value, interval = figures.figure(name), figures.interval(name)
+    assert value is not None and interval is not None
+    low, high = interval
+    assert bars[1].x[3] == value
     assert (bars[1].error_x.array[3], bars[1].error_x.arrayminus[3]) == pytest.approx(
-        (high - one[name], one[name] - low)
+        (high - value, value - low)
     )
-    least = min(found[title]["classes"][label][name] for title in found for label in CLASSES)
+    least = min(record.classes[label].figure(name) or 0 for record in found.values() for label in CLASSES)
     assert f"{least:.3f}" in network_title(figure)
 
 
 def test_a_class_without_a_test_scan_has_no_bar():
-    found = models()
-    for record in found.values():
-        record["classes"]["pituitary"] |= {"n": 0, "recall": 0.0}
+    found = {}
+    for title, record in models().items():
+        empty = record.classes["pituitary"].model_copy(update={"n": 0, "recall": 0.0})
+        found[title] = record.model_copy(update={"classes": record.classes | {"pituitary": empty}})
     figure = performance.per_class_bars(found)
     assert "pituitary" not in network_title(figure)
     assert all(trace.x[CLASSES.index("pituitary")] is None for trace in figure.data if trace.type == "bar")
@@ -192,7 +202,8 @@ def test_a_class_without_a_test_scan_has_no_bar():
 
 def test_per_class_bars_without_values():
     targets, probabilities = answers()
-    neighbour = figures(targets, probabilities.argmax(axis=1), np.zeros(200), resamples=5)
+    facts = figures(targets, probabilities.argmax(axis=1), np.zeros(200), resamples=5)
+    neighbour = evaluation_record("1-nn", **facts)
     assert (
         network_title(performance.per_class_bars({"1-nearest neighbour": neighbour}, "auc"))
         == "No class has a value"
@@ -221,8 +232,8 @@ def test_referring_the_unsure_is_told_at_80_percent():
 
 
 def test_the_best_network_stands_in_the_title_with_its_interval():
-    one = {"accuracy": 0.9, "accuracy_interval": [0.85, 0.94]}
-    figure = trust.accuracies({"CNN": one, "VGG16": {"accuracy": 0.8}})
+    best = evaluation_record(accuracy=0.9, accuracy_interval=(0.85, 0.94))
+    figure = trust.accuracies({"CNN": best, "VGG16": evaluation_record("vgg16", accuracy=0.8)})
     assert network_title(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
 

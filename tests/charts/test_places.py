@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from utils.charts import places
-from utils.evaluation.outline_figures import outline_figures
 from utils.evidence.outlines import sizes_in_words
+from utils.records.base import write_record
+from utils.records.segmentation import OutlineRecord
 from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
 from utils.results.track_record import pointing_sentence
+
+PROTOCOL = "patient-disjoint"
 
 
 def test_the_chart_of_pointing_names_the_best_method_and_has_a_row_each(evidence_record: Callable) -> None:
@@ -25,8 +26,8 @@ def test_the_chart_of_pointing_names_the_best_method_and_has_a_row_each(evidence
     assert all(trace.error_x.array[0] >= 0 and trace.error_x.arrayminus[0] >= 0 for trace in figure.data)
 
 
-def test_the_chart_of_outlines_tells_overlap_and_false_ones(outline_table: pd.DataFrame) -> None:
-    figure = places.outlines(outline_figures(outline_table, resamples=20))
+def test_the_chart_of_outlines_tells_overlap_and_false_ones(outline_record: OutlineRecord) -> None:
+    figure = places.outlines(outline_record)
     title = figure.layout.title.text.replace("<br>", " ")
     assert title == "Outlines overlap by 0.80 (Dice); of 100 healthy scans 10.0 get one"
     rows = {trace.y[0] for trace in figure.data}
@@ -43,9 +44,9 @@ def test_the_table_of_places_has_a_row_for_each_class_and_says_general_things_on
 @pytest.mark.parametrize(
     ("method", "label", "words"),
     [
-        ("gradcam", "glioma", "lay in the tumour in 100 % of 15 scans with glioma"),
+        ("gradcam", "glioma", "inside the tumour on 100 % of 15 held-out scans with glioma"),
         ("scorecam", "glioma", "Not yet measured"),
-        ("gradcam", "no_tumor", "no one place"),
+        ("gradcam", "no_tumor", "no single location"),
     ],
 )
 def test_pointing_in_a_sentence(evidence_record, method: str, label: str, words: str) -> None:
@@ -63,19 +64,22 @@ def test_sizes_are_told_in_the_best_unit_that_is_known() -> None:
     )
 
 
-def test_records_are_loaded_only_where_they_are_whole(tmp_path: Path, evidence_record, outline_table) -> None:
+def test_records_are_loaded_only_where_they_are_whole(
+    tmp_path: Path, evidence_record, outline_record
+) -> None:
     record = evidence_record(0.5)
     maps, outlines = (
         tmp_path / "cnn--patient-disjoint--explanations.json",
         tmp_path / "unet--patient-disjoint.json",
     )
-    maps.write_text(json.dumps(record))
-    outlines.write_text(json.dumps(outline_figures(outline_table, resamples=20)))
-    assert load_explanations(tmp_path, "cnn") == record
-    assert (load_outlines(tmp_path, "unet") or {})["dice"] == pytest.approx(0.8, abs=0.001)
-    maps.write_text(json.dumps(record | {"part": "validation"}))
+    write_record(maps, record)
+    write_record(outlines, outline_record)
+    assert load_explanations(tmp_path, "cnn", PROTOCOL) == record
+    loaded = load_outlines(tmp_path, "unet", PROTOCOL)
+    assert loaded is not None and loaded.dice == pytest.approx(0.8, abs=0.001)
+    write_record(maps, evidence_record(0.5, part="validation"))
     outlines.write_text("{")
-    assert load_explanations(tmp_path, "cnn") is None and load_outlines(tmp_path, "unet") is None
-    assert (
-        load_explanations(tmp_path, "vgg16") is None and load_outlines(tmp_path, "unet", "published") is None
-    )
+    assert load_explanations(tmp_path, "cnn", PROTOCOL) is None
+    assert load_outlines(tmp_path, "unet", PROTOCOL) is None
+    assert load_explanations(tmp_path, "vgg16", PROTOCOL) is None
+    assert load_outlines(tmp_path, "unet", "published") is None

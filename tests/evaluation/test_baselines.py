@@ -9,7 +9,7 @@ from PIL import Image
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluation.baselines import BASELINES
-from utils.evaluation.measurement import figures_of
+from utils.evaluation.prediction_figures import figures_of
 from utils.results.records import BASELINE_TITLES
 
 

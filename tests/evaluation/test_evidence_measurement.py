@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 
 from utils.datasets.protocols import PROTOCOLS, split_samples
 from utils.datasets.samples import DatasetError, load_samples
-from utils.evaluation.evidence_measurement import figures_of_evidence, measure_evidence, summary
+from utils.evaluation.evidence_figures import figures_of_evidence, summary
+from utils.evaluation.evidence_measurement import measure_evidence
 from utils.evaluation.faithfulness import DEPTHS
 from utils.evaluation.measurement import store
 from utils.evidence.cams import METHODS
@@ -68,53 +68,56 @@ def test_without_masks_there_are_scales_and_no_thresholds(bright_reader, samples
 def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, tmp_path) -> None:
     reader = calibrated(bright_reader, samples)
     rows = part(samples, "test")
-    result, table = measure_evidence(reader, "patient-disjoint", "test", rows, "python model.py evaluate")
-    assert (result["n"], result["healthy"], result["layer"]) == (6, 2, "cells")
-    assert list(result["methods"]) == list(METHODS)
-    for method, figures in result["methods"].items():
-        glioma, meningioma = figures["classes"]["glioma"], figures["classes"]["meningioma"]
-        assert (glioma["n"], meningioma["n"], figures["classes"]["pituitary"]["n"]) == (4, 2, 0)
-        assert glioma["pointing"] == 1 and glioma["energy"] > 3 * glioma["uniform"] and glioma["iou"] > 0.3
-        assert glioma["over_uniform"] == pytest.approx(glioma["energy"] / glioma["uniform"], rel=1e-3)
-        assert 0.01 < glioma["uniform"] < 0.1
-        low, high = figures["tumors"]["energy_interval"]
-        assert low <= figures["tumors"]["energy"] <= high
+    record, table = measure_evidence(reader, "patient-disjoint", "test", rows, "python model.py evaluate")
+    assert (record.n, record.healthy, record.layer) == (6, 2, "cells")
+    assert list(record.methods) == list(METHODS)
+    for method, figures in record.methods.items():
+        glioma, meningioma = figures.classes["glioma"], figures.classes["meningioma"]
+        assert (glioma.n, meningioma.n, figures.classes["pituitary"].n) == (4, 2, 0)
+        assert glioma.pointing == 1 and glioma.energy > 3 * glioma.uniform and glioma.iou > 0.3
+        assert glioma.over_uniform == pytest.approx(glioma.energy / glioma.uniform, rel=1e-3)
+        assert 0.01 < glioma.uniform < 0.1
+        low, high = figures.tumors.energy_interval
+        assert low <= figures.tumors.energy <= high
         if method != "scorecam":
-            assert glioma["energy"] > 0.5 and glioma["iou"] > 0.5
-            assert meningioma["pointing"] == 0 and meningioma["energy"] == 0  # nothing speaks for it
-            assert figures["no_tumor"]["strength_meningioma"] == 0 < figures["no_tumor"]["strength_glioma"]
-        assert figures["strengths"]["glioma"]["strength_glioma"] > 0.5
-        assert figures["no_tumor"]["n"] == 2
-        assert set(DEPTHS) <= set(figures["randomisation"]) and figures["randomisation"]["n"] == 6
-        assert figures["faithfulness"]["n"] == 6
-        assert figures["region_threshold"] == reader.card.region_threshold(method)
+            assert glioma.energy > 0.5 and glioma.iou > 0.5
+            assert meningioma.pointing == 0 and meningioma.energy == 0  # nothing speaks for it
+            assert figures.no_tumor.strength_meningioma == 0 < figures.no_tumor.strength_glioma
+        assert figures.strengths["glioma"].strength_glioma > 0.5
+        assert figures.no_tumor.n == 2
+        assert (
+            set(DEPTHS) <= set(figures.randomisation.model_dump(by_alias=True))
+            and figures.randomisation.n == 6
+        )
+        assert figures.faithfulness.n == 6
+        assert figures.region_threshold == reader.card.region_threshold(method)
     faithful = table[(table["target"] == "glioma") & (table["method"] == "gradcam")]
     assert (faithful["insertion"] > faithful["deletion"]).all()
-    assert result["methods"]["gradcam"]["unit"] == "logit" and result["methods"]["layercam"]["unit"] is None
+    assert record.methods["gradcam"].unit == "logit" and record.methods["layercam"].unit is None
     logged = load_card(reader.card.weights).test_evaluations
     assert [evaluation.protocol for evaluation in logged] == ["patient-disjoint, explanations"]
-    assert "Score-CAM" in summary(result)
+    assert "Score-CAM" in summary(record)
 
-    file = store(result, table, tmp_path, "explanations")
+    file = store(record, table, tmp_path, "explanations")
     assert file.name == "cnn--patient-disjoint--explanations.json"
-    assert load_explanations(tmp_path, "cnn") == json.loads(file.read_text())
-    assert load_explanations(tmp_path, "vgg16") is None
+    assert load_explanations(tmp_path, "cnn", "patient-disjoint") == record
+    assert load_explanations(tmp_path, "vgg16", "patient-disjoint") is None
     assert read_evaluations(tmp_path, PROTOCOLS.values()) == (
         [],
         [],
     )  # the other evaluations do not stumble over it
     again = figures_of_evidence(pd.read_csv(file.with_suffix(".csv")), reader.card.evidence_scale)
-    assert again["gradcam"]["tumors"] == result["methods"]["gradcam"]["tumors"]
+    assert LocalisationFigures.model_validate(again["gradcam"]["tumors"]) == record.methods["gradcam"].tumors
 
 
 def test_validation_scans_are_no_opening_and_another_layer_has_no_regions(bright_reader, samples) -> None:
-    result, _ = measure_evidence(
+    record, _ = measure_evidence(
         bright_reader, "patient-disjoint", "validation", part(samples, "validation"), "", "spots"
     )
     assert not bright_reader.card.file.exists()
-    figures = result["methods"]["gradcam"]
-    assert result["layer"] == "spots" and figures["tumors"]["iou"] is None and figures["scale"] is None
-    assert figures["classes"]["glioma"]["pointing"] == 1
+    figures = record.methods["gradcam"]
+    assert record.layer == "spots" and figures.tumors.iou is None and figures.scale is None
+    assert figures.classes["glioma"].pointing == 1
 
 
 def test_without_masks_nothing_can_be_measured(bright_reader, samples) -> None:

@@ -13,9 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, charts_of, opened
+from tests.support.records import evaluation_record
 from utils.classes import CLASSES
-from utils.evaluation.outline_figures import outline_figures
-from utils.metrics.classification import figures, softmax
+from utils.metrics.classification import CLASS_FIGURES, figures, softmax
+from utils.records.base import write_record
 
 SPLIT, NETWORK, FINER_SPLIT, PART_OF_FINER = 0, 1, 2, 3
 
@@ -75,13 +76,11 @@ def words_of(page: AppTest) -> str:
     )
 
 
-def test_places_are_told_where_they_were_measured(evaluated, evidence_record, outline_table) -> None:
+def test_places_are_told_where_they_were_measured(evaluated, evidence_record, outline_record) -> None:
     assert "Not measured on this split" in words_of(opened("evaluation"))
     folder = evaluated / "evaluation"
-    (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(evidence_record(0.9)))
-    (folder / "unet--patient-disjoint.json").write_text(
-        json.dumps(outline_figures(outline_table, resamples=20))
-    )
+    write_record(folder / "cnn--patient-disjoint--explanations.json", evidence_record(0.9))
+    write_record(folder / "unet--patient-disjoint.json", outline_record)
     page = opened("evaluation")
     titles = titles_of(page)
     assert any("of CNN points into the tumour" in title for title in titles)
@@ -91,7 +90,9 @@ def test_places_are_told_where_they_were_measured(evaluated, evidence_record, ou
 
 
 def test_finer_types_are_told_where_they_were_measured(evaluated) -> None:
-    record = {"classes": {"Astrocitoma T1": {}, "_NORMAL T2": {}}, "top_3_accuracy": 0.9, "accuracy": 0.5}
+    subtypes = {key: {"n": 3, **dict.fromkeys(CLASS_FIGURES)} for key in ("Astrocitoma T1", "_NORMAL T2")}
+    record = evaluation_record("mobilenetv2", accuracy=0.5).model_dump(exclude_unset=True)
+    record |= {"classes": subtypes, "top_3_accuracy": 0.9}
     for name, right in (("feltrin44", 1), ("feltrin44--validation", 3), ("feltrin44-random", 5)):
         told = record | {"confusion": [[right, 1], [1, right]]}
         (evaluated / "evaluation" / f"mobilenetv2--{name}.json").write_text(json.dumps(told))

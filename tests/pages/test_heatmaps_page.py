@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened, viewer_of
 from utils.app import evidence_panels, resources
+from utils.records.base import write_record
 
 SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
 
@@ -102,19 +103,20 @@ def test_where_it_is_is_told_in_the_pictures_own_frame(make_entry, every_method:
     assert "of the image" not in " ".join(caption.value for caption in page.caption)
 
 
-def test_a_map_says_how_often_its_like_was_right(make_entry, every_method: Path) -> None:
+def test_a_map_says_how_often_its_like_was_right(make_entry, every_method: Path, evidence_record) -> None:
     page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert all("Not yet measured" in pane["caption"] for pane in viewer_of(page)["panes"])
     resources._explanations.clear()
     version = json.loads((every_method / "cnn.json").read_text())["weights_sha256"]
-    part = {"n": 40, "pointing": 0.85, "pointing_interval": [0.7, 0.9]}
-    method = {"tumors": part, "classes": {"glioma": part}, "no_tumor": {}}
-    record = {"part": "test", "weights_sha256": version, "methods": {"gradcam": method}}
+    record = evidence_record(1.0, weights_sha256=version)
     folder = every_method / "evaluation"
     folder.mkdir()
-    (folder / "cnn--patient-disjoint--explanations.json").write_text(json.dumps(record))
+    only = {"gradcam": record.methods["gradcam"]}
+    write_record(
+        folder / "cnn--patient-disjoint--explanations.json", record.model_copy(update={"methods": only})
+    )
     captions = [pane["caption"] for pane in viewer_of(again(page))["panes"]]
-    assert "85 % of 40 scans with glioma" in captions[0] and "Not yet measured" in captions[1]
+    assert "100 % of 15 held-out scans with glioma" in captions[0] and "Not yet measured" in captions[1]
     resources._explanations.clear()
 
 

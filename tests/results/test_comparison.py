@@ -9,8 +9,8 @@ from scipy.stats import chi2
 
 from utils.classes import OTHER_TUMOR
 from utils.datasets.protocols import protocol_named
-from utils.results.comparison import agreement_in_words, clustered_mcnemar, in_words, paired_record
-from utils.results.records import Evaluation
+from utils.results.comparison import agreement_in_words, clustered_mcnemar, in_words, paired_test
+from utils.results.records import MeasuredModel
 
 
 def answers(only_first: int, only_second: int, both: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,35 +39,38 @@ def test_alike_is_no_difference_and_what_does_not_fit_is_refused():
         clustered_mcnemar(first, first[:-1], np.arange(10))
 
 
-def evaluation(model: str, labels: list[str], protocol: str = "patient-disjoint") -> Evaluation:
+def evaluation(model: str, labels: list[str], protocol: str = "patient-disjoint") -> MeasuredModel:
     table = pd.DataFrame({"file": [f"{n}.png" for n in range(len(labels))], "source": "a", "label": labels})
-    return Evaluation(
-        model, protocol_named(protocol), {}, table.assign(group=range(len(labels)), target="glioma")
+    return MeasuredModel(
+        model, protocol_named(protocol), table.assign(group=range(len(labels)), target="glioma")
     )
 
 
 def test_the_record_is_taken_on_scans_that_both_have_read():
     first = evaluation("cnn", ["glioma", "glioma", "no_tumor", "glioma"])
     second = evaluation("vgg16", ["glioma", "no_tumor", "glioma"])
-    found = paired_record(first, second)
+    found = paired_test(first, second)
     assert found is not None and (found.n, found.first_alone, found.second_alone) == (3, 1, 1)
-    assert "no difference that could not be chance" in in_words(found, "CNN", "VGG16")
-    assert paired_record(first, evaluation("vgg16", ["glioma"], "published")) is None
-    assert paired_record(first, Evaluation("vgg16", protocol_named("patient-disjoint"), {}, None)) is None
+    assert "no significant difference (p" in in_words(found, "CNN", "VGG16")
+    assert paired_test(first, evaluation("vgg16", ["glioma"], "published")) is None
+    assert paired_test(first, MeasuredModel("vgg16", protocol_named("patient-disjoint"), None)) is None
 
 
 def test_tumours_without_a_name_are_no_part_of_the_record():
     first, second = evaluation("cnn", ["glioma", "no_tumor"]), evaluation("vgg16", ["glioma", "glioma"])
     assert first.predictions is not None
     first.predictions["target"] = ["glioma", OTHER_TUMOR]
-    found = paired_record(first, second)
+    found = paired_test(first, second)
     assert found is not None and (found.n, found.first_alone, found.second_alone) == (1, 0, 0)
 
 
 def test_words_name_the_better_one():
     first, second = answers(40, 5, 100)
     said = in_words(clustered_mcnemar(first, second, np.arange(145)), "CNN", "VGG16")
-    assert "CNN alone was right on 40 and VGG16 alone on 5: CNN is better, beyond chance (p < 0.001" in said
+    assert (
+        "CNN alone was correct on 40 and VGG16 alone on 5: CNN is significantly more accurate (p < 0.001"
+        in said
+    )
 
 
 def test_what_agreement_is_worth() -> None:
@@ -78,11 +81,6 @@ def test_what_agreement_is_worth() -> None:
             "agreed": [True, True, True, False, True],
         }
     )
-    told = (
-        "On 75 % of test scans of unseen patients they named the same class, and were then right on 66.7 %."
-    )
-    assert agreement_in_words(table) == told
-    assert (
-        agreement_in_words(table.assign(agreed=False))
-        == "On no test scan of an unseen patient did they name the same class."
-    )
+    sentence = "Concordant on 75 % of held-out test scans; accuracy on these 66.7 %."
+    assert agreement_in_words(table) == sentence
+    assert agreement_in_words(table.assign(agreed=False)) == "Concordant on no held-out test scan."

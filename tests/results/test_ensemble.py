@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from tests.support.networks import write_card
+from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
 from utils.networks.shipped import ENSEMBLE, ensemble_threshold
 from utils.results import ensemble, track_record
-from utils.results.records import Evaluation
+from utils.results.records import Evaluation, MeasuredModel
 
 
 def certain(labels: list[int], confidence: list[float]) -> np.ndarray:
@@ -46,32 +47,32 @@ def evaluation(
     table["target"] = "glioma"
     table["label"] = [CLASSES[label] for label in labels]
     table[list(CLASSES)] = certain(labels, confidence)
-    return Evaluation(model, protocol_named("patient-disjoint"), figures, table)
+    return Evaluation(model, protocol_named("patient-disjoint"), table, evaluation_record(model, **figures))
 
 
-def test_mean_answers_are_those_of_the_scans_that_all_have_read() -> None:
+def test_mean_predictions_are_those_of_the_scans_that_all_have_read() -> None:
     first = evaluation("cnn", [0, 0, 1], [0.9, 0.6, 0.9], ["a", "b", "c"])
     second = evaluation("vgg16", [1, 0], [0.8, 0.7], ["b", "a"])
-    table = ensemble.mean_answers([first, second])
+    table = ensemble.mean_predictions([first, second])
     assert table is not None and table["file"].tolist() == ["a", "b"]
     assert table["agreed"].tolist() == [True, False] and table["label"].tolist() == ["glioma", "meningioma"]
     assert table["glioma"].tolist() == pytest.approx([0.8, (0.6 + 0.2 / 3) / 2])
-    without = Evaluation("vgg16", protocol_named("patient-disjoint"), {}, None)
-    assert ensemble.mean_answers([first, without]) is None
+    without = MeasuredModel("vgg16", protocol_named("patient-disjoint"), None)
+    assert ensemble.mean_predictions([first, without]) is None
 
 
-def test_together_they_have_a_record_where_each_was_measured_with_these_weights() -> None:
+def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() -> None:
     files = [f"{number}" for number in range(40)]
     both = [
         evaluation("cnn", [0] * 40, [0.9] * 40, files, weights_sha256="a"),
         evaluation("vgg16", [0] * 30 + [1] * 10, [0.8] * 40, files, weights_sha256="b"),
     ]
-    assert ensemble.evaluation_together(both, {"cnn": "a"}) is None
-    assert ensemble.evaluation_together(both, {"cnn": "a", "vgg16": "other"}) is None
-    found = ensemble.evaluation_together(both, {"cnn": "a", "vgg16": "b"})
+    assert ensemble.measured_ensemble(both, {"cnn": "a"}) is None
+    assert ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "other"}) is None
+    found = ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "b"})
     assert found is not None and found.predictions is not None
-    said = "On scans of unseen patients they together said glioma with 70 to 90 % 30 times and were right 30 times."
-    assert track_record.trust_sentence(found, "glioma", 0.85) == said
+    sentence = "PPV for glioma at 70-90 %, models concordant, held-out patients: 30 of 30 (100 %)."
+    assert track_record.trust_sentence(found, "glioma", 0.85) == sentence
     assert track_record.referral_statement(found.predictions, 0.4) == (0.75, 1.0)
 
 

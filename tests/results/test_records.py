@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import PROTOCOLS
-from utils.metrics.classification import figures, softmax
+from utils.metrics.classification import CLASS_FIGURES, figures, softmax
 from utils.paths import models_folder
+from utils.records.evaluation import SubtypeRecord
 from utils.results import records
 
 
@@ -51,7 +53,7 @@ def test_sorted_and_complete(tmp_path):
     assert [one.protocol.name for one in found[::4]] == ["patient-disjoint", "published", "folder"]
     network, baseline = found[0].predictions, found[2].predictions
     assert network is not None and baseline is not None
-    assert found[0].figures["n"] == len(network) == 60
+    assert found[0].record.n == len(network) == 60
     assert set(CLASSES) <= set(network.columns)
     assert "glioma" not in baseline.columns
     assert [one.model for one in records.load_evaluations(tmp_path, PROTOCOLS.values())] == [
@@ -60,15 +62,13 @@ def test_sorted_and_complete(tmp_path):
 
 
 def test_subtypes_are_no_four_class_evaluations(tmp_path):
-    record = {
-        "classes": {"a": {}, "b": {}},
-        "confusion": [[3, 1], [0, 2]],
-        "accuracy": 0.8,
-        "top_3_accuracy": 1.0,
-    }
+    subtypes = {key: {"n": 3, **dict.fromkeys(CLASS_FIGURES)} for key in ("a", "b")}
+    facts = evaluation_record("mobilenetv2", accuracy=0.8).model_dump(exclude_unset=True)
+    facts |= {"classes": subtypes, "confusion": [[3, 1], [0, 2]], "top_3_accuracy": 1.0}
+    record = SubtypeRecord.model_validate(facts)
     files = ("mobilenetv2--feltrin44", "mobilenetv2--feltrin44--validation", "mobilenetv2--feltrin44-random")
     for name, changed in zip(files, ({}, {}, {"confusion": [[1]]}), strict=True):
-        (tmp_path / f"{name}.json").write_text(json.dumps(record | changed))
+        (tmp_path / f"{name}.json").write_text(json.dumps(facts | changed))
     assert records.load_subtypes(tmp_path, PROTOCOLS.values()) == {
         ("feltrin44", "test"): record, ("feltrin44", "validation"): record,
     }  # fmt: skip
@@ -93,9 +93,9 @@ def test_nothing_there_is_no_problem(tmp_path, folder):
     ("text", "sentence"),
     [
         ("{", "not valid JSON"),
-        ("[1, 2]", "does not hold a record"),
-        ("{}", "does not name its model"),
-        ('{"model": "cnn", "protocol": "published"}', "how many scans"),
+        ("[1, 2]", "does not hold a JSON object"),
+        ("{}", "`model` is missing"),
+        ('{"model": "cnn", "protocol": "published"}', "`n` is missing"),
         ("\udcff", "not valid JSON"),
     ],
 )
@@ -150,7 +150,7 @@ def test_broken_predictions_leave_the_figures(tmp_path, text, sentence):
     if text is not None:
         path.write_text(text, encoding="utf-8")
     (found,), (problem,) = records.read_evaluations(tmp_path, PROTOCOLS.values())
-    assert found.predictions is None and found.figures["n"] == 60
+    assert found.predictions is None and found.record.n == 60
     assert path.name in problem and sentence in problem
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
+from tests.support.records import evaluation_record, part_of_record
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets.protocols import protocol_named
 from utils.datasets.sources import source_title
@@ -14,11 +15,13 @@ from utils.metrics.bootstrap import weighted_average_precision
 from utils.results import tables
 from utils.results.records import Evaluation
 
-SPAN = [0.8, 0.9]
+SPAN = (0.8, 0.9)
 
 
 def measured(model: str = "cnn", protocol: str = "patient-disjoint", **figures) -> Evaluation:
-    return Evaluation(model, protocol_named(protocol), {"n": 1311} | figures, None)
+    return Evaluation(
+        model, protocol_named(protocol), None, evaluation_record(model, protocol, n=1311, **figures)
+    )
 
 
 def test_summary_in_words():
@@ -40,12 +43,12 @@ def test_summary_of_nothing_keeps_its_columns():
 
 
 def test_each_source_has_a_row_and_each_external_test_too():
-    tumor = {"tumor": {"auc": 0.85, "auc_interval": SPAN}}
+    part, empty = part_of_record(0.85, SPAN), part_of_record(None)
     rows = tables.detection_by_source(
         [
-            measured(parts={"lgg": tumor, "feltrin44": tumor, "feltrin44 T2": tumor, "empty": {"tumor": {}}}),
-            measured(protocol="leave-one-source-out-feltrin44", tumor=tumor["tumor"]),
-            measured(protocol="published", parts={"nickparvar": tumor}),
+            measured(parts={"lgg": part, "feltrin44": part, "feltrin44 T2": part, "empty": empty}),
+            measured(protocol="leave-one-source-out-feltrin44", tumor=part["tumor"]),
+            measured(protocol="published", parts={"nickparvar": part}),
         ],
         source_title,
     )

@@ -1,14 +1,15 @@
-"""utils.results.track_record: how often it was right when it spoke like this, in counts and words."""
+"""utils.results.track_record: how often a model was correct at a probability like this, in counts and words."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
+from tests.support.records import evaluation_record
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets.protocols import protocol_named
 from utils.results import track_record
-from utils.results.records import Evaluation
+from utils.results.records import Evaluation, MeasuredModel
 
 
 def trusted() -> pd.DataFrame:
@@ -55,37 +56,47 @@ def test_a_tumour_without_a_name_counts_against_no_tumour_alone():
     assert track_record.trust_statement(table, "glioma", 0.99) == (10, 10)
 
 
-def test_outlines_are_told_with_what_they_were_worth():
-    told = track_record.outline_sentence({"dice": 0.761, "false_outlines_per_100": 3.4})
-    assert "by 0.76 (Dice" in told and told.endswith("; 3 of 100 scans without tumour got one.")
-    assert track_record.outline_sentence({"dice": 0.5, "false_outlines_per_100": None}).endswith(
-        "all of it)."
+def test_outlines_in_words(outline_record):
+    record = outline_record.model_copy(update={"dice": 0.761, "false_outlines_per_100": 3.4})
+    assert track_record.outline_sentence(record) == (
+        "On held-out patients: Dice (0-1) 0.76; false-positive rate 3 %."
     )
-    assert track_record.outline_sentence(None) == "Not yet measured on unseen patients."
+    without = outline_record.model_copy(update={"dice": 0.5, "false_outlines_per_100": None})
+    assert track_record.outline_sentence(without).endswith("Dice (0-1) 0.50.")
+    assert track_record.outline_sentence(None) == "Not yet measured on held-out patients."
 
 
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (0.75, "On scans of unseen patients it said glioma with 70 to 90 % 20 times and was right 15 times."),
-        (0.99, "it hardly ever said glioma with 97 % or more: no track record."),
-        (0.3, "it hardly ever said glioma with less than 50 %: no track record."),
+        (0.75, "PPV for glioma at 70-90 %, held-out patients: 15 of 20 (75 %)."),
+        (0.99, "held-out scans with glioma at 97 % or more: no track record."),
+        (0.3, "Fewer than 10 held-out scans with glioma at less than 50 %: no track record."),
     ],
 )
 def test_trust_in_words(probability, words):
-    measured = Evaluation("cnn", protocol_named("patient-disjoint"), {}, trusted())
+    measured = MeasuredModel("cnn", protocol_named("patient-disjoint"), trusted())
     assert track_record.trust_sentence(measured, "glioma", probability).endswith(words)
 
 
+def test_the_value_of_no_tumour_is_the_negative_predictive_one():
+    table = pd.DataFrame({"target": ["no_tumor"] * 9 + ["glioma"], "label": "no_tumor", "no_tumor": 0.99})
+    measured = MeasuredModel("cnn", protocol_named("patient-disjoint"), table)
+    assert track_record.trust_sentence(measured, "no_tumor", 0.99) == (
+        "NPV at 97 % or more, held-out patients: 9 of 10 (90 %)."
+    )
+
+
 def test_without_a_measurement_there_is_no_trust():
-    unmeasured = Evaluation("cnn", protocol_named("patient-disjoint"), {}, None)
+    unmeasured = MeasuredModel("cnn", protocol_named("patient-disjoint"), None)
     for nothing in (None, unmeasured):
-        assert track_record.trust_sentence(nothing, "glioma", 0.9) == "Not yet measured on unseen patients."
+        assert track_record.trust_sentence(nothing, "glioma", 0.9) == "Not yet measured on held-out patients."
 
 
 def test_weights_are_judged_by_their_own_evaluation_alone():
     def measured(protocol: str, **figures) -> Evaluation:
-        return Evaluation("cnn", protocol_named(protocol), figures, None)
+        record = evaluation_record(protocol=protocol, **figures)
+        return Evaluation("cnn", protocol_named(protocol), None, record)
 
     own = measured("patient-disjoint", weights_sha256="a")
     assert track_record.evaluation_of([measured("published"), own], "cnn", "a") is own

@@ -3,18 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from utils.classes import CLASSES
+from utils.metrics.classification import CLASS_FIGURES, OVERALL_FIGURES
+from utils.records.evaluation import EvaluationRecord
+from utils.records.explanations import ExplanationsRecord
+from utils.records.measures import DetectionFigures
+from utils.records.segmentation import OutlineRecord
+
+
+def evaluation_record(
+    model: str = "cnn", protocol: str = "patient-disjoint", **changes: Any
+) -> EvaluationRecord:
+    """A record without a single figure, but for the changes."""
+    figures = {"n": 0, **dict.fromkeys(CLASS_FIGURES)}
+    facts = {
+        "model": model,
+        "protocol": protocol,
+        "n": 0,
+        "groups": 0,
+        **dict.fromkeys(OVERALL_FIGURES),
+        "classes": {name: figures for name in CLASSES},
+        "confusion": [[0] * len(CLASSES)] * len(CLASSES),
+    }
+    return EvaluationRecord.model_validate(facts | changes)
+
+
+def part_of_record(auc: float | None, interval: tuple[float, float] | None = None) -> dict[str, Any]:
+    """One of an evaluation record's `parts`, with nothing but the AUC of tumour detection."""
+    tumor = DetectionFigures(
+        tumors=1,
+        healthy=1,
+        threshold=0.5,
+        auc=auc,
+        auc_interval=interval,
+        sensitivity=None,
+        specificity=None,
+        sensitivity_at_95_specificity=None,
+    )
+    return {"n": 2, "accuracy": None, "ece": None, "recall": {}, "tumor": tumor.model_dump()}
 
 
 @pytest.fixture
-def evidence_record() -> Callable[[float], dict]:
+def outline_record(outline_table: pd.DataFrame) -> OutlineRecord:
+    """The record that `evaluate` writes about the outlines of `outline_table`."""
+    from utils.evaluation.outline_figures import outline_figures
+
+    facts = {"model": "unet", "protocol": "patient-disjoint", "threshold": 0.5, "peak": 0.0}
+    return OutlineRecord.model_validate(facts | outline_figures(outline_table, resamples=20))
+
+
+@pytest.fixture
+def evidence_record() -> Callable[..., ExplanationsRecord]:
     """A function (share of maps that hit, 0..1) -> the record that `evaluate --explanations` writes for two methods."""
-    from utils.evaluation.evidence_measurement import (
+    from utils.evaluation.evidence_figures import (
         FAITHFULNESS,
         LOCALISATION,
         STRENGTHS,
@@ -22,7 +69,7 @@ def evidence_record() -> Callable[[float], dict]:
     )
     from utils.evaluation.faithfulness import DEPTHS
 
-    def make(hits: float) -> dict:
+    def make(hits: float, **changes: Any) -> ExplanationsRecord:
         rng = np.random.default_rng(0)
         rows = []
         for number in range(60):
@@ -38,7 +85,17 @@ def evidence_record() -> Callable[[float], dict]:
                 row |= {name: rng.random() for name in (*LOCALISATION, *FAITHFULNESS, *STRENGTHS, *DEPTHS)}
                 rows.append(row | {"pointing": float(rng.random() < hits)})
         methods = figures_of_evidence(pd.DataFrame(rows), {"gradcam": 0.5, "layercam": 0.5})
-        return {"part": "test", "weights_sha256": "0", "methods": methods}
+        facts = {
+            "model": "cnn",
+            "protocol": "patient-disjoint",
+            "part": "test",
+            "weights_sha256": "0",
+            "layer": "evidence",
+            "n": 45,
+            "healthy": 15,
+            "methods": methods,
+        }
+        return ExplanationsRecord.model_validate(facts | changes)
 
     return make
 
