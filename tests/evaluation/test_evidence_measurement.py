@@ -17,6 +17,7 @@ from utils.evaluation.measurement import store
 from utils.evidence.cams import METHODS
 from utils.networks.cards import load_card
 from utils.reading.reader import Reader
+from utils.records.explanations import LocalisationFigures
 from utils.results.records import load_explanations, read_evaluations
 from utils.scans.upload import read_scan_file
 from utils.training.evidence_calibration import calibrate_maps

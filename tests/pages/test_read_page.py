@@ -236,7 +236,7 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "Indeterminate" in page.warning[0].value
     assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
-    assert "Mean predicted probability 90 %. Not yet measured on unseen patients." in words_of(page)
+    assert "Mean predicted probability 90 %. Not yet measured on held-out patients." in words_of(page)
     page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
     assert not page.warning and "concordant" in page.subheader[0].value
 
@@ -437,7 +437,7 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
     )  # 2 of the 20 gliomas are none
     table.to_csv(models_copy / "evaluation" / "cnn--patient-disjoint.csv", index=False)
     words = words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.85)))
-    assert "20 times and was right 18 times" in words and "Not yet measured" in words  # CNN; VGG16
+    assert "18 of 20 (90 %)" in words and "Not yet measured" in words  # CNN; VGG16
     assert "no track record" in words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.6)))
 
 
