@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.reports.examples import SECRET, VERSIONS, FakeReading
+from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.networks.cards import Card
@@ -54,7 +55,7 @@ def entry_with(draw_brain) -> Callable[..., Entry]:
 def networks() -> list[ReportedNetwork]:
     """The CNN, right on 15 of 20 scans that it called glioma at 0.85; the VGG16, never measured."""
     alike = pd.DataFrame({"target": ["glioma"] * 15 + ["meningioma"] * 5, "label": "glioma", "glioma": 0.85})
-    figures = {"n": 778, "accuracy": 0.92545, "accuracy_interval": [0.89378, 0.95248]}
+    record = evaluation_record(n=778, accuracy=0.92545, accuracy_interval=(0.89378, 0.95248))
     cards = {
         name: Card(
             file=Path(f"{name}.json"),
@@ -72,6 +73,6 @@ def networks() -> list[ReportedNetwork]:
         for name, version in VERSIONS.items()
     }
     return [
-        ReportedNetwork(cards["cnn"], Evaluation("cnn", protocol_named("patient-disjoint"), figures, alike)),
+        ReportedNetwork(cards["cnn"], Evaluation("cnn", protocol_named("patient-disjoint"), alike, record)),
         ReportedNetwork(cards["vgg16"]),
     ]

@@ -25,7 +25,7 @@ def test_figures_of_other_weights_are_not_shown(entry_with, networks) -> None:
         replace(network, card=network.card.model_copy(update={"weights_sha256": "0"})) for network in networks
     ]
     page, last = pages_of(report_pdf([ReportedScan("Scan 1", entry_with(), DRAWN)], trained_again, CREATED))
-    assert "times and was right" not in page and "92.5 %" not in last and VERSIONS["cnn"] in last
+    assert "PPV for" not in page and "92.5 %" not in last and VERSIONS["cnn"] in last
     assert network_facts("0", trained_again[0])["Accuracy on held-out patients"].startswith("92.5 %")
 
 

@@ -93,9 +93,9 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
     """Accuracy on the test set of held-out patients, with its 95 % CI."""
     if evaluation is None:
         return "not yet measured"
-    figures = evaluation.figures
-    accuracy = value_with_interval(figures["accuracy"], figures.get("accuracy_interval"), label="95 % CI ")
-    return f"{accuracy} on {figures['n']} scans"
+    record = evaluation.record
+    accuracy = value_with_interval(record.accuracy, record.accuracy_interval, label="95 % CI ")
+    return f"{accuracy} on {record.n} scans"
 
 
 def image_facts(entry: Entry) -> tuple[str, ...]:
