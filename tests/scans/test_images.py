@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,6 +89,81 @@ def test_numbers_that_are_not_finite_are_black_with_a_note(brain):
     assert scan.pixels[3, 4] == scan.pixels[5, 6] == 0 and np.isfinite(scan.pixels).all()
     assert scan.pixels.max() == 1 and any("finite" in note for note in scan.notes)
     assert "blank" in refusal(encode(Image.fromarray(brain * np.float32(np.nan)), "TIFF"))
+
+
+def deep_png(channels: np.ndarray, kind: int) -> bytes:
+    """A 16-bit PNG, (H, W, C) uint16; kind 2 is RGB, 4 gray with alpha, 6 RGB with alpha."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in channels)
+    header = struct.pack(">IIBBBBB", channels.shape[1], channels.shape[0], 16, kind, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("largest", [255, 4095, 65535])
+@pytest.mark.parametrize("kind,channels", [(2, 3), (4, 1), (6, 3)])
+def test_sixteen_bits_of_several_channels_keep_their_depth(brain, largest, kind, channels):
+    gray_values = np.rint(brain / brain.max() * largest).astype(np.uint16)
+    layers = [gray_values] * channels + ([np.full(brain.shape, 65535, np.uint16)] if kind > 2 else [])
+    scan = read_scan(deep_png(np.dstack(layers), kind), "deep.png")
+    expected = (gray_values - gray_values.min()) / np.ptp(gray_values)
+    np.testing.assert_allclose(scan.pixels, expected, atol=1e-4)
+    assert len(np.unique(scan.pixels)) == len(np.unique(gray_values)) and scan.notes == ()
+
+
+def test_deep_transparent_pixels_are_black_and_deep_colour_has_a_note(brain):
+    values = np.rint(brain * 4000).astype(np.uint16)
+    alpha = np.full(brain.shape, 65535, np.uint16)
+    alpha[:100] = 0
+    assert read_scan(deep_png(np.dstack([values, alpha]), 4), "a").pixels[:100].max() == 0
+    coloured = np.dstack([values, values // 5, values // 3])
+    assert any("colour" in note for note in read_scan(deep_png(coloured, 2), "a").notes)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_deep_images_follow_exif(brain, orientation):
+    values = np.rint(brain * 4000).astype(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = exif.tobytes()[6:]
+    plain = deep_png(np.dstack([values] * 3), 2)
+    chunk = struct.pack(">I", len(body)) + b"eXIf" + body + struct.pack(">I", zlib.crc32(b"eXIf" + body))
+    turned = read_scan(plain[:33] + chunk + plain[33:], "a").pixels
+    expected = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    np.testing.assert_array_equal(turned, np.rot90(read_scan(plain, "a").pixels, expected))
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
+def test_a_truncated_deep_image_is_refused(brain, kept):
+    data = deep_png(np.dstack([np.rint(brain * 4000).astype(np.uint16)] * 3), 2)
+    assert refusal(data[: int(len(data) * kept)])
+
+
+def test_sixteen_bit_colour_tiff_keeps_its_depth(brain):
+    values = np.rint(brain * 4000).astype(np.uint16)
+    for compression in (1, 5):  # none, LZW
+        data = cv2.imencode(".tiff", np.dstack([values] * 3), [cv2.IMWRITE_TIFF_COMPRESSION, compression])[1]
+        scan = read_scan(data.tobytes(), "a.tif")
+        assert len(np.unique(scan.pixels)) == len(np.unique(values)) > 1000
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_white_is_zero_is_inverted_at_every_depth(brain, dtype):
+    largest = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    stored = (largest - np.rint(brain * largest) if largest > 1 else 1 - brain).astype(dtype)
+    plain = encode(Image.fromarray(stored), "TIFF")
+    data = bytearray(plain)  # Pillow writes BlackIsZero: the tag is changed in the file
+    at = data.index(struct.pack("<HHI", 262, 3, 1)) + 8
+    data[at : at + 2] = struct.pack("<H", 0)
+    pixels = read_scan(bytes(data), "a.tif").pixels
+    assert np.corrcoef(pixels.ravel(), brain.ravel())[0, 1] > 0.999
 
 
 def test_transparent_pixels_count_as_black(brain):

@@ -161,6 +161,55 @@ def test_gzip_streams_one_after_the_other_are_one_file() -> None:
     assert len(read_stack(both, "head.nii.gz").scans) == SIDES[2]
 
 
+def with_header(volume: np.ndarray, affine: np.ndarray, **fields) -> bytes:
+    """A NIfTI file whose header has other values than nibabel would write."""
+    image = nibabel.Nifti1Image(volume, affine)
+    data = bytearray(image.to_bytes())
+    header = nibabel.Nifti1Header(bytes(data[:348]))
+    for name, value in fields.items():
+        header[name] = value
+    data[:348] = header.binaryblock
+    return bytes(data)
+
+
+def test_axes_and_spacing_come_from_the_affine_alone() -> None:
+    """Some programs leave pixdim at 1 mm: slices 5 mm apart were cut across."""
+    affine = np.diag([1.0, 5.0, 1.0, 1.0])
+    right = read_stack(with_header(head(), affine), "a")
+    for pixdim in ([1, 1, 1, 1, 1, 1, 1, 1], [1, 9, 1, 9, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0, 0, 0]):
+        stack = read_stack(with_header(head(), affine, pixdim=pixdim, qform_code=0), "a")
+        assert len(stack.scans) == SIDES[1] and stack.scans[0].spacing == pytest.approx((1, 1))
+        np.testing.assert_array_equal(stack.scans[9].pixels, right.scans[9].pixels)
+
+
+def test_a_useless_sform_falls_back_to_the_qform() -> None:
+    affine = np.asarray([[0, -1.0, 0, 9], [1.0, 0, 0, 3], [0, 0, 4.0, 7], [0, 0, 0, 1]])
+    image = nibabel.Nifti1Image(head(), affine)
+    image.set_qform(affine, 1)
+    right = read_stack(image.to_bytes(), "a")
+    data = bytearray(image.to_bytes())
+    data[280:328] = bytes(48)  # srow_x, srow_y, srow_z
+    stack = read_stack(bytes(data), "a")
+    assert stack.notes == () and stack.scans[0].spacing == pytest.approx((1, 1))
+    np.testing.assert_array_equal(stack.scans[9].pixels, right.scans[9].pixels)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dim": [4, *SIDES, 0, 1, 1, 1]},
+        {"dim": [5, *SIDES, 1, 0, 0, 0]},
+        {"scl_slope": 1, "scl_inter": np.nan},
+        {"scl_slope": np.nan, "scl_inter": np.nan},
+        {"scl_slope": 0, "scl_inter": 5},
+        {"scl_slope": np.inf, "scl_inter": 0},
+    ],
+)
+def test_headers_that_other_programs_read_are_read(fields) -> None:
+    stack = read_stack(with_header(head(), np.eye(4), **fields), "a")
+    np.testing.assert_allclose(stack.scans[9].pixels, stack_of(head()).scans[9].pixels, atol=1e-5)
+
+
 @pytest.mark.data
 def test_nibabels_examples_look_as_nibabel_orients_them(data_root: Path) -> None:
     files = sorted((data_root / "nifti").iterdir())

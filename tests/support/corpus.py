@@ -249,6 +249,13 @@ def bombs() -> dict[str, bytes]:
     }  # fmt: skip
 
 
+def png_bytes_of(pixels: np.ndarray) -> bytes:
+    """An 8-bit PNG of (H, W) float pixels in 0..1."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def endless_jpeg(passes: int = 100_000) -> bytes:
     """A progressive JPEG of 4 megapixels that goes over them again and again."""
     progressive = io.BytesIO()

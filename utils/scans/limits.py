@@ -76,10 +76,10 @@ def check_stack(width: int, height: int, slices: int) -> None:
     check_size(width, height, "The slices of this file are" if slices > 1 else "This image is")
     if slices > MOST_SLICES:
         raise UnreadableScan(
-            f"This stack has {slices} slices; at most {MOST_SLICES} are read, so bring a part of it."
+            f"This stack has {slices} slices; at most {MOST_SLICES} are read, so select a part of it."
         )
     if width * height * slices > LARGEST_STACK:
         raise UnreadableScan(
             f"This stack has {width * height * slices / 1e6:.0f} million pixels; at most "
-            f"{LARGEST_STACK / 1e6:.0f} million are read, so bring a part of it."
+            f"{LARGEST_STACK / 1e6:.0f} million are read, so select a part of it."
         )
