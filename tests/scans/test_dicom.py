@@ -379,7 +379,11 @@ def rendered(ds: Dataset, frame: np.ndarray) -> np.ndarray:
     return 1 - result if ds.PhotometricInterpretation == "MONOCHROME1" else result
 
 
-NO_IMAGE = {"emri_small_jpeg_2k_lossless_too_short.dcm": "cut short"}  # and the segmentations, liver*.dcm
+NO_IMAGE = {  # and the segmentations, liver*.dcm
+    "emri_small_jpeg_2k_lossless_too_short.dcm": "cut short",
+    "0.dcm": "a mosaic of slices",
+    "1.dcm": "a mosaic of slices",
+}
 
 
 @pytest.mark.data
@@ -410,6 +414,13 @@ def test_pydicoms_own_files_look_as_pydicom_renders_them(data_root: Path) -> Non
                 if np.corrcoef(scan.pixels[inside], frame[inside])[0, 1] < 0.999:
                     wrong.append(file.name)
             continue
+        if any("not square" in note for note in parts[0].notes):
+            rows, columns = ds.get("PixelSpacing") or ds.PixelAspectRatio
+            expected = np.divide(
+                frames[0].shape[:2], (min(rows, columns) / rows, min(rows, columns) / columns)
+            )
+            assert parts[0].scans[0].shape == pytest.approx(expected, abs=1)
+            continue
         for scan, frame in zip(parts[0].scans, frames, strict=True):
             if np.abs(scan.pixels - rendered(ds, frame)).max() > 2e-3:
                 wrong.append(file.name)
@@ -417,8 +428,15 @@ def test_pydicoms_own_files_look_as_pydicom_renders_them(data_root: Path) -> Non
 
 
 @pytest.mark.data
-def test_the_two_brain_slices_are_one_series(data_root: Path) -> None:
-    files = [(path.name, path.read_bytes()) for path in sorted((data_root / "dicom" / "brain_mr").iterdir())]
+def test_the_two_brain_slices_are_mosaics_and_else_one_series(data_root: Path) -> None:
+    paths = sorted((data_root / "dicom" / "brain_mr").iterdir())
+    refused = read_stacks([(path.name, path.read_bytes()) for path in paths])
+    assert all(isinstance(part, Refusal) and "a mosaic of slices" in part.reason for part in refused)
+    files = []
+    for path in paths:
+        ds = pydicom.dcmread(path)
+        ds.ImageType = [kind for kind in ds.ImageType if kind != "MOSAIC"]
+        files.append((path.name, dicom_bytes(ds)))
     parts = read_stacks(files)
     assert len(parts) == 1 and isinstance(parts[0], Stack) and len(parts[0].scans) == len(files) == 2
     assert parts[0].scans[0].spacing == (1.796875, 1.796875)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import nibabel
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
 HEIGHT, WIDTH = 36, 40  # pixels: a little more than the least that is read, so that inputs are quick
+IN_GZIP = {"nifti gz": "nifti", "dicom gz": "dicom 16 bit"}
 INTERESTING = (
     *(0, 1, 2, 7, 8, 31, 32, 64, 127, 128, 255, 256, 513, 4096, 32767, 32768, 65535, 65536, 1_000_000),
     *(2**24, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 2, 2**32 - 1),
@@ -41,6 +43,7 @@ def corpus() -> dict[str, bytes]:
     """Name -> file. The names tell the format and what is special."""
     files = _images() | _niftis()
     files |= {f"dicom {name}": dicom_bytes(ds) for name, ds in _dicoms().items()}
+    files |= _real_life(files["dicom 16 bit"])
     files |= _gdcm_compressed(files["dicom 16 bit"])
     series = {f"{number}.dcm": dicom_bytes(dicom(seed=number, number=number)) for number in range(3)}
     files["zip series"] = zipped(series)
@@ -84,6 +87,22 @@ def _images() -> dict[str, bytes]:
         image.save(buffer, form, **options)
         files[name] = buffer.getvalue()
     return files
+
+
+def _real_life(plain: bytes) -> dict[str, bytes]:
+    """Enhanced files with echoes, 16-bit colour, DICOM in gzip, pixels that are not square."""
+    from tests.support.series import Frame, enhanced  # draws with this module
+
+    deep = np.dstack([drawing().astype(np.uint16) * 250] * 3)
+    return {
+        "dicom enhanced": enhanced([Frame(0, place, echo) for echo in (15, 90) for place in (0, 5, 10)]),
+        "dicom not square": dicom_bytes(
+            dicom(PixelSpacing=[1.8, 0.9], ImageOrientationPatient=[0, 1, 0, 1, 0, 0])
+        ),
+        "dicom gz": gzip.compress(plain),
+        "png 16 bit RGB": cv2.imencode(".png", deep)[1].tobytes(),
+        "tiff 16 bit RGB": cv2.imencode(".tiff", deep)[1].tobytes(),
+    }
 
 
 def _niftis() -> dict[str, bytes]:
@@ -287,8 +306,8 @@ def mutated(rng: random.Random, files: dict[str, bytes]) -> tuple[str, bytes]:
     name = rng.choice(sorted(files))
     data = files[name]
     inside = rng.random() < 0.5
-    if inside and name == "nifti gz":
-        return name, gzip.compress(_damaged(rng, files["nifti"], files), 1)
+    if inside and name in IN_GZIP:
+        return name, gzip.compress(_damaged(rng, files[IN_GZIP[name]], files), 1)
     if inside and name.startswith("zip "):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {member: archive.read(member) for member in archive.namelist()}

@@ -21,7 +21,7 @@ UNKNOWN_ORIENTATION = "This file does not say how the slices lie in the body; th
 NOT_FINITE = "Some numbers in this file are not finite; they are shown black."
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes | bytearray) -> Decoded:
     """Decode a NIfTI volume into slices across its coarsest axis, upright, right side of the body on the left.
 
     Of a 4-D file the first volume. Raises UnreadableScan.
@@ -34,8 +34,12 @@ def decode(data: bytes) -> Decoded:
         raise damaged("NIfTI file") from None
 
 
-def _decode(data: bytes) -> Decoded:
-    header = nibabel.Nifti2Header(data[:540]) if data[4:6] == b"n+" else nibabel.Nifti1Header(data[:348])
+def _decode(data: bytes | bytearray) -> Decoded:
+    header = (
+        nibabel.Nifti2Header(bytes(data[:540]))
+        if data[4:6] == b"n+"
+        else nibabel.Nifti1Header(bytes(data[:348]))
+    )
     if bytes(header["magic"])[:2] == b"ni":
         text = "This is one half of a NIfTI pair (.hdr and .img); save it as a single .nii file."
         raise UnreadableScan(text)

@@ -12,7 +12,7 @@ def is_recognised(data: bytes) -> bool:
     return data.startswith((*IMAGE_BEGINNINGS, GZIP)) or is_nifti(data) or is_dicom(data)
 
 
-def is_nifti(data: bytes) -> bool:
+def is_nifti(data: bytes | bytearray) -> bool:
     """NIfTI 1 or 2."""
     return data[344:348] in (b"n+1\0", b"ni1\0") or data[4:7] in (b"n+2", b"ni2")
 

@@ -17,9 +17,9 @@ from utils.scans.scan import Refusal, Scan, Stack
 AS_STORED = (0.0, 1.0, "LINEAR")  # the window of frames that are brightness already
 
 
-@dataclass(frozen=True)
+@dataclass
 class Slice:
-    """One frame of a file; `name` and `sha256` (hexadecimal) are those of the file."""
+    """One frame of a file; `name` and `sha256` (hexadecimal) are those of the file, `source` is it without frames."""
 
     name: str
     sha256: str
@@ -28,16 +28,22 @@ class Slice:
     source: Decoded
     number: int | None
 
+    def take_frame(self) -> np.ndarray:
+        """The frame, which the slice then no longer keeps in memory."""
+        frame, self.frame = self.frame, np.empty((0, 0), np.float32)
+        return frame
+
 
 def slices_of(name: str, sha256: str, decoded: Decoded) -> list[Slice]:
     """All frames of one file."""
+    source = replace(decoded, frames=())
     return [
         Slice(
             name,
             sha256,
             frame,
             facts,
-            decoded,
+            source,
             decoded.number if decoded.number is None else decoded.number + index,
         )
         for index, (frame, facts) in enumerate(zip(decoded.frames, decoded.facts, strict=True))
@@ -98,7 +104,7 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
     grid = PixelGrid((height, width), ordered[0].facts, turn[0], len(ordered))
     scans = []
     for position, item in enumerate(ordered):
-        pixels = np.ascontiguousarray(grid.resampled(places.turned(item.frame, turn)))
+        pixels = np.ascontiguousarray(grid.resampled(places.turned(item.take_frame(), turn)))
         pixels.setflags(write=False)
         place = position if len(ordered) > 1 else None
         scan_notes = (*item.source.notes, grid.note) if grid.note else item.source.notes
