@@ -37,7 +37,7 @@ def network_of(name: str, tmp_path=None) -> keras.Model:
 
 
 def library_maps(method: str, network: keras.Model, scan: np.ndarray, layer: str) -> np.ndarray:
-    """(4, h, w): what tf-keras-vis makes of the whole network, for one scan (S, S, 1) and every class."""
+    """(4, h, w): the maps of tf-keras-vis for the whole network, for one scan (S, S, 1) and every class."""
     maps = LIBRARY[method](logits_of(network), clone=False)(
         CategoricalScore([0, 1, 2, 3]),
         np.repeat(scan[None], 4, axis=0),
@@ -50,8 +50,8 @@ def library_maps(method: str, network: keras.Model, scan: np.ndarray, layer: str
 
 
 def tensors_of(trunk: keras.Model, scan: np.ndarray) -> list[np.ndarray]:
-    given = trunk([scan[None]])
-    return [np.asarray(tensor) for tensor in (given if isinstance(given, list) else [given])]
+    outputs = trunk([scan[None]])
+    return [np.asarray(tensor) for tensor in (outputs if isinstance(outputs, list) else [outputs])]
 
 
 @pytest.mark.parametrize("inner", [False, True])
@@ -80,9 +80,9 @@ def test_many_scans_at_once_are_what_each_is_alone(method: str) -> None:
     trunk, head = split_at(NETWORKS["cnn"].builder(64, 4), NETWORKS["cnn"].evidence_layer)
     scans = np.random.default_rng(1).uniform(0, 255, (19, 64, 64, 1)).astype(np.float32)
     features = np.asarray(trunk([scans]))
-    together = gradient_maps(head, [features], 4, method)
+    batched = gradient_maps(head, [features], 4, method)
     alone = np.concatenate([gradient_maps(head, [features[row : row + 1]], 4, method) for row in range(19)])
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(batched, alone, rtol=1e-4, atol=1e-7)
 
 
 def test_over_a_linear_head_two_and_two_methods_are_one() -> None:
@@ -142,16 +142,16 @@ def test_map_is_never_negative_and_follows_its_class() -> None:
 
 @pytest.mark.parametrize("channels", [5, 24])
 def test_score_cam_is_that_of_the_library_but_for_a_factor(channels: int, capsys) -> None:
-    """On a tiny network, all channels and the most varied ones; the library is given the network's logits."""
+    """On a tiny network, all channels and the most varied ones; the library gets the network's logits."""
     network = network_of("cnn")
     answering = logits_of(network)
     scan = np.random.default_rng(7).uniform(0, 255, (64, 64, 1)).astype(np.float32)
     features = np.asarray(split_at(network, "stem")[0]([scan[None]]))[0]
     assert features.shape == (32, 32, 24)
-    told: list[float] = []
-    maps = score_cam(answering.predict_on_batch, scan[..., 0], features, channels, told.append)
+    progress: list[float] = []
+    maps = score_cam(answering.predict_on_batch, scan[..., 0], features, channels, progress.append)
     assert maps.shape == (4, 32, 32) and maps.dtype == np.float32 and 0 <= maps.min() < maps.max() <= 1
-    assert told == sorted(told) and told[-1] == 1
+    assert progress == sorted(progress) and progress[-1] == 1
     largest = np.sort(features.std(axis=(0, 1)))[::-1][channels - 1]
     divisor = features.max(axis=(0, 1))[features.std(axis=(0, 1)) >= largest].sum()
     for label in range(4):
@@ -186,7 +186,7 @@ def test_score_cam_of_a_class_that_nothing_speaks_for_is_dark() -> None:
 def test_map_lands_on_its_spot_in_an_off_centre_oblong_scan(
     bright_reader: Reader, method: str, layer: str | None, shape: tuple[int, int], spot: tuple[int, int]
 ) -> None:
-    """A head in a corner of an oblong picture, the spot that the network sees at one side of the head."""
+    """A head in a corner of an oblong image, the spot that the network detects at one side of the head."""
     row, column = spot
     pixels = np.zeros(shape, np.float32)
     pixels[row - 30 : row + 50, column - 80 : column + 40] = 0.5
@@ -243,10 +243,10 @@ def test_every_layer_of_a_network_has_maps(tiny_readers: list[Reader], brain) ->
 
 
 def test_score_cam_of_a_reader_tells_its_progress(tiny_readers: list[Reader], brain) -> None:
-    told: list[float] = []
+    progress: list[float] = []
     reader, scan = tiny_readers[0], Scan("brain", brain, "PNG")
-    reading = reader.explain(scan, reader.read(scan), "scorecam", progress=told.append)
-    assert reading.maps.shape == (4, 4, 4) and told[-1] == 1
+    reading = reader.explain(scan, reader.read(scan), "scorecam", progress=progress.append)
+    assert reading.maps.shape == (4, 4, 4) and progress[-1] == 1
     np.testing.assert_array_equal(
         reading.strength("glioma", 0.5), reading.evidence("glioma") / 0.5
     )  # no temperature

@@ -40,18 +40,18 @@ def test_outline_lies_on_the_tumour_of_an_off_centre_scan_that_is_not_square(dra
     truth = mask > 0
     geometry = preprocess(pixels, 224)[1]
     assert geometry.side < 200 and (geometry.top, geometry.left) != (0, 0)
-    found = outline(geometry.to_network(truth), geometry, EVEN)
-    assert found.mask.shape == (300, 420) and found.mask.dtype == bool
-    assert (found.mask & truth).sum() / (found.mask | truth).sum() > 0.95
-    assert found.area == found.mask.sum() == pytest.approx(truth.sum(), rel=0.05)
-    x, y = np.concatenate(found.contours).mean(axis=0)
+    outlined = outline(geometry.to_network(truth), geometry, EVEN)
+    assert outlined.mask.shape == (300, 420) and outlined.mask.dtype == bool
+    assert (outlined.mask & truth).sum() / (outlined.mask | truth).sum() > 0.95
+    assert outlined.area == outlined.mask.sum() == pytest.approx(truth.sum(), rel=0.05)
+    x, y = np.concatenate(outlined.contours).mean(axis=0)
     assert (x, y) == pytest.approx((300, 60), abs=3)
 
 
 def test_nothing_above_the_threshold_is_an_empty_outline() -> None:
-    found = outline(np.full((32, 32), 0.4), whole(32), EVEN, spacing=(1.0, 1.0))
-    assert found.empty and found.contours == () and not found.mask.any()
-    assert found.sizes == {"area": 0, "diameter": 0.0, "area_mm2": 0.0, "diameter_mm": 0.0}
+    outlined = outline(np.full((32, 32), 0.4), whole(32), EVEN, spacing=(1.0, 1.0))
+    assert outlined.is_empty and outlined.contours == () and not outlined.mask.any()
+    assert outlined.sizes == {"area": 0, "diameter": 0.0, "area_mm2": 0.0, "diameter_mm": 0.0}
 
 
 def test_a_part_is_drawn_whole_where_it_reaches_the_peak_and_else_not_at_all() -> None:
@@ -81,10 +81,10 @@ def test_longest_diameter_by_hand(mask: np.ndarray, pixels: float, millimetres: 
 
 def test_sizes_in_millimetres_where_the_spacing_is_known() -> None:
     probabilities = rectangle((32, 32), 4, 4, 3, 4) | rectangle((32, 32), 20, 20, 2, 2)
-    found = outline(probabilities.astype(float), whole(32), EVEN, spacing=(2.0, 0.5))
-    assert found.area == 16 and found.area_mm2 == pytest.approx(16.0)
-    assert found.diameter == pytest.approx(5.0), "that of the largest part alone"
-    assert found.diameter_mm == pytest.approx(math.hypot(6, 2))
+    outlined = outline(probabilities.astype(float), whole(32), EVEN, spacing=(2.0, 0.5))
+    assert outlined.area == 16 and outlined.area_mm2 == pytest.approx(16.0)
+    assert outlined.diameter == pytest.approx(5.0), "that of the largest part alone"
+    assert outlined.diameter_mm == pytest.approx(math.hypot(6, 2))
     unknown = outline(probabilities.astype(float), whole(32), EVEN)
     assert unknown.area_mm2 is None and unknown.sizes["diameter_mm"] is None
 
@@ -102,8 +102,8 @@ def test_a_hole_has_a_border_of_its_own() -> None:
 
 def test_contour_is_drawn_and_the_rest_is_the_scan() -> None:
     pixels = np.full((32, 32), 0.5, np.float32)
-    found = outline(rectangle((32, 32), 8, 8, 10, 12).astype(float), whole(32), EVEN)
-    picture = drawn(pixels, found.contours)
-    border = found.mask & ~rectangle((32, 32), 9, 9, 8, 10)
-    assert (picture[border] == COLOUR).all() and (picture[~border] == 128).all()
+    outlined = outline(rectangle((32, 32), 8, 8, 10, 12).astype(float), whole(32), EVEN)
+    image = drawn(pixels, outlined.contours)
+    border = outlined.mask & ~rectangle((32, 32), 9, 9, 8, 10)
+    assert (image[border] == COLOUR).all() and (image[~border] == 128).all()
     assert (drawn(pixels, ()) == 128).all()

@@ -22,8 +22,8 @@ def test_stronger_evidence_changes_the_picture_more(brain) -> None:
 
 
 def test_strength_beyond_the_scale_is_drawn_as_full(brain) -> None:
-    one, five = (overlay(brain, np.full_like(brain, level)) for level in (1.0, 5.0))
-    np.testing.assert_array_equal(one, five)
+    full, beyond = (overlay(brain, np.full_like(brain, level)) for level in (1.0, 5.0))
+    np.testing.assert_array_equal(full, beyond)
 
 
 def test_threshold_hides_what_is_weaker(brain) -> None:

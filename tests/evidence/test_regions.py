@@ -1,4 +1,4 @@
-"""A region is the strongest connected part of a map, and is told in the scan's own pixels and the picture's frame."""
+"""A region is the strongest connected part of a map, described in the scan's pixels and in words."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_of_two_parts_the_one_with_more_evidence_is_taken() -> None:
 
 
 def test_overlap() -> None:
-    one, two = (spots((10, 10), box) > 0 for box in ((0, 0, 4, 4, 1.0), (0, 2, 4, 4, 1.0)))
-    assert overlap(one, two) == pytest.approx(8 / 24) and overlap(one, one) == 1
-    assert overlap(one, ~one) == 0 and overlap(one & ~one, one & ~one) == 0
+    first, second = (spots((10, 10), box) > 0 for box in ((0, 0, 4, 4, 1.0), (0, 2, 4, 4, 1.0)))
+    assert overlap(first, second) == pytest.approx(8 / 24) and overlap(first, first) == 1
+    assert overlap(first, ~first) == 0 and overlap(first & ~first, first & ~first) == 0
 
 
 @pytest.mark.parametrize(

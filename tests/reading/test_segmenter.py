@@ -89,9 +89,9 @@ def test_outline_lies_on_the_tumour_with_its_sizes(bright: Path, draw_brain) -> 
 def test_silent_without_a_tumour_because_no_spot_reaches_the_peak(bright: Path, draw_brain) -> None:
     scan = Scan("healthy", drawn_scan(draw_brain, tumour=False)[0], "PNG")
     change_card(bright, threshold=0.02)
-    assert Segmenter.load(bright).outline(scan).empty
+    assert Segmenter.load(bright).outline(scan).is_empty
     change_card(bright, peak=0.0)
-    assert not Segmenter.load(bright).outline(scan).empty, "the network itself is not silent"
+    assert not Segmenter.load(bright).outline(scan).is_empty, "the network itself is not silent"
 
 
 def test_many_scans_give_what_each_gives_in_order(models_copy: Path, draw_brain) -> None:

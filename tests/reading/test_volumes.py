@@ -1,4 +1,4 @@
-"""Which slices of a volume are read, and where along it a tumour is called."""
+"""Which slices of a volume are read, and which runs of them are suspicious."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def disc(radius: float, noise: float = 0.03) -> np.ndarray:
     )
 
 
-def test_air_and_the_top_of_the_head_are_left_out() -> None:
+def test_air_and_the_top_of_the_head_are_skipped() -> None:
     assert slices_with_brain([disc(radius) for radius in (0, 0.2, 0.6, 0.9, 0.7, 0.3, 0)]) == [2, 3, 4]
 
 

@@ -1,4 +1,4 @@
-"""The worklist: files become entries, entries get readings, and a word says how far they can be taken as read."""
+"""The worklist: files become entries, entries get readings, and a status summarises them."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_an_own_threshold_takes_the_place_of_the_cards(make_entry) -> None:
     assert sure.status == "agree", "the entry itself stays"
 
 
-def test_what_needs_eyes_first_comes_first(make_entry) -> None:
+def test_entries_are_in_the_order_of_priority(make_entry) -> None:
     waiting = replace(make_entry("w", ("glioma", "glioma")), readings=())
     ordered = [
         make_entry("apart", ("glioma", "no_tumor"), 0.9),
@@ -140,7 +140,7 @@ def test_what_needs_eyes_first_comes_first(make_entry) -> None:
         make_entry("sure", ("glioma", "glioma"), 0.95),
         waiting,
     ]
-    assert [one.name for one in by_priority(ordered[::-1])] == [one.name for one in ordered]
+    assert [entry.name for entry in by_priority(ordered[::-1])] == [entry.name for entry in ordered]
 
 
 def test_a_file_is_known_by_its_bytes_not_by_its_name(png_bytes) -> None:

@@ -1,4 +1,4 @@
-"""An outline: where in a scan a tumour lies, how large it is, and its contour. NumPy and OpenCV only."""
+"""The outline of a segmented tumour on a scan: mask, contours, area and diameter. NumPy and OpenCV only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 
 from utils.scans.preprocessing import Geometry
 
-# RGB of Okabe and Ito (2008), told from gray and from the colours of maps by every reader: green for a network's, ...
-COLOUR = (0, 158, 115)
-KNOWN_COLOUR = (86, 180, 233)  # ... sky blue for a person's
+# RGB of Okabe and Ito (2008), distinct from gray and from the map palette also for colour-blind readers.
+COLOUR = (0, 158, 115)  # green: segmentation of a network
+KNOWN_COLOUR = (86, 180, 233)  # sky blue: reference segmentation
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """From which probability on a pixel is drawn, and the `peak` that a connected part of the outline must reach.
+    """Hysteresis thresholds (Canny, IEEE PAMI 8, 1986) of pixel probabilities (0..1).
 
-    Two thresholds (hysteresis: Canny, IEEE PAMI 8, 1986): a faint spot is left out, a tumour drawn whole.
+    Pixels from `threshold` on belong to the outline if their connected part reaches `peak`: faint spots are dropped,
+    tumours are drawn in full.
     """
 
     threshold: float
@@ -28,13 +29,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a network drew on one scan; empty where it sees no tumour.
+    """The segmentation of a tumour on one scan; empty where none was segmented.
 
-    `mask` (H, W) bool on the scan's own pixels. `contours` are the borders of its parts and of holes in them, each
-    (K, 2) int32 (x, y) of border pixels, closed. `area` in pixels; `diameter` is the longest one of the largest part,
-    from outer edge to outer edge of its pixels, in pixels. `area_mm2` and `diameter_mm` are None where the scan does
-    not know its spacing. `probabilities` (S, S) float16 are the network's, in its own frame; `geometry` lays them on
-    the scan.
+    mask: (H, W) bool on the scan's pixels. contours: the borders of its parts and of their holes, each (K, 2) int32
+    (x, y) of border pixels, closed. area: pixels. diameter: the longest of the largest part, between the outer edges of
+    its pixels, in pixels. area_mm2, diameter_mm: None where the pixel spacing is unknown. probabilities: (S, S) float16
+    in the frame of the network; `geometry` maps them to the scan.
     """
 
     mask: np.ndarray
@@ -48,21 +48,21 @@ class Outline:
     point: OperatingPoint
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return self.area == 0
 
     @property
     def sizes(self) -> dict[str, float | None]:
-        """Area and longest diameter in pixels and millimetres, as the command line and exports tell them."""
+        """Area and longest diameter in pixels and millimetres, as in the output of the command line."""
         in_mm = {"area_mm2": self.area_mm2, "diameter_mm": self.diameter_mm}
-        told = {"area": self.area, "diameter": round(self.diameter, 1)}
-        return told | {name: None if value is None else round(value, 1) for name, value in in_mm.items()}
+        in_pixels: dict[str, float | None] = {"area": self.area, "diameter": round(self.diameter, 1)}
+        return in_pixels | {name: None if value is None else round(value, 1) for name, value in in_mm.items()}
 
 
 def sizes_in_words(sizes: dict[str, float | None]) -> str:
-    """`Outline.sizes` for a reader: in millimetres where the scan knows its spacing, else in pixels."""
+    """`Outline.sizes` in words, in millimetres where the pixel spacing is known, else in pixels."""
     if not sizes["area"]:
-        return "none, no tumour is seen"
+        return "No lesion segmented"
     in_mm = sizes["area_mm2"] is not None
     area, diameter = (
         (sizes["area_mm2"], sizes["diameter_mm"]) if in_mm else (sizes["area"], sizes["diameter"])
@@ -78,7 +78,7 @@ def outline(
     point: OperatingPoint,
     spacing: tuple[float, float] | None = None,
 ) -> Outline:
-    """The Outline of a network's probabilities (S, S) float; `spacing` is (row, column) in mm."""
+    """The Outline from probabilities (S, S) float; spacing: (row, column) in mm."""
     mask = peaked_parts(geometry.to_scan(probabilities), point)
     area, largest = int(mask.sum()), largest_part(mask)
     return Outline(
@@ -96,21 +96,21 @@ def outline(
 
 def contours(mask: np.ndarray) -> tuple[np.ndarray, ...]:
     """The borders of a mask (H, W) and of its holes, each (K, 2) int32 (x, y) of border pixels, closed."""
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    return tuple(contour[:, 0].astype(np.int32) for contour in found)
+    borders, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    return tuple(contour[:, 0].astype(np.int32) for contour in borders)
 
 
 def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The connected parts of a mask (H, W): their numbers (H, W) int, 0 outside, and (1 + parts,) areas in pixels.
 
-    Pixels that touch at a corner are connected. The first area is that of what lies outside.
+    Pixels that touch at a corner are connected. The first area is that of the background.
     """
     _, numbers, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     return numbers, facts[:, cv2.CC_STAT_AREA]
 
 
 def peaked_parts(probabilities: np.ndarray, point: OperatingPoint) -> np.ndarray:
-    """(H, W) bool: where probabilities (H, W) reach the threshold, connected to where they reach the peak."""
+    """(H, W) bool: the parts of the probabilities (H, W) above the threshold that reach the peak."""
     numbers, areas = parts(probabilities >= point.threshold)
     kept = np.zeros(len(areas), bool)
     kept[numbers[probabilities >= max(point.threshold, point.peak)]] = True
@@ -118,7 +118,7 @@ def peaked_parts(probabilities: np.ndarray, point: OperatingPoint) -> np.ndarray
 
 
 def largest_part(mask: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the largest connected part alone; empty where the mask is."""
+    """(H, W) bool: the largest connected part; empty where the mask is empty."""
     numbers, areas = parts(mask)
     return numbers == 1 + areas[1:].argmax() if len(areas) > 1 else np.zeros_like(mask, bool)
 
@@ -126,7 +126,7 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
 def longest_diameter(mask: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
     """The longest distance between two corners of pixels of a mask (H, W), 0 where it is empty.
 
-    In the units of `spacing`, (row, column). One pixel has its diagonal: the mask is taken as an area, not as points.
+    In the units of `spacing`, (row, column). Pixels are areas: the diameter of one pixel is its diagonal.
     """
     points = cv2.findNonZero(mask.astype(np.uint8))
     if points is None:
@@ -138,14 +138,16 @@ def longest_diameter(mask: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)
 
 
 def drawn(pixels: np.ndarray, contours: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: the scan's pixels, (H, W) float in 0..1, with contours on it."""
+    """(H, W, 3) uint8 RGB: the pixels of a scan, (H, W) float in 0..1, with contours drawn on it."""
     gray = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     return with_contours(np.repeat(gray[..., None], 3, axis=2), contours)
 
 
 def with_contours(
-    picture: np.ndarray, contours: Sequence[np.ndarray], colour: tuple[int, int, int] = COLOUR
+    image: np.ndarray, contours: Sequence[np.ndarray], colour: tuple[int, int, int] = COLOUR
 ) -> np.ndarray:
-    """A copy of a picture (H, W, 3) uint8 RGB with contours on it."""
-    width = max(1, round(max(picture.shape[:2]) / 400))
-    return cv2.polylines(picture.copy(), [np.ascontiguousarray(one) for one in contours], True, colour, width)
+    """A copy of an image (H, W, 3) uint8 RGB with contours drawn on it."""
+    width = max(1, round(max(image.shape[:2]) / 400))
+    return cv2.polylines(
+        image.copy(), [np.ascontiguousarray(contour) for contour in contours], True, colour, width
+    )

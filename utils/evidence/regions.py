@@ -1,4 +1,4 @@
-"""Where on a scan the evidence lies: the region of a map above a threshold, its size and its place in the picture."""
+"""The region of a saliency map above a threshold: its size, and its location in the image."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from utils.scans.preprocessing import foreground
 if TYPE_CHECKING:
     from utils.scans.scan import Scan
 
-THRESHOLDS = np.r_[0.01, 0.02, 0.03, np.linspace(0.05, 1, 20)]  # fractions of a scale that are tried
+THRESHOLDS = np.r_[0.01, 0.02, 0.03, np.linspace(0.05, 1, 20)]  # candidate fractions of the colour scale
 
 
 @dataclass(frozen=True)
 class Region:
-    """One connected part of a scan, in its own pixels.
+    """One connected part of a scan.
 
-    `mask` is (H, W) bool, `box` (top, left, height, width), `centre` the centre of gravity (row, column), `share` the
-    part of the head that it covers (0..1; `preprocessing.foreground`, so skull and scalp count), `size_mm` height and
-    width of the box where the scan knows its spacing. `place` tells it in words in the picture's own frame: which side
-    of the patient is on the left of a picture differs from file to file.
+    mask: (H, W) bool on the scan's pixels. box: (top, left, height, width) in pixels. centre: centroid (row, column).
+    share: covered part of the head (0..1; `preprocessing.foreground`, including skull and scalp). size_mm: height and
+    width of the box; None where the pixel spacing is unknown. place: location in the image in words, not the anatomical
+    side, because the orientation of images differs between files.
     """
 
     mask: np.ndarray
@@ -42,13 +42,13 @@ class Region:
 
 
 def find_region(strength: np.ndarray, threshold: float, scan: Scan) -> Region | None:
-    """The region of a map (H, W) float on a scan's pixels that is stronger than a threshold; None where nothing is."""
+    """The Region of a map (H, W) float on a scan's pixels above a threshold; None where no value is above it."""
     mask = strongest_part(strength, threshold)
     return describe(mask, scan) if mask.any() else None
 
 
 def describe(mask: np.ndarray, scan: Scan) -> Region:
-    """The Region of an outline (H, W) bool, not empty, on a scan's pixels."""
+    """The Region of a mask (H, W) bool, not empty, on a scan's pixels."""
     rows, columns = np.nonzero(mask)
     top, left = int(rows.min()), int(columns.min())
     height, width = int(rows.max()) - top + 1, int(columns.max()) - left + 1
@@ -68,8 +68,8 @@ def describe(mask: np.ndarray, scan: Scan) -> Region:
 def strongest_part(strength: np.ndarray, threshold: float) -> np.ndarray:
     """(H, W) bool: the connected part of a map above a threshold with the most evidence; all False if there is none.
 
-    One part, because box, centre and place of several would tell of none; all of them together overlapped no better
-    with the tumours of 60 validation scans.
+    Only one part, because the box and centre of several parts describe none of them. The union of all parts did not
+    overlap better with the tumours of 60 validation scans.
     """
     above = (strength > threshold).astype(np.uint8)
     count, labels = cv2.connectedComponents(above)
@@ -86,20 +86,21 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def place_of(centre: tuple[float, float], shape: tuple[int, int]) -> str:
-    """A point (row, column) of a picture (H, W) in words: which ninth of it, "upper left of the image"."""
-    row, column = (min(int(3 * place / side), 2) for place, side in zip(centre, shape, strict=True))
+    """A point (row, column) of an image (H, W) in words, as the ninth that it lies in: "upper left of the image"."""
+    row, column = (min(int(3 * position / side), 2) for position, side in zip(centre, shape, strict=True))
     words = f"{('upper', 'middle', 'lower')[row]} {('left', 'middle', 'right')[column]}"
     return f"{'centre' if words == 'middle middle' else words} of the image"
 
 
 def fit_threshold(maps: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> tuple[float, float]:
-    """The one of THRESHOLDS whose regions overlap best with the tumours, and the mean overlap (IoU) that it gives.
+    """The one of THRESHOLDS whose regions overlap best with the tumours, and their mean overlap (IoU).
 
-    maps: (H, W) float each, as fractions of the scale; masks: (H, W) bool each. Raises ValueError where there are none.
+    maps: (H, W) float each, as fractions of the colour scale; masks: (H, W) bool each. Raises ValueError if there are
+    none.
     """
     overlaps = [
-        [overlap(strongest_part(one, threshold), mask) for threshold in THRESHOLDS]
-        for one, mask in zip(maps, masks, strict=True)
+        [overlap(strongest_part(strength, threshold), mask) for threshold in THRESHOLDS]
+        for strength, mask in zip(maps, masks, strict=True)
     ]
     if not overlaps:
         raise ValueError("There is no mask to fit a threshold on.")

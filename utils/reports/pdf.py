@@ -71,7 +71,8 @@ def _summary(summary: Summary) -> list[Flowable]:
         rows.append([paragraph(scan.name, link=scan.key), *(paragraph(cell) for cell in cells)])
     return [
         Chapter("Summary", "summary"),
-        paragraph(f"{NAME} of a session", layout.TITLE),
+        paragraph("Brain MRI reader: session report", layout.TITLE),
+        Spacer(0, 4),
         paragraph(summary.counts),
         Spacer(0, 10),
         table(rows, widths, *spans),

@@ -47,7 +47,9 @@ NOTE = ParagraphStyle("note", BODY, leftIndent=60)
 FACT = ParagraphStyle("fact", BODY, fontSize=7.5)
 RIGHT = ParagraphStyle("right", SMALL, alignment=2)
 TITLE = ParagraphStyle("title", BODY, fontName="Vera-Bold", fontSize=17, leading=21)
-HEADING = ParagraphStyle("heading", BODY, fontName="Vera-Bold", fontSize=10, leading=14, spaceBefore=8)
+HEADING = ParagraphStyle(
+    "heading", BODY, fontName="Vera-Bold", fontSize=10, leading=14, spaceBefore=8, spaceAfter=4
+)
 VERDICT = ParagraphStyle("verdict", BODY, fontName="Vera-Bold", fontSize=12, leading=16)
 
 

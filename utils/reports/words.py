@@ -58,10 +58,15 @@ def verdict(scan: ReportedScan) -> tuple[str, tuple[str, ...]]:
 def settings_in_words(scan: ReportedScan) -> str:
     """How the saliency maps of a scan with readings are drawn."""
     settings, title = scan.settings, CLASS_TITLES[scan.shown_class]
+    threshold = (
+        f"display threshold {percent(settings.threshold)} of full colour"
+        if settings.threshold
+        else "no display threshold"
+    )
     words = (
-        f"Saliency maps for class: {title}. Method: Grad-CAM; opacity {percent(settings.opacity)}; display threshold "
-        f"{percent(settings.threshold)} of full colour. One colour scale for all classes and models: full colour from "
-        f"{settings.scale:.2g} calibrated logits. A map shows what a model used, not where a tumour is."
+        f"Saliency maps for class: {title}. Method: Grad-CAM; opacity {percent(settings.opacity)}; {threshold}. One "
+        f"colour scale for all classes and models: full colour from {settings.scale:.2g} calibrated logits. A map "
+        "shows what a model used, not where a tumour is."
     )
     if scan.shown_class != "no_tumor" and all(reading.label == "no_tumor" for reading in scan.entry.readings):
         words += f" No tumour is predicted: the maps show the weak evidence for {title}."
