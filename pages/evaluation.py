@@ -24,6 +24,7 @@ from utils.results.records import (
     MeasuredModel,
     load_history,
     load_robustness,
+    model_colours,
     of_known_type,
     read_evaluations,
 )
@@ -120,7 +121,7 @@ def _how_often_right(chosen: Evaluation, beside: list[Evaluation]) -> None:
     with left:
         st.subheader("How often is it right?")
         panels.chart_with_caption(
-            trust.accuracies({one.title: one.record for one in beside}),
+            trust.accuracies({one.title: one.record for one in beside}, model_colours()),
             "Beside the networks what they must beat: the most similar training picture (1-nearest neighbour) and, "
             "where measured, simpler rules.",
         )
@@ -164,7 +165,7 @@ def _how_sure(chosen: Evaluation, known: pd.DataFrame, beside: list[Evaluation])
                 right_ones = (table["label"] == table["target"]).to_numpy()
                 curves[one.title] = risk_coverage(confidence.to_numpy(float), right_ones, groups.to_numpy())
         panels.chart_with_caption(
-            trust.risk_coverage(curves),
+            trust.risk_coverage(curves, model_colours()),
             "Accuracy on those that are answered. Bands: 95 % interval, whole patients drawn anew."
             + (" Together: their mean probability, scans on which they disagree last." if together else ""),
         )
@@ -181,7 +182,7 @@ def _elsewhere(evaluations: list[Evaluation], beside: list[Evaluation], chosen: 
         )
         return
     panels.chart_with_caption(
-        trust.elsewhere(rows),
+        trust.elsewhere(rows, model_colours()),
         "Tumour at all: any tumour against healthy, also tumours of types that the networks cannot name. "
         + (
             "'left out': networks trained anew without that source."
@@ -274,7 +275,8 @@ def _details(
         )
         models = {evaluation.title: evaluation.record for evaluation in beside}
         panels.chart_with_caption(
-            performance.per_class_bars(models, figure_name), "Whiskers: 95 % interval over patients."
+            performance.per_class_bars(models, figure_name, model_colours()),
+            "Whiskers: 95 % interval over patients.",
         )
         if known is not None:
             _curves(chosen, known)

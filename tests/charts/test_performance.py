@@ -81,7 +81,7 @@ def all_charts() -> dict[str, go.Figure]:
     }
 
 
-def network_title(figure: go.Figure) -> str:
+def title_of(figure: go.Figure) -> str:
     return figure.layout.title.text.replace("<br>", " ")
 
 
@@ -95,7 +95,7 @@ def test_every_chart_fits_both_themes_and_names_its_axes(name):
     layout = figure.layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.font.color is None and layout.title.font.color is None
-    assert network_title(figure)
+    assert title_of(figure)
     assert max(map(len, layout.title.text.split("<br>"))) <= 50  # fits on a phone
     assert any(axis.title.text for axis in figure.select_xaxes())
     plain = figure.to_json().lower()
@@ -105,7 +105,7 @@ def test_every_chart_fits_both_themes_and_names_its_axes(name):
 
 def test_confusion_matrix_shows_counts_and_row_percent():
     figure = performance.confusion_matrix(COUNTS)
-    assert network_title(figure) == "Most confused: meningioma read as glioma (12 of 169)"
+    assert title_of(figure) == "Most confused: meningioma read as glioma (12 of 169)"
     heatmap = figure.data[0]
     assert heatmap.text[1][0] == "12<br>7.1 %"
     assert np.sum(heatmap.z, axis=1) == pytest.approx([100] * 4)
@@ -121,7 +121,7 @@ def test_confusion_of_many_tells_how_often_the_very_class_is_named():
 
 def test_confusion_matrix_without_a_mistake_or_a_row():
     figure = performance.confusion_matrix(np.diag([5, 0, 3, 2]).tolist())
-    assert network_title(figure) == "All 10 scans were read correctly"
+    assert title_of(figure) == "All 10 scans were read correctly"
     assert figure.data[0].text[1][1] == "0<br>0.0 %"
 
 
@@ -132,7 +132,7 @@ def test_roc_curves_are_labelled_with_the_area_of_the_figures():
     for name in CLASSES:
         assert f"AUC {expected['classes'][name]['auc']:.3f}" in words_of(figure)
     weakest = min(CLASSES, key=lambda name: expected["classes"][name]["auc"])
-    assert f"(AUC {expected['classes'][weakest]['auc']:.3f})" in network_title(figure)
+    assert f"(AUC {expected['classes'][weakest]['auc']:.3f})" in title_of(figure)
     lines = [trace for trace in figure.data if trace.name != "chance"]
     assert len({line.line.color for line in lines}) == len({line.line.dash for line in lines}) == 4
 
@@ -143,18 +143,18 @@ def test_curves_leave_out_classes_that_do_not_occur(draw):
     some = targets < 2
     assert words_of(draw(targets[some], probabilities[some])).count("■") == 2
     one = targets == 2
-    assert network_title(draw(targets[one], probabilities[one])).startswith("Only one class")
+    assert title_of(draw(targets[one], probabilities[one])).startswith("Only one class")
 
 
 def test_reliability_diagram_says_which_side_the_network_errs_on():
     sure = np.tile([0.97, 0.01, 0.01, 0.01], (10, 1))
     figure = performance.reliability_diagram(reliability(sure, np.array([0] * 5 + [1] * 5)))
-    assert network_title(figure) == "Too sure: confidence is 47.0 percentage points above accuracy"
+    assert title_of(figure) == "Too sure: confidence is 47.0 percentage points above accuracy"
     points, bars = figure.data[1], figure.data[2]
     assert list(bars.text) == ["10"] or list(bars.text) == [10]
     assert points.y[0] + points.error_y.array[0] < 1 and points.y[0] - points.error_y.arrayminus[0] > 0
     unsure = np.tile([0.4, 0.2, 0.2, 0.2], (10, 1))
-    assert network_title(performance.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
+    assert title_of(performance.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
         "Not sure enough"
     )
 
@@ -162,7 +162,7 @@ def test_reliability_diagram_says_which_side_the_network_errs_on():
 def test_training_curves_mark_the_change_of_phase_and_the_best_epoch():
     figure = performance.training_curves(HISTORY)
     assert (
-        network_title(figure) == "Weights kept from epoch 3 of 4: validation loss 0.40"
+        title_of(figure) == "Weights kept from epoch 3 of 4: validation loss 0.40"
     )  # not epoch 2, of another phase
     assert {shape.x0 for shape in figure.layout.shapes} == {2.5}
     assert "head" in words_of(figure) and "fine-tuning" in words_of(figure)
@@ -187,7 +187,7 @@ def test_per_class_bars_carry_the_intervals(name):
         (high - value, value - low)
     )
     least = min(record.classes[label].figure(name) or 0 for record in found.values() for label in CLASSES)
-    assert f"{least:.3f}" in network_title(figure)
+    assert f"{least:.3f}" in title_of(figure)
 
 
 def test_a_class_without_a_test_scan_has_no_bar():
@@ -196,7 +196,7 @@ def test_a_class_without_a_test_scan_has_no_bar():
         empty = record.classes["pituitary"].model_copy(update={"n": 0, "recall": 0.0})
         found[title] = record.model_copy(update={"classes": record.classes | {"pituitary": empty}})
     figure = performance.per_class_bars(found)
-    assert "pituitary" not in network_title(figure)
+    assert "pituitary" not in title_of(figure)
     assert all(trace.x[CLASSES.index("pituitary")] is None for trace in figure.data if trace.type == "bar")
 
 
@@ -205,10 +205,10 @@ def test_per_class_bars_without_values():
     facts = figures(targets, probabilities.argmax(axis=1), np.zeros(200), resamples=5)
     neighbour = evaluation_record("1-nn", **facts)
     assert (
-        network_title(performance.per_class_bars({"1-nearest neighbour": neighbour}, "auc"))
+        title_of(performance.per_class_bars({"1-nearest neighbour": neighbour}, "auc"))
         == "No class has a value"
     )
-    assert network_title(performance.per_class_bars({"1-nearest neighbour": neighbour})).startswith(
+    assert title_of(performance.per_class_bars({"1-nearest neighbour": neighbour})).startswith(
         "Lowest recall"
     )
 
@@ -217,7 +217,7 @@ def test_the_source_with_the_hardest_tumours_stands_in_the_title():
     tumor = np.array([True, True, False, False])
     easy, hard = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.9, 0.1, 0.5, 0.2])
     figure = trust.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
-    assert network_title(figure) == "Tumours are hardest to find in hard: AUC 0.500"
+    assert title_of(figure) == "Tumours are hardest to find in hard: AUC 0.500"
     assert "easy, AUC 1.000" in words_of(figure)
 
 
@@ -226,7 +226,7 @@ def test_referring_the_unsure_is_told_at_80_percent():
     right = np.array([True] * 8 + [False] * 2)
     table = risk_coverage(confidence, right, np.arange(10))
     figure = trust.risk_coverage({"CNN": table})
-    assert network_title(figure) == "On the most certain 80 %: CNN 100.0 % right"
+    assert title_of(figure) == "On the most certain 80 %: CNN 100.0 % right"
     assert figure.data[1].y[-1] == pytest.approx(80) and figure.data[1].x[-1] == 100
     assert table["low"].iloc[-1] < 0.8 < table["high"].iloc[-1]
 
@@ -234,13 +234,13 @@ def test_referring_the_unsure_is_told_at_80_percent():
 def test_the_best_network_stands_in_the_title_with_its_interval():
     best = evaluation_record(accuracy=0.9, accuracy_interval=(0.85, 0.94))
     figure = trust.accuracies({"CNN": best, "VGG16": evaluation_record("vgg16", accuracy=0.8)})
-    assert network_title(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
+    assert title_of(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
 
 
 def test_the_part_with_the_hardest_tumours_stands_in_the_title():
     rows = [("one", "CNN", 0.9, 0.85, 0.95), ("two", "CNN", 0.7, 0.6, 0.8)]
-    assert network_title(trust.elsewhere(rows)) == (
+    assert title_of(trust.elsewhere(rows)) == (
         "Tumours are hardest to find in two: AUC 0.700 (0.600 to 0.800, CNN)"
     )
 
@@ -252,15 +252,15 @@ def test_recall_s_interval_stands_beside_its_class():
 
 def test_the_strongest_fall_stands_in_the_title():
     figure = trust.robustness(ROBUSTNESS)
-    assert network_title(figure) == "Falls furthest under noise 0.2: 50 % instead of 90 %"
+    assert title_of(figure) == "Falls furthest under noise 0.2: 50 % instead of 90 %"
 
 
 def test_probability_bars_state_the_answers():
     alone = readings.probability_bars({"CNN": [0.001, 0.85, 0.1, 0.049]})
-    assert network_title(alone) == "CNN: meningioma 85 %"
+    assert title_of(alone) == "CNN: meningioma 85 %"
     assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
     both = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
-    assert network_title(both) == "Both read glioma: CNN 60 %, VGG16 > 99 %"
+    assert title_of(both) == "Both read glioma: CNN 60 %, VGG16 > 99 %"
     apart = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
-    assert network_title(apart) == "They disagree. CNN: glioma 60 %, VGG16: no tumour 90 %"
+    assert title_of(apart) == "They disagree. CNN: glioma 60 %, VGG16: no tumour 90 %"
     assert len({trace.marker.color for trace in apart.data}) == 2

@@ -16,7 +16,7 @@ from utils.evidence import outlines, overlays
 from utils.networks.registry import NETWORKS, network_title, segmenters
 from utils.networks.shipped import evidence_scale
 from utils.records.explanations import ExplanationsRecord
-from utils.results.records import load_explanations, load_outlines
+from utils.results.records import load_explanations, load_outlines, model_colours
 from utils.results.tables import places_table
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file
@@ -43,7 +43,7 @@ def maps(folder: Path, protocol: str) -> None:
         return
     titled = {network_title(name): record for name, record in records.items()}
     panels.chart_with_caption(
-        places.pointing(titled),
+        places.pointing(titled, model_colours()),
         "Over scans whose tumour was outlined by a person: the map of the tumour's own class, whatever the network "
         "answered. No tolerance around the outline.",
     )

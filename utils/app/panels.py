@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
+from utils.networks.registry import NETWORKS
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
@@ -78,7 +79,8 @@ def probabilities(entry: Entry) -> None:
 
     chart(
         readings.probability_bars(
-            {reading.title: reading.probabilities.tolist() for reading in entry.readings}
+            {reading.title: reading.probabilities.tolist() for reading in entry.readings},
+            {network.title: network.colour for network in NETWORKS.values()},
         )
     )
 

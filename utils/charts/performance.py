@@ -21,13 +21,8 @@ from utils.wording import CLASS_TITLES
 
 BLUE, VERMILLION, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 CLASS_COLOURS = dict(zip(CLASSES, (VERMILLION, BLUE, GREEN, PURPLE), strict=True))
-MODEL_COLOURS = {
-    "CNN": BLUE,
-    "VGG16": VERMILLION,
-    "ResNet101V2": GREEN,
-    "1-nearest neighbour": GRAY,
-    "Ensemble": PURPLE,
-}
+Colours = Mapping[str, str]  # title of a network or baseline -> its colour; others get the next free one
+NO_COLOURS: Colours = {}
 FIGURE_TITLES = {
     "precision": "precision",
     "recall": "recall (sensitivity)",
@@ -225,7 +220,9 @@ def _mark_phases(figure: go.Figure, changes: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def per_class_bars(models: Mapping[str, ClassificationRecord], figure_name: str = "recall") -> go.Figure:
+def per_class_bars(
+    models: Mapping[str, ClassificationRecord], figure_name: str = "recall", colours: Colours = NO_COLOURS
+) -> go.Figure:
     """One figure of each class for several models, with its interval as a whisker.
 
     models: by title. figure_name: one of CLASS_FIGURES.
@@ -237,7 +234,7 @@ def per_class_bars(models: Mapping[str, ClassificationRecord], figure_name: str 
         values = [row.figure(figure_name) if row.n else None for row in rows]
         intervals = [row.interval(figure_name) if row.n else None for row in rows]
         spans = [interval or (value, value) for interval, value in zip(intervals, values, strict=True)]
-        figure.add_traces(_bars_with_whiskers(title, values, spans, model_colour(title, len(seen))))
+        figure.add_traces(_bars_with_whiskers(title, values, spans, model_colour(title, len(seen), colours)))
         seen += [
             (value, CLASS_TITLES[name], title)
             for name, value in zip(CLASSES, values, strict=True)
@@ -308,8 +305,8 @@ def class_ticks() -> list[str]:
     return [CLASS_TITLES[name].replace(" ", "<br>") for name in CLASSES]
 
 
-def model_colour(title: str, position: int) -> str:
-    return MODEL_COLOURS.get(title, (GREEN, PURPLE, BLUE, VERMILLION)[position % 4])
+def model_colour(title: str, position: int, colours: Colours) -> str:
+    return colours.get(title) or (GREEN, PURPLE, BLUE, VERMILLION)[position % 4]
 
 
 def finish(figure: go.Figure, title: str, height: int) -> go.Figure:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from utils.charts.performance import finish
+from utils.charts.performance import NO_COLOURS, Colours, finish
 from utils.charts.trust import dots
 from utils.records.explanations import ExplanationsRecord
 from utils.records.measures import Figures
@@ -14,7 +14,7 @@ from utils.records.segmentation import OutlineFigures, OutlineRecord
 from utils.wording import CLASS_TITLES
 
 
-def pointing(records: Mapping[str, ExplanationsRecord]) -> go.Figure:
+def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours = NO_COLOURS) -> go.Figure:
     """How often the peak activation of each method's map is inside the tumour, a row a method.
 
     records: by network title.
@@ -26,7 +26,7 @@ def pointing(records: Mapping[str, ExplanationsRecord]) -> go.Figure:
         if figures.tumors.n
     ]
     method, network, value, low, high = max(rows, key=lambda row: row[2])
-    figure = dots(rows, "{:.0f} %")
+    figure = dots(rows, "{:.0f} %", colours)
     figure.update_xaxes(title="strongest place in the tumour (% of maps), 95 % interval",
                         range=[0, 112], tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
     words = f"{method} of {network} points into the tumour in {value:.0f} % ({low:.0f} to {high:.0f})"

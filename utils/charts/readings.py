@@ -9,12 +9,24 @@ import numpy as np
 import plotly.graph_objects as go
 
 from utils.charts import titles
-from utils.charts.performance import BLUE, CLASS_COLOURS, DASHES, GRAY, class_ticks, finish, model_colour
+from utils.charts.performance import (
+    BLUE,
+    CLASS_COLOURS,
+    DASHES,
+    GRAY,
+    NO_COLOURS,
+    Colours,
+    class_ticks,
+    finish,
+    model_colour,
+)
 from utils.classes import CLASSES
 from utils.wording import CLASS_TITLES, probability_in_percent
 
 
-def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
+def probability_bars(
+    probabilities: Mapping[str, Sequence[float]], colours: Colours = NO_COLOURS
+) -> go.Figure:
     """The class probabilities of one scan: network title -> 4 probabilities (0..1) in CLASSES order."""
     figure = go.Figure()
     names = class_ticks()
@@ -23,7 +35,7 @@ def probability_bars(probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
         figure.add_trace(
             go.Bar(
                 orientation="h", x=[100 * value for value in values], y=names, name=title, cliponaxis=False,
-                marker_color=model_colour(title, len(figure.data)), textposition="outside",
+                marker_color=model_colour(title, len(figure.data), colours), textposition="outside",
                 text=[("" if alone else f"{title} ") + probability_in_percent(value) for value in values],
                 hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
             )

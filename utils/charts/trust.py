@@ -8,31 +8,45 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from utils.charts.performance import BLUE, DASHES, GRAY, GREEN, PURPLE, VERMILLION, finish, line, model_colour
+from utils.charts.performance import (
+    BLUE,
+    DASHES,
+    GRAY,
+    GREEN,
+    NO_COLOURS,
+    PURPLE,
+    VERMILLION,
+    Colours,
+    finish,
+    line,
+    model_colour,
+)
 from utils.records.measures import Interval, OverallFigures
 from utils.records.robustness import RobustnessRecord
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 
 
-def accuracies(models: Mapping[str, OverallFigures]) -> go.Figure:
+def accuracies(models: Mapping[str, OverallFigures], colours: Colours = NO_COLOURS) -> go.Figure:
     """How often each network is right, with its interval. models: by title."""
     rows = [
         (title, 100 * (figures.accuracy or 0), *_percent(figures.accuracy_interval, figures.accuracy or 0))
         for title, figures in models.items()
     ]
     title, value, low, high = max(rows, key=lambda row: row[1])
-    figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %")
+    figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %", colours)
     figure.update_xaxes(title="scans read rightly (%), 95 % interval", range=[0, 112],
                         tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
     words = f"{title} is right on {value:.1f} % of scans ({low:.1f} to {high:.1f})"
     return finish(figure, words, 130 + 60 * len(rows))
 
 
-def elsewhere(rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure:
+def elsewhere(
+    rows: Sequence[tuple[str, str, float, float, float]], colours: Colours = NO_COLOURS
+) -> go.Figure:
     """Tumour at all, part by part of the test scans: (part, network title, AUC, low, high) each."""
     part, title, value, low, high = min(rows, key=lambda row: row[2])
-    figure = dots(rows, "{:.3f}")
+    figure = dots(rows, "{:.3f}", colours)
     figure.update_xaxes(title="tumour at all: area under the ROC curve, 95 % interval",
                         range=[min(0.5, *(row[3] for row in rows)) - 0.02, 1.06])  # fmt: skip
     words = f"Tumours are hardest to find in {part}: AUC {value:.3f} ({low:.3f} to {high:.3f}, {title})"
@@ -41,14 +55,16 @@ def elsewhere(rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure
     )
 
 
-def dots(rows: Sequence[tuple[str, str, float, float, float]], form: str) -> go.Figure:
+def dots(
+    rows: Sequence[tuple[str, str, float, float, float]], form: str, colours: Colours = NO_COLOURS
+) -> go.Figure:
     """A dot and its interval a row: (row, network or "", value, low, high); the value stands beside its dot."""
     figure = go.Figure()
     networks = list(dict.fromkeys(network for _, network, *_ in rows))
     for number, network in enumerate(networks):
         own = [row for row in rows if row[1] == network]
-        colours = [model_colour(network or name, number) for name, *_ in own]
-        for colour, (name, _, value, low, high) in zip(colours, own, strict=True):
+        dot_colours = [model_colour(network or name, number, colours) for name, *_ in own]
+        for colour, (name, _, value, low, high) in zip(dot_colours, own, strict=True):
             figure.add_trace(
                 go.Scatter(
                     x=[value], y=[name], mode="markers+text", text=[f"{network} {form.format(value)}".strip()],
@@ -95,14 +111,14 @@ def tumor_roc(
     return finish(figure, f"Tumours are hardest to find in {weakest}: AUC {areas[weakest]:.3f}", 440)
 
 
-def risk_coverage(models: Mapping[str, pd.DataFrame]) -> go.Figure:
+def risk_coverage(models: Mapping[str, pd.DataFrame], colours: Colours = NO_COLOURS) -> go.Figure:
     """Accuracy on the most certain scans, a curve a network with its interval: `calibration.risk_coverage`."""
     figure = go.Figure()
     told: list[str] = []
     names_at = {title: 100 * float(table["accuracy"].iloc[-1]) for title, table in models.items()}
     ranks = {title: rank for rank, title in enumerate(sorted(names_at, key=lambda title: names_at[title]))}
     for title, table in models.items():
-        share, colour = 100 * table["share"], model_colour(title, len(told))
+        share, colour = 100 * table["share"], model_colour(title, len(told), colours)
         figure.add_trace(
             go.Scatter(
                 x=[*share, *share[::-1]], y=[*(100 * table["high"]), *(100 * table["low"][::-1])], fill="toself",

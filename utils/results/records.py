@@ -35,6 +35,7 @@ BASELINE_TITLES = {  # of `utils.evaluation.baselines`
 MODEL_TITLES = (
     {name: network.title for name, network in NETWORKS.items()} | {"ensemble": "Ensemble"} | BASELINE_TITLES
 )
+COLOURS = {"ensemble": "#CC79A7", "1-nn": "#888888"}  # in charts, beside those of the registry of networks
 
 
 class EvaluatedProtocol(Protocol):
@@ -67,6 +68,12 @@ class UnknownProtocol:
     @property
     def title(self) -> str:
         return self.name
+
+
+def model_colours() -> dict[str, str]:
+    """Title -> colour in charts, of the networks, ensemble and baselines that have one of their own."""
+    colours = {name: network.colour for name, network in NETWORKS.items() if network.colour} | COLOURS
+    return {MODEL_TITLES[name]: colour for name, colour in colours.items()}
 
 
 @dataclass(frozen=True)
