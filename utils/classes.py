@@ -42,12 +42,13 @@ _SEQUENCE = re.compile(r"[ _](T1C\+|T1|T2|FLAIR)$", re.IGNORECASE)
 
 
 def class_of(folder: str) -> str | None:
-    """The class that a name spells ("no_tumor", "notumor", "Pituitary Tumour", "Astrocitoma T1C+", ...), else None.
+    """The class that a name spells ("no_tumor", "Gliomas", "Pituitary Tumour", "Astrocitoma T1C+", ...), else None.
 
     Types that the networks cannot name are OTHER_TUMOR.
     """
     word = re.sub(r"[^a-z]", "", _SEQUENCE.sub("", folder).lower())
-    return _SPELLINGS.get(re.sub(r"(tumou?rs?)$", "", word))
+    word = re.sub(r"(tumou?rs?)$", "", word)
+    return _SPELLINGS.get(word) or (_SPELLINGS.get(word.removesuffix("s")) if len(word) > 5 else None)
 
 
 def class_of_label(label: str) -> str | None:

@@ -16,7 +16,8 @@ from utils.cases.reviews import LONGEST_NAME, Review
 from utils.cases.store import Answer, Case
 from utils.classes import CLASSES
 from utils.datasets.protocols import split_samples
-from utils.datasets.samples import DatasetError, load_samples
+from utils.datasets.samples import load_samples
+from utils.datasets.tables import DatasetError
 from utils.paths import file_sha256
 from utils.scans.upload import read_scan, read_scan_file
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from utils.classes import OTHER_TUMOR, class_of, class_of_label
 from utils.datasets.protocols import PROTOCOLS, UNSEEN_FAMILIES, split_samples
-from utils.datasets.samples import DatasetError, load_samples
+from utils.datasets.samples import load_samples
 from utils.datasets.sources import (
     SOURCES,
     all_sources,
@@ -19,6 +19,7 @@ from utils.datasets.sources import (
     doubtful_patients,
     sources_of_families,
 )
+from utils.datasets.tables import DatasetError
 
 FAMILIES = {source.family for source in SOURCES.values()}
 

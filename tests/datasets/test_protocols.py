@@ -20,9 +20,9 @@ from utils.datasets.protocols import (
     shipped_protocol,
     split_samples,
 )
-from utils.datasets.samples import DatasetError
 from utils.datasets.sources import SOURCES, default_sources
 from utils.datasets.splits import SplitOptions
+from utils.datasets.tables import DatasetError
 from utils.training.recipes import RECIPES
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from utils.classes import CLASSES, OTHER_TUMOR, class_of, right_answers, sequence_of
 from utils.datasets import downloads
 from utils.datasets.protocols import PROTOCOLS, split_samples
-from utils.datasets.samples import DatasetError, load_samples, readable
+from utils.datasets.samples import load_samples, readable
+from utils.datasets.tables import DatasetError
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

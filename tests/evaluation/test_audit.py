@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from utils.classes import CLASSES
-from utils.datasets.samples import DatasetError, load_samples
+from utils.datasets.samples import load_samples
+from utils.datasets.tables import DatasetError
 from utils.evaluation.audit import audit, format_audit, nearest_neighbour
 
 

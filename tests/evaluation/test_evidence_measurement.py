@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from utils.datasets.protocols import PROTOCOLS, split_samples
-from utils.datasets.samples import DatasetError, load_samples
+from utils.datasets.samples import load_samples
+from utils.datasets.tables import DatasetError
 from utils.evaluation.evidence_figures import figures_of_evidence, summary
 from utils.evaluation.evidence_measurement import measure_evidence
 from utils.evaluation.faithfulness import DEPTHS

@@ -7,7 +7,7 @@ import pytest
 
 from utils.classes import CLASSES, OTHER_TUMOR, right_answers
 from utils.datasets.masks import with_outlines
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.scans.errors import UnreadableScan
 from utils.scans.preprocessing import preprocess
 from utils.scans.upload import read_scan_file

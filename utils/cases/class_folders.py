@@ -11,7 +11,7 @@ from pathlib import Path
 
 from utils.cases.store import Case
 from utils.classes import CLASSES
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.paths import file_sha256
 from utils.scans.errors import UnreadableScan
 from utils.scans.files import files_in

@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.cases.spreadsheet import export_csv
 from utils.cases.store import Case, CaseStore, default_path
 from utils.commands.errors import CommandError
+from utils.commands.outputs import check_output_file, write_whole
 
 SUMMARY = "Export the case store as a CSV table, or as class folders for train --protocol folder."
 
@@ -25,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if (args.originals is None) != (args.output is None) or not (args.export or args.originals):
         raise CommandError("Choose the output: --export FILE.csv, or --originals DIR with --output DIR.")
+    if args.export:
+        check_output_file(args.export)
     cases = CaseStore.open(default_path()).cases()
     if args.export:
-        args.export.parent.mkdir(parents=True, exist_ok=True)
-        args.export.write_text(export_csv(cases), encoding="utf-8", newline="")
+        write_whole(args.export, export_csv(cases).encode())
         print(f"{len(cases)} cases written to {args.export}")
     return _write_class_folders(cases, args.originals, args.output) if args.originals else 0
 

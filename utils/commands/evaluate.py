@@ -11,6 +11,7 @@ from utils.classes import CLASSES
 from utils.commands.calibrate import with_card_sets
 from utils.commands.errors import CommandError
 from utils.commands.inputs import check_layer
+from utils.commands.outputs import check_output_file, check_output_folder, write_whole
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.masks import with_outlines
 from utils.datasets.protocols import Protocol, protocol_named
@@ -87,7 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.json:  # before the test evaluation, so that it is not lost
-        args.json.parent.mkdir(parents=True, exist_ok=True)
+        check_output_file(args.json)
+    if args.output:
+        check_output_folder(args.output)
     if args.layer and not args.explanations:
         raise CommandError("--layer is for evaluate --explanations.")
     evaluation = EvaluationOptions(
@@ -110,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         file = _measure_classification(evaluation)
     if args.json:
-        args.json.write_text(file.read_text())
+        write_whole(args.json, file.read_bytes())
     return 0
 
 

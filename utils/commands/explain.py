@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from utils.classes import CLASSES, class_of
 from utils.commands.errors import CommandError
 from utils.commands.inputs import check_layer, scans_and_targets, weights_of
+from utils.commands.outputs import check_output_folder, write_whole
 from utils.evidence.cams import METHODS
 from utils.networks.shipped import evidence_scale, reading_networks, scaled_methods
 
@@ -37,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     label = class_of(args.label) if args.label else None
     if args.label and label is None:
         raise CommandError(f"There is no class {args.label}; choose one of {', '.join(CLASSES)}.")
+    check_output_folder(args.output)
     reader = Reader.load(weights_of(args.model)[0])
     check_layer(reader, args.layer)
     _check_scale(args.method)
@@ -75,8 +78,10 @@ def _write_maps(
         if method != DEFAULT_METHOD or layer:
             reading = reader.explain(scan, reading, method, layer)
         explained = label or reading.label
-        np.save(target.with_name(target.name + ".cam.npy"), reading.evidence(explained))
+        stored_map = io.BytesIO()
+        np.save(stored_map, reading.evidence(explained))
+        write_whole(target.with_name(target.name + ".cam.npy"), stored_map.getvalue())
         image = overlay(scan.pixels, reading.strength(explained, scale))
-        target.with_name(target.name + ".overlay.png").write_bytes(png(image))
+        write_whole(target.with_name(target.name + ".overlay.png"), png(image))
         count += 1
     return count

@@ -10,7 +10,7 @@ from utils.cases.store import CaseStoreError
 from utils.commands import calibrate, cases, data, evaluate, explain, predict, segment, train
 from utils.commands.command_line import command_line
 from utils.commands.errors import CommandError
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.networks.cards import NetworkUnavailable
 from utils.scans.errors import UnreadableScan
 

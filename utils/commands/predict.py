@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from utils.commands.inputs import weights_of
+from utils.commands.outputs import check_output_file, whole_text_file
 from utils.reading.ood_detector import REFUSED, worst_grade
 from utils.scans.files import Input, batches, files_in, read_files
 
@@ -29,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from utils.reading.reader import Reader
 
-    readers = [Reader.load(weights) for weights in weights_of(args.model)]
     if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", encoding="utf-8") if args.output else nullcontext(sys.stdout) as stream:
+        check_output_file(args.output)
+    readers = [Reader.load(weights) for weights in weights_of(args.model)]
+    with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
         is_any_accepted = _write_predictions(args.paths, readers, stream)
     return 0 if is_any_accepted else 1
 

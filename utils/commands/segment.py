@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from utils.commands.inputs import scans_and_targets
+from utils.commands.outputs import check_output_folder, write_whole
 from utils.networks.shipped import segmentation_weights
 
 SUMMARY = (
@@ -27,12 +28,14 @@ def run(args: argparse.Namespace) -> int:
     from utils.reading.segmenter import Segmenter
     from utils.scans.rendering import png
 
+    check_output_folder(args.output)
     segmenter = Segmenter.load(segmentation_weights())
     count = 0
     for item, scan, target in scans_and_targets(args.paths, args.output):
         outline = segmenter.outline(scan)
-        target.with_name(target.name + ".mask.png").write_bytes(png(np.uint8(255) * outline.mask))
-        target.with_name(target.name + ".outline.png").write_bytes(png(drawn(scan.pixels, outline.contours)))
+        write_whole(target.with_name(target.name + ".mask.png"), png(np.uint8(255) * outline.mask))
+        outlined = png(drawn(scan.pixels, outline.contours))
+        write_whole(target.with_name(target.name + ".outline.png"), outlined)
         print(json.dumps({"file": item.file, "slice": scan.slice, **outline.sizes}))
         count += 1
     return 0 if count else 1

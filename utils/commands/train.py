@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from utils.commands.calibrate import calibration_summary
 from utils.commands.errors import CommandError
+from utils.commands.outputs import check_output_folder
 from utils.commands.run_folder import check_checkpoint, open_run_folder
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.protocols import Protocol, protocol_named, protocol_of_recipe
@@ -132,6 +133,7 @@ def _train(options: TrainingOptions) -> str:
     is_segmentation = is_segmenter(options.recipe.network)
     if options.teachers and is_segmentation:
         raise CommandError("Teachers predict classes; segmentation is learned from masks only.")
+    check_output_folder(options.output_folder)  # before hours of training
     samples = protocol_samples(options.data, options.protocol, options.seed, is_segmentation)
     classes = SEGMENTATION_CLASSES if is_segmentation else options.protocol.classes_of(samples)
     teachers = _checked_checkpoints(options, classes)

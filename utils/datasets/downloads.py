@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 
 NICKPARVAR = "masoudnickparvar/brain-tumor-mri-dataset"
 _PAGE = f"https://www.kaggle.com/datasets/{NICKPARVAR}"

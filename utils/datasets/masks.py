@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.scans.errors import UnreadableScan
 
 

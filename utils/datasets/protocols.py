@@ -14,9 +14,9 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.datasets import splits
-from utils.datasets.samples import DatasetError
 from utils.datasets.sources import all_sources, default_sources, source_title
 from utils.datasets.splits import SplitOptions
+from utils.datasets.tables import DatasetError
 from utils.paths import models_folder
 
 Split = Callable[[pd.DataFrame, SplitOptions], pd.DataFrame]

@@ -16,24 +16,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from utils.classes import class_of, class_of_label, sequence_of
+from utils.datasets.class_names import class_folder_sentence, unknown_class_folders
 from utils.datasets.duplicates import same_pictures
 from utils.datasets.sources import default_sources, source_sequence, source_with_class_folders
+from utils.datasets.tables import DatasetError, read_csv
 from utils.paths import REPOSITORY
 from utils.scans.errors import UnreadableScan
 from utils.scans.images import IMAGE_SUFFIXES
 from utils.scans.upload import read_scan_file
 
 FURTHER_SETS = "more"  # a folder of sets that are only loaded by their names
-
-
-class DatasetError(ValueError):
-    """A data folder that cannot be used as asked. Its text says what is wrong and what to do."""
 
 
 def data_folder() -> Path:
@@ -71,8 +68,10 @@ def load_samples(root: Path | str, sets: tuple[str, ...] | None = None) -> pd.Da
             raise DatasetError(f"{root} does not hold {' or '.join(sets)}.")
     tables = [_load_set(folder, name) for name, folder in folders.items()]
     if not tables:
+        reason = class_folder_sentence(root)
         raise DatasetError(
             f"No class folders (glioma, meningioma, notumor or no_tumor, pituitary) were found in {root}."
+            + (f" {reason}" if reason else "")
         )
     problems = [problem for table in tables for problem in table.attrs["unreadable"]]
     for table in tables:
@@ -263,7 +262,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
         plane="", is_skull_stripped=False, health="", picture=-1, group=-1, patient="", mask="", box="",
         original_side=0, fold=-1,
     )  # fmt: skip
-    table.attrs["unreadable"] = problems + unreadable
+    table.attrs["unreadable"] = problems + unreadable + unknown_class_folders(folder)
     return table
 
 
@@ -283,13 +282,6 @@ def _number_pictures(samples: pd.DataFrame) -> pd.DataFrame:
         numbers = samples["alike"].map(known[column]).fillna(samples["alike"] + first_free).astype(int)
         samples[column] = samples[column].where(~new, numbers)
     return samples.drop(columns="alike")
-
-
-def read_csv(file: Path, **options: Any) -> pd.DataFrame:
-    try:
-        return pd.read_csv(file, **options)
-    except (OSError, ValueError) as error:  # pandas' parser errors and wrong encodings are ValueErrors
-        raise DatasetError(f"{file} cannot be read as a CSV table ({str(error).strip()}).") from error
 
 
 def _texts(table: pd.DataFrame, column: str, otherwise: str = "") -> pd.Series:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.datasets.samples import DatasetError, read_csv
+from utils.datasets.patients import patients_of
 from utils.datasets.sources import doubtful_patients, sources_of_families
+from utils.datasets.tables import DatasetError
 
 TEST_FOLD, VALIDATION_FOLD = 0, 1
 _PART_OF_FOLD = {TEST_FOLD: "test", VALIDATION_FOLD: "validation"}
@@ -141,32 +142,12 @@ def _patient_groups(samples: pd.DataFrame, patients: Path) -> pd.Series:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    patient = _patients_of(samples, patients)
+    patient = patients_of(samples, patients)
     first, second = pd.factorize(patient)[0], pd.factorize(samples["picture"])[0]
     links = coo_array((np.ones(len(first)), (first, first.max() + 1 + second)))
     size = first.max() + second.max() + 2
     links.resize((size, size))
     return pd.Series(connected_components(links, directed=False)[1][first], index=samples.index)
-
-
-def _patients_of(samples: pd.DataFrame, patients: Path) -> pd.Series:
-    """The patient of each sample, from a CSV that names files by their path in the set or by their name alone."""
-    if not patients.is_file():
-        raise DatasetError(
-            f"{patients} is not a file; --patients takes a CSV with the columns file and patient."
-        )
-    table = read_csv(patients, dtype=str)
-    if not {"file", "patient"} <= set(table.columns):
-        raise DatasetError(f"{patients} needs the columns file and patient.")
-    table = table[["file", "patient"]].drop_duplicates()
-    twice = table["file"].duplicated()
-    if twice.any():
-        raise DatasetError(f"{patients} names more than one patient for {table['file'][twice].iloc[0]}.")
-    known = dict(zip(table["file"].str.replace("\\", "/"), table["patient"], strict=True))
-    patient = samples["file"].map(known).fillna(samples["file"].map(lambda file: known.get(Path(file).name)))
-    if patient.isna().any():
-        raise DatasetError(f"{patients} names no patient for {samples['file'][patient.isna()].iloc[0]}.")
-    return patient
 
 
 def _random_folds(samples: pd.DataFrame, folds: int, seed: int, column: str = "label") -> np.ndarray:

@@ -13,8 +13,8 @@ import pandas as pd
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.datasets.duplicates import near_pairs, picture_hash
 from utils.datasets.protocols import split_samples
-from utils.datasets.samples import DatasetError
 from utils.datasets.splits import TEST_FOLD, VALIDATION_FOLD
+from utils.datasets.tables import DatasetError
 from utils.metrics import classification
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from utils.classes import TUMORS
 from utils.datasets.masks import read_mask
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.evaluation.evidence_figures import FAITHFULNESS, LOCALISATION, figures_of_evidence
 from utils.evaluation.faithfulness import DEPTHS, area_under, deletion, insertion, randomised, similarity
 from utils.evaluation.localisation import energy_inside, points_at, uniform_energy_inside

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.metrics.calibration import accuracy_at_coverage, label_set_figures
 from utils.metrics.classification import figures, top_k_accuracy
 from utils.metrics.detection import detection_figures

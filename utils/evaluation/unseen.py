@@ -7,7 +7,7 @@ import pandas as pd
 
 from utils.datasets.duplicates import hash_files, near_pairs
 from utils.datasets.protocols import protocol_named
-from utils.datasets.samples import DatasetError
+from utils.datasets.tables import DatasetError
 from utils.networks.cards import Card
 
 
