@@ -48,6 +48,8 @@ def documented_commands(page: Path) -> list[list[str]]:
     commands = []
     for command in blocks + quoted:
         command = re.sub(r"\s#.*|\[[^\]]*\]|\.\.\.", " ", command)
+        if command.startswith("COMMAND"):
+            continue
         commands.append([PLACEHOLDERS.get(word, word) for word in shlex.split(command)])
     return commands
 
