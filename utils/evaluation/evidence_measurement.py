@@ -158,7 +158,7 @@ def _curves(
         if same not in areas:
             areas[same] = {}
             for name, change in (("insertion", insertion), ("deletion", deletion)):
-                logits = reader.answer(as_input(change(picture, evidence)))
+                logits = reader.predict_logits(as_input(change(picture, evidence)))
                 areas[same][name] = area_under(softmax(logits / reading.temperature)[:, index])
         result[method] = areas[same]
     return result

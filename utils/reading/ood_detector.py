@@ -16,15 +16,14 @@ from utils.paths import file_sha256
 from utils.reading import novelty, orientation
 
 GRADES = ("ok", "unusual", "refused")
-REFUSED = "This does not look like a brain MRI slice that the networks know, so their answers are not shown."
+REFUSED = "This does not look like a brain MRI slice; the results of the models are not shown."
 REFUSED_BUT_SHOWN = (
-    "This does not look like a brain MRI slice that the networks know. Their answers are shown because you wished it; "
-    "they mean little."
+    "This does not look like a brain MRI slice. The results are shown at your request and are unreliable."
 )
-UNUSUAL = "Unusual: this differs from the scans that the networks know. Take their answers with caution."
+UNUSUAL = "Unusual scan: it differs from the training data; interpret the results with caution."
 NOTES = {
-    "inverted": "Its surround is brighter than its middle. If this is an inverted scan, turn black to white first.",
-    "turned": "This slice seems to be turned by a quarter or half turn. The networks know upright slices only.",
+    "inverted": "The background is brighter than the head. If the grayscale is inverted, correct it first.",
+    "turned": "This slice seems to be rotated by a quarter or half turn. The models were trained on upright slices.",
 }
 
 

@@ -25,16 +25,16 @@ BATCH = 16  # scans a forward pass; more costs memory and gains nothing on a CPU
 
 @dataclass(frozen=True)
 class Reading:
-    """What one network said about one scan. Everything that pages and reports show comes from here.
+    """The result of one network for one scan. Everything that pages and reports show comes from here.
 
     `probabilities` (C,) float32 are calibrated, `logits` (C,) float32 are not. `features` (h, w, k) float16 is the
-    evidence layer; `maps` (C, h, w) float32 are its Grad-CAM maps, one a class, not negative, in the network's
-    frame and in logits (their sum over the map is the share of the logit that a linear head takes from them), or those
-    of the `method` and `layer` that `Reader.explain` was asked for; `geometry` lays them on the scan. `novelty` is the
-    distance to the training scans and `grade` what follows from it ("ok", "unusual", "refused"); None and "ok" where
-    the card is older than the gate. `flags` are machine words: "unsure" (below the card's referral threshold), the
-    grade where it is not "ok", "inverted", "turned". `seconds` is what the scan took, preprocessing, forward pass and
-    maps, as its share of the batch.
+    evidence layer. `maps` (C, h, w) float32 are the Grad-CAM maps of all classes, not negative, in the network's frame
+    and in logits (the sum over a map is the share of the logit that a linear head takes from it), or those of another
+    `method` and `layer` (`Reader.explain`); `geometry` transfers them to the scan. `novelty` is the distance to the
+    training scans and `grade` the grade of it ("ok", "unusual", "refused"); None and "ok" for a card without
+    out-of-distribution detector. `flags` are machine words: "unsure" (below the card's referral threshold), the grade
+    where it is not "ok", "inverted", "turned". `seconds`: the scan's share of the time for its batch, preprocessing,
+    forward pass and maps.
     """
 
     network: str
@@ -69,16 +69,16 @@ class Reading:
         return self.geometry.to_scan(self.maps[self.classes.index(label)])
 
     def strength(self, label: str, scale: float) -> np.ndarray:
-        """(H, W) float32: the calibrated evidence over `scale` (`cards.evidence_scale`), 1 at full colour.
+        """(H, W) float32: the calibrated evidence over `scale` (`shipped.evidence_scale`), 1 at full colour.
 
-        Calibrated are logits over the temperature, and as much of them as lies on a cell of the evidence layer: the
-        cells of a finer layer share a logit among more. Score-CAM's maps are probabilities as they are.
+        Calibrated means: logits over the temperature, for one cell of the evidence layer, because the cells of a finer
+        layer share a logit among more. Score-CAM's maps are probabilities and stay as they are.
         """
         return self.evidence(label) * np.float32(self.calibration / scale)
 
     @property
     def calibration(self) -> float:
-        """What the maps are multiplied with to be comparable between scans, layers and networks."""
+        """The factor that makes maps comparable between scans, layers and networks."""
         if self.method == "scorecam":
             return 1.0
         cells = self.maps[0].size / (self.features.shape[0] * self.features.shape[1])
@@ -86,7 +86,7 @@ class Reading:
 
     @property
     def shown_class(self) -> str:
-        """The class whose evidence is worth a look first: the label, or the likeliest tumour where it is none."""
+        """The class whose evidence is shown first: the label, or the likeliest tumour class for "no_tumor"."""
         if self.label != "no_tumor":
             return self.label
         return max((name for name in self.classes if name != "no_tumor"), key=self.probability)
@@ -109,7 +109,7 @@ class Reader:
 
     @classmethod
     def load(cls, weights: Path) -> Reader:
-        """Raises NetworkUnavailable where file or card is missing, they do not fit, or the network names no class."""
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it is for segmentation."""
         return cls(*load_network(weights, (FOUR_CLASS, SUBTYPES)))
 
     def read(self, scan: Scan) -> Reading:
@@ -130,10 +130,10 @@ class Reader:
         layer: str | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Reading:
-        """The reading of a scan with the maps of another method (`explanations.METHODS`) or layer (one of `layers`).
+        """The reading of a scan with the maps of another method (`cams.METHODS`) or layer (one of `layers`).
 
-        At the evidence layer a gradient method needs no forward pass, Score-CAM always some 30; `progress` is told the
-        share of them that is done. Raises ValueError where there is no such layer.
+        At the evidence layer a gradient method needs no forward pass, Score-CAM always some 30; `progress` is called
+        with the share of them that is done. Raises ValueError where there is no such layer.
         """
         return self.explain_many([scan], [reading], (method,), layer, progress)[0][method]
 
@@ -147,15 +147,15 @@ class Reader:
     ) -> list[dict[str, Reading]]:
         """`explain` for a batch of scans with their readings and several methods: {method: Reading} for each scan."""
         layer = layer or self.card.evidence_layer
-        pictures = np.stack([preprocess(scan.pixels, self.size)[0] for scan in scans]).astype(np.float32)
-        head, tensors = self._head_at(layer, pictures, readings)
+        inputs = np.stack([preprocess(scan.pixels, self.size)[0] for scan in scans]).astype(np.float32)
+        head, tensors = self._head_at(layer, inputs, readings)
         result: list[dict[str, Reading]] = [{} for _ in scans]
         for method in methods:
             if method == "scorecam":
                 maps = np.stack(
                     [
-                        score_cam(self.answer, *pair, progress=progress)
-                        for pair in zip(pictures, tensors[0], strict=True)
+                        score_cam(self.predict_logits, *pair, progress=progress)
+                        for pair in zip(inputs, tensors[0], strict=True)
                     ]
                 )
             else:
@@ -165,15 +165,15 @@ class Reader:
                 result[row][method] = replace(reading, maps=maps[row], method=method, layer=layer)
         return result
 
-    def answer(self, inputs: np.ndarray) -> np.ndarray:
+    def predict_logits(self, inputs: np.ndarray) -> np.ndarray:
         """(N, C) logits of network inputs (N, S, S, 1) float32 0..255."""
         with self._lock:
             return keras.ops.convert_to_numpy(self._forward.predict_on_batch(inputs)[1])
 
     def _head_at(
-        self, layer: str, pictures: np.ndarray, readings: Sequence[Reading]
+        self, layer: str, inputs: np.ndarray, readings: Sequence[Reading]
     ) -> tuple[keras.Model, list[np.ndarray]]:
-        """What comes behind a layer, and what goes into it. Heads are kept: building one takes a while."""
+        """The part of the network behind a layer, and its inputs. Heads are cached: building one is slow."""
         if layer == self.card.evidence_layer:
             return self.head, [np.stack([reading.features for reading in readings]).astype(np.float32)]
         if layer not in self.layers:
@@ -184,9 +184,9 @@ class Reader:
             if layer not in self._cuts:
                 self._cuts[layer] = split_at(self.network, layer)
             trunk, head = self._cuts[layer]
-            given = trunk([pictures[..., None]])
-        given = given if isinstance(given, list) else [given]
-        return head, [keras.ops.convert_to_numpy(tensor) for tensor in given]
+            outputs = trunk([inputs[..., None]])
+        tensors = outputs if isinstance(outputs, list) else [outputs]
+        return head, [keras.ops.convert_to_numpy(tensor) for tensor in tensors]
 
     def _read_batch(self, scans: Sequence[Scan], with_maps: bool) -> list[Reading]:
         began = time.perf_counter()
@@ -203,7 +203,7 @@ class Reader:
         probabilities = softmax(logits / temperature).astype(np.float32)
         threshold = self.card.referral_threshold
         features = features.astype(np.float16)
-        judged = [
+        grades = [
             self._detector.judge(*pair) if self._detector else (None, "ok", ())
             for pair in zip(features, images, strict=True)
         ]
@@ -220,9 +220,9 @@ class Reader:
                 maps=maps[row],
                 geometry=geometries[row],
                 temperature=temperature,
-                novelty=judged[row][0],
-                grade=judged[row][1],
-                flags=_unsure(probabilities[row], threshold) + judged[row][2],
+                novelty=grades[row][0],
+                grade=grades[row][1],
+                flags=_unsure(probabilities[row], threshold) + grades[row][2],
                 seconds=seconds,
                 layer=self.card.evidence_layer,
             )
@@ -242,7 +242,7 @@ def load_network(weights: Path, tasks: Sequence[Task]) -> tuple[keras.Model, Car
     check_weights(card)
     try:
         return keras.saving.load_model(weights, compile=False, safe_mode=True), card
-    except ValueError:  # Keras's word for a file that would run code
+    except ValueError:  # what Keras raises for a file that would run code
         raise NetworkUnavailable(
             f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
         ) from None

@@ -1,4 +1,4 @@
-"""Segmenter: the network that draws a tumour's outline, with its operating point. Scan -> Outline."""
+"""Segmenter: the network that segments tumours, with its operating point. Scan -> Outline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Segmenter:
 
     @classmethod
     def load(cls, weights: Path) -> Segmenter:
-        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it draws no outlines."""
+        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it is a classifier."""
         return cls(*load_network(weights, (SEGMENTATION,)))
 
     def outline(self, scan: Scan) -> Outline:
@@ -43,12 +43,12 @@ class Segmenter:
         ]
 
     def probabilities(self, scans: Sequence[Scan]) -> list[tuple[np.ndarray, Geometry]]:
-        """For each scan (S, S) float32, what the network says of every pixel of its input, and the way back.
+        """For each scan the tumour probability of every pixel of the network input, (S, S) float32, and its geometry.
 
-        It is the mean of what it says of the picture and of its mirror image: on validation scans that silences most of
-        what it draws on healthy ones (test-time augmentation; docs/segmentation.md).
+        It is the mean over the input and its mirror image (test-time augmentation): on validation scans that removes
+        most false outlines on healthy ones (docs/segmentation.md).
         """
-        found: list[tuple[np.ndarray, Geometry]] = []
+        results: list[tuple[np.ndarray, Geometry]] = []
         for start in range(0, len(scans), BATCH):
             images, geometries = zip(
                 *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
@@ -56,8 +56,8 @@ class Segmenter:
             inputs = as_input(np.stack(images))
             with self._lock:
                 maps, mirrored = (
-                    keras.ops.convert_to_numpy(self.network.predict_on_batch(given))[..., 0]
-                    for given in (inputs, inputs[:, :, ::-1])
+                    keras.ops.convert_to_numpy(self.network.predict_on_batch(batch))[..., 0]
+                    for batch in (inputs, inputs[:, :, ::-1])
                 )
-            found += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
-        return found
+            results += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
+        return results

@@ -1,4 +1,4 @@
-"""How strong is strong: the scale that the maps of each method are drawn on, and the threshold of their regions."""
+"""Calibration of the evidence maps: the scale of each method's colours and the threshold of its regions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from utils.evidence.regions import fit_threshold
 from utils.reading.reader import BATCH, Reader, Reading
 from utils.scans.upload import read_scan_file
 
-SCANS = 600  # validation scans that are looked at: more change little and cost minutes
+SCANS = 600  # validation scans to fit on: more change little and cost minutes
 SCORED = 150  # of them by Score-CAM, which takes some 30 forward passes for each
-FULL_COLOUR = 75  # per cent of the tumour scans whose peak is below full colour: the middle one is seen well
+FULL_COLOUR = (
+    75  # per cent of the tumour scans whose peak is below full colour: the median is clearly visible
+)
 
 
 def calibrate_maps(
@@ -27,13 +29,13 @@ def calibrate_maps(
 
     A scale is a percentile (FULL_COLOUR), over the scans with a tumour, of the peak of the map of the likeliest tumour
     class, calibrated (`Reading.strength`), 0 without any; a threshold the fraction of it above which regions overlap
-    best with the masks. Methods without any mask to fit on get no threshold.
+    best with the masks. A method without masks to fit on gets no threshold.
     """
     rows = rows.sample(min(SCANS, len(rows)), random_state=0)
     scales, thresholds = {}, {}
-    found = _readings(reader, rows, temperature)
+    by_method = _readings(reader, rows, temperature)
     for method in METHODS:
-        readings = found[method]
+        readings = by_method[method]
         peaks = [
             _peak(reading)
             for reading, target in zip(readings, rows["target"], strict=False)
@@ -54,8 +56,8 @@ def calibrate_maps(
 
 
 def _readings(reader: Reader, rows: pd.DataFrame, temperature: float) -> dict[str, list[Reading]]:
-    """The readings by each method, in the order of the rows; by Score-CAM of the first SCORED alone."""
-    found: dict[str, list[Reading]] = {method: [] for method in METHODS}
+    """The readings by each method, in the order of the rows; by Score-CAM only the first SCORED."""
+    by_method: dict[str, list[Reading]] = {method: [] for method in METHODS}
     for start in tqdm(range(0, len(rows), BATCH), desc="scales of the maps", unit="batch"):
         scans = [read_scan_file(path) for path in rows["path"].iloc[start : start + BATCH]]
         readings = [
@@ -64,8 +66,8 @@ def _readings(reader: Reader, rows: pd.DataFrame, temperature: float) -> dict[st
         methods = METHODS if start < SCORED else GRADIENT_METHODS
         for explained in reader.explain_many(scans, readings, methods):
             for method, reading in explained.items():
-                found[method].append(reading)
-    return found
+                by_method[method].append(reading)
+    return by_method
 
 
 def _peak(reading: Reading) -> float:
