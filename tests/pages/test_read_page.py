@@ -231,11 +231,13 @@ def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
 
 def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, models_copy: Path) -> None:
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
-    record = {"referral_threshold": 0.95, "weights_sha256": versions}
+    validation = {"n": 1611, "agreed": 0.87, "answered": 0.46, "accuracy": 0.9812}
+    record = {"referral_threshold": 0.95, "weights_sha256": versions, "validation": validation}
     (models_copy / ENSEMBLE).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "Indeterminate" in page.warning[0].value
     assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
+    assert "(98 % accuracy on validation when models agree)" in page.warning[0].value
     assert "Mean predicted probability 90 %. Not yet measured on held-out patients." in words_of(page)
     page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
     assert not page.warning and "concordant" in page.subheader[0].value

@@ -85,6 +85,12 @@ def ensemble_threshold() -> float | None:
     return _ensemble_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
 
 
+def ensemble_accuracy() -> float | None:
+    """The accuracy (0..1) of concordant models above the ensemble's threshold on validation scans; None if unknown."""
+    stamp = models_folder() / shipped.ENSEMBLE
+    return _ensemble_accuracy(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+
+
 def together() -> MeasuredModel | None:
     """How all networks together did on test scans; None where one was not measured."""
     return _together(str(models_folder()))
@@ -189,6 +195,12 @@ def _outlines(models: str) -> OutlineRecord | None:
     from utils.results.records import load_outlines
 
     return load_outlines(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
+
+
+@st.cache_data(show_spinner=False)
+def _ensemble_accuracy(models: str, stamp: int) -> float | None:
+    ensemble = shipped.load_ensemble(Path(models))
+    return ensemble.validation.accuracy if ensemble and ensemble.validation else None
 
 
 @st.cache_data(show_spinner=False)

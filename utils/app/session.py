@@ -162,7 +162,7 @@ def referral_threshold() -> float | None:
 
 def referral() -> Referral:
     """The rule by which this session refers scans to a person."""
-    return Referral(referral_threshold(), is_custom=own_threshold() is not None)
+    return Referral(referral_threshold(), resources.ensemble_accuracy(), own_threshold() is not None)
 
 
 def referral_control() -> None:

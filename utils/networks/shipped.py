@@ -81,17 +81,20 @@ def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
 
 
 def ensemble_threshold(models: Path | None = None) -> float | None:
-    """The mean probability from which on the networks' common answer counts (`ENSEMBLE`).
+    """The mean probability from which on the networks' common answer counts; None where there is no ensemble."""
+    ensemble = load_ensemble(models)
+    return None if ensemble is None else ensemble.referral_threshold
 
-    None where it was not fitted for the very weights that the app reads with.
-    """
+
+def load_ensemble(models: Path | None = None) -> Ensemble | None:
+    """The record of the ensemble; None where it was not fitted for the very weights that the app reads with."""
     models = models or models_folder()
     try:
         record = read_record(models / ENSEMBLE, Ensemble)
         versions = {file.stem: load_card(file).version for file in reading_networks(models)}
     except (OSError, InvalidRecord, NetworkUnavailable):
         return None
-    return record.referral_threshold if record.weights_sha256 == versions else None
+    return record if record.weights_sha256 == versions else None
 
 
 def _cards(weights: list[Path]) -> list[Card]:
