@@ -58,8 +58,8 @@ def class_of_label(label: str) -> str | None:
 
 def sequence_of(folder: str) -> str:
     """The MRI sequence that a folder's name ends with ("Astrocitoma T1C+" -> "T1C+"), else ""."""
-    found = _SEQUENCE.search(folder)
-    return found.group(1).upper() if found else ""
+    match = _SEQUENCE.search(folder)
+    return match.group(1).upper() if match else ""
 
 
 def right_answers(targets: Iterable[str], classes: Sequence[str] = CLASSES) -> np.ndarray:

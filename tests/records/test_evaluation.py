@@ -11,6 +11,7 @@ from utils.paths import REPOSITORY
 from utils.records.base import Record, read_record, write_record
 from utils.records.evaluation import EvaluationRecord, SubtypeRecord
 from utils.records.explanations import ExplanationsRecord
+from utils.records.leakage import LeakageRecord
 from utils.records.out_of_distribution import OutOfDistributionRecord
 from utils.records.robustness import RobustnessRecord
 from utils.records.segmentation import OutlineRecord
@@ -22,6 +23,8 @@ def kind_of(file: Path) -> type[Record]:
     """The class that reads a file of models/evaluation/, by its name."""
     if file.stem == "gate":
         return OutOfDistributionRecord
+    if file.stem == "leakage":
+        return LeakageRecord
     if ".robustness" in file.stem:
         return RobustnessRecord
     if "--explanations" in file.stem:
@@ -43,4 +46,5 @@ def test_shipped_records_are_written_as_they_were(file: Path, tmp_path: Path) ->
 def test_every_kind_of_record_is_shipped() -> None:
     assert {kind_of(file) for file in FILES} == {
         EvaluationRecord, SubtypeRecord, ExplanationsRecord, OutlineRecord, RobustnessRecord, OutOfDistributionRecord,
+        LeakageRecord,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which pictures are the same picture: perceptual hashes that know a mirrored copy."""
+"""Which files show the same image: perceptual hashes of an image and its mirror image."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from utils.scans.upload import read_scan_file
 
-HASH_BITS = 256
 NEAR = 12  # of 256 bits: recompressed and resized copies differ by less, neighbouring slices by more
 
 
 def picture_hash(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The difference hash of a picture and of its mirror image, each (32,) uint8 (256 bits).
+    """The difference hash of an image and of its mirror image, each (32,) uint8 (256 bits).
 
     pixels: (H, W) float in 0..1. Source: N. Krawetz, "Kind of like that" (dHash), 2013, on a 17 x 16 grid.
     """
@@ -49,7 +48,7 @@ def near_pairs(first: np.ndarray, second: np.ndarray, near: int = NEAR) -> tuple
 
 
 def same_pictures(paths: Sequence[str]) -> np.ndarray:
-    """(N,) int: a number for each file, equal where files show the same picture, mirrored or not."""
+    """(N,) int: a number for each file, equal where files show the same image, mirrored or not."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

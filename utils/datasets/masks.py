@@ -11,18 +11,18 @@ from utils.scans.errors import UnreadableScan
 
 
 def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a split sample table that tell of outlines: tumours with a mask, and scans without tumour.
+    """The rows of a split sample table for segmentation: tumours with a mask, and scans without tumour.
 
-    A tumour that nobody outlined is left out: it is not the empty mask that it would seem to have.
-    Raises DatasetError where one of the two kinds is missing in what is trained or validated on.
+    Tumours without a mask are dropped: their empty mask would count as "no tumour".
+    Raises DatasetError where training or validation lacks one of the two kinds.
     """
-    told = samples[(samples["mask"] != "") | (samples["target"] == "no_tumor")].reset_index(drop=True)
-    for part, rows in told.groupby("part"):
+    outlined = samples[(samples["mask"] != "") | (samples["target"] == "no_tumor")].reset_index(drop=True)
+    for part, rows in outlined.groupby("part"):
         if part != "test" and (rows["mask"] == "").nunique() < 2:
             raise DatasetError(
                 f"Outlines need tumours with masks and scans without tumour; {part} lacks one of them."
             )
-    return told
+    return outlined
 
 
 def read_mask(mask: str, shape: tuple[int, int]) -> np.ndarray:
@@ -31,5 +31,5 @@ def read_mask(mask: str, shape: tuple[int, int]) -> np.ndarray:
         return np.zeros(shape, np.uint8)
     outline = cv2.imread(mask, cv2.IMREAD_GRAYSCALE)
     if outline is None or outline.shape != shape:
-        raise UnreadableScan(f"The mask {mask} is missing or not of the size of its picture.")
+        raise UnreadableScan(f"The mask {mask} is missing or not of the size of its image.")
     return outline

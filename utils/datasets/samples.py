@@ -5,7 +5,7 @@ The table is a pandas DataFrame with the columns `path`, `file` (relative to its
 mislabels corrected; OTHER_TUMOR for types that the networks cannot name), `source`, `sequence` ("T1", "T1C+", "T2",
 "FLAIR", or "" where not known), `plane` ("axial", "coronal", "sagittal" or "" where not known), `is_skull_stripped`
 (False where not known), `health` ("dementia" or ""), `published_split` ("Training", "Testing" or ""), `picture`
-(images that show the same picture, also mirrored, share it), `group` (what must stay on one side of a split),
+(a number for the image; copies, also mirrored ones, share it), `group` (what must stay on one side of a split),
 `patient` ("" where not known), `mask` (path of the tumour's outline, "" where there is none), `box` (path of a mask
 of the tumour's bounding box, "" where there is none; it is coarse and no outline), `original_side` (pixels, of square
 files as published; 0 where not known) and `fold` (0-4, or -1 where the source has none). Files that were left out
@@ -34,12 +34,12 @@ FURTHER_SETS = "more"  # a folder of sets that are only loaded by their names
 
 
 def data_folder() -> Path:
-    """Where the data sets are looked for when nobody says: $BRAIN_MRI_DATA, else ../shared/data of the repository."""
+    """The default folder of the data sets: $BRAIN_MRI_DATA, else ../shared/data of the repository."""
     return Path(os.environ.get("BRAIN_MRI_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
 def outlined_samples(root: Path | str) -> pd.DataFrame:
-    """The rows of `load_samples`, of the sets that this project trains on, whose tumour somebody outlined.
+    """The rows of `load_samples`, of the sets that this project trains on, with a reference segmentation.
 
     Empty where there is no such set.
     """
@@ -269,7 +269,7 @@ def _load_class_folders(folder: Path, source: str) -> pd.DataFrame:
 def _number_pictures(samples: pd.DataFrame) -> pd.DataFrame:
     """`picture` and `group` for the rows that no manifest gave them, equal where pictures are the same.
 
-    All sets are compared together, so that a picture that stands in two of them is known as one. A picture that a
+    All sets are compared with each other, so that an image in two of them has one number. An image that a
     manifest knows takes the manifest's numbers.
     """
     new = samples["picture"] < 0

@@ -1,4 +1,4 @@
-"""What a data set holds and how far its split can be trusted: `model.py data`."""
+"""Audit of a data set: counts, unreadable files, and how much its split leaks (`model.py data`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Audit:
     """The tables of one audit.
 
     `counts`: one row a source and part, images per class, different pictures. `leaks`: one row a source and
-    split, how much of the test images training has seen. `conflicts`: files that show one picture under
+    split, how many of the test images training has seen. `conflicts`: files that show one image under
     several labels. `corrected`: files whose label the manifest corrects. `unreadable`: one sentence a file.
     """
 
@@ -43,16 +43,16 @@ class Audit:
 
 
 def audit(samples: pd.DataFrame, seed: int = 0) -> Audit:
-    """Read every file of the table (from `datasets.load_samples`) once, and look for what spoils a measurement.
+    """Read every file of the table (from `datasets.load_samples`) once, and report what invalidates a measurement.
 
-    Every source is looked at on its own: under its published split where it has one, under `patient-disjoint`
+    Every source is audited on its own: under its published split where it has one, under `patient-disjoint`
     where it has folds, else under `folder` (split with `seed`). Training is here all that is not test.
     Raises DatasetError where no file can be read.
     """
     fingerprints, problems = _fingerprints(samples["path"])
     unreadable = (*samples.attrs.get("unreadable", ()), *problems)
     if not fingerprints:
-        raise DatasetError("None of the pictures can be read.")
+        raise DatasetError("None of the images can be read.")
     samples = samples[samples["path"].isin(fingerprints)].reset_index(drop=True)
     counts, leaks = [], []
     for source, rows in samples.groupby("source", sort=False):
@@ -77,8 +77,8 @@ def nearest_neighbour(
 ) -> np.ndarray:
     """(N,) predicted class indices of the 1-nearest-neighbour baseline on thumbnails of 32 x 32 pixels.
 
-    A network is worth its name where it beats this: it knows nothing of tumours, only which training picture
-    looks most alike. Raises UnreadableScan.
+    Any useful network beats it: it uses no feature of a tumour, only the most similar training image. Raises
+    UnreadableScan.
     """
     train, test = (
         np.stack([_neighbour_thumbnail(read_scan_file(path).pixels) for path in paths])
@@ -92,10 +92,13 @@ def format_audit(result: Audit) -> str:
     sections = [("Images per class", _table(result.counts))]
     if len(result.leaks):
         sections.append(
-            ("Test images that training has seen, and what recognising them is worth", _leak_table(result))
+            (
+                "Test images that training has seen, and the accuracy of a nearest-neighbour lookup",
+                _leak_table(result),
+            )
         )
     for title, table in (
-        ("Pictures that stand under several labels", result.conflicts),
+        ("Images with several labels", result.conflicts),
         ("Labels that the manifest corrects", result.corrected),
     ):
         text = _table(table.head(SHOWN)) if len(table) else "none"
@@ -116,7 +119,7 @@ class _Fingerprint:
 
 
 def _fingerprints(paths: Sequence[str] | pd.Series) -> tuple[dict[str, _Fingerprint], list[str]]:
-    found, problems = {}, []
+    fingerprints, problems = {}, []
     for path in paths:
         try:
             pixels = read_scan_file(path).pixels
@@ -125,8 +128,8 @@ def _fingerprints(paths: Sequence[str] | pd.Series) -> tuple[dict[str, _Fingerpr
             continue
         thumbnail = cv2.resize(pixels, (IDENTICAL_SIDE, IDENTICAL_SIDE), interpolation=cv2.INTER_AREA)
         identity = hashlib.sha256(np.rint(thumbnail * 255).astype(np.uint8).tobytes()).hexdigest()
-        found[path] = _Fingerprint(identity, *picture_hash(pixels), _neighbour_thumbnail(pixels))
-    return found, problems
+        fingerprints[path] = _Fingerprint(identity, *picture_hash(pixels), _neighbour_thumbnail(pixels))
+    return fingerprints, problems
 
 
 def _neighbour_thumbnail(pixels: np.ndarray) -> np.ndarray:
@@ -142,7 +145,7 @@ def _nearest(train: np.ndarray, targets: np.ndarray, test: np.ndarray) -> np.nda
 
 
 def _splits(rows: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
-    """Name -> rows of one source with `part` and `target`; empty where there are too few pictures to split."""
+    """Name -> rows of one source with `part` and `target`; empty where there are too few images to split."""
     splits = {}
     if {"Training", "Testing"} <= set(rows["published_split"]):
         part = rows["published_split"].map({"Training": "train", "Testing": "test"})
@@ -187,18 +190,20 @@ def _counts(source: str, part: str, rows: pd.DataFrame) -> dict[str, object]:
 def _leaks(
     source: str, name: str, split: pd.DataFrame, fingerprints: dict[str, _Fingerprint]
 ) -> dict[str, object]:
-    """How many test images training has seen. `patient` and `group` are None where no manifest tells."""
+    """How many test images training has seen. `patient` and `group` are None without a manifest."""
     train, test = split[split["part"] != "test"], split[split["part"] == "test"]
-    seen, asked = ([fingerprints[path] for path in part["path"]] for part in (train, test))
-    known = {one.identity for one in seen}
-    straight = np.stack([one.straight for one in seen])
-    mirrored = np.stack([one.mirrored for one in seen])
-    same, _ = near_pairs(np.stack([one.straight for one in asked]), np.concatenate([straight, mirrored]))
+    seen, tested = ([fingerprints[path] for path in part["path"]] for part in (train, test))
+    known = {fingerprint.identity for fingerprint in seen}
+    straight = np.stack([fingerprint.straight for fingerprint in seen])
+    mirrored = np.stack([fingerprint.mirrored for fingerprint in seen])
+    same, _ = near_pairs(
+        np.stack([fingerprint.straight for fingerprint in tested]), np.concatenate([straight, mirrored])
+    )
     patients = test["patient"][test["patient"] != ""]
-    taught, measured = (part[part["target"] != OTHER_TUMOR] for part in (train, test))
+    learned, measured = (part[part["target"] != OTHER_TUMOR] for part in (train, test))
     nearest = _nearest(
-        np.stack([fingerprints[path].thumbnail for path in taught["path"]]),
-        taught["target"].map(CLASSES.index).to_numpy(),
+        np.stack([fingerprints[path].thumbnail for path in learned["path"]]),
+        learned["target"].map(CLASSES.index).to_numpy(),
         np.stack([fingerprints[path].thumbnail for path in measured["path"]]),
     )
     figures = classification.figures(
@@ -209,7 +214,7 @@ def _leaks(
         "split": name,
         "train": len(train),
         "test": len(test),
-        "identical": sum(one.identity in known for one in asked),
+        "identical": sum(fingerprint.identity in known for fingerprint in tested),
         "identical or mirrored": len(set(same)),
         "patient known": len(patients),
         "patient": int(patients.isin(train["patient"]).sum()) if len(patients) else None,

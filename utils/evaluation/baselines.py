@@ -1,4 +1,4 @@
-"""What needs no network, and what every network must beat: taught on the training rows, asked about the test rows.
+"""Baselines without a network: fitted on the training rows, applied to the test rows.
 
 Each takes two sample tables (`path`, `source`, `sequence`, `target`, ...) and returns one row a test image: `label`,
 and where it has them the probabilities of CLASSES.
@@ -29,7 +29,7 @@ def nearest(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 
 def logistic(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """Logistic regression on 25 statistics of brightness, border, symmetry and sharpness: it sees no lesion."""
+    """Logistic regression on 25 statistics of brightness, border, symmetry and sharpness: lesions are no feature."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -45,7 +45,7 @@ def logistic(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 def shortcut(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """Contrast means tumour: glioma for T1C+ and for Nickparvar's files of 512 x 512, else no tumour.
 
-    That is how its collections came together (figshare's tumours are 512 x 512 T1 with contrast), not medicine.
+    It shows how far the sequence alone predicts the label: figshare's tumours are 512 x 512 T1 with contrast.
     """
     with_contrast = (test["sequence"] == "T1C+") | (test["original_side"] == 512)
     return pd.DataFrame({"label": np.where(with_contrast, "glioma", "no_tumor")})
@@ -61,8 +61,8 @@ BASELINES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]] = {
 def _statistics(paths: pd.Series) -> np.ndarray:
     """(N, 25) float32."""
 
-    def of_one(path: str) -> np.ndarray:
+    def statistics_of(path: str) -> np.ndarray:
         return image_statistics(preprocess(read_scan_file(path).pixels, INPUT_SIZE)[0])
 
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(of_one, paths)))
+        return np.stack(list(pool.map(statistics_of, paths)))

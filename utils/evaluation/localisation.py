@@ -9,7 +9,7 @@ import numpy as np
 
 
 def points_at(evidence: np.ndarray, mask: np.ndarray) -> bool:
-    """Pointing game: whether the strongest place of a map (H, W) lies in the mask (H, W) bool.
+    """Pointing game: whether the peak activation of a map (H, W) lies in the mask (H, W) bool.
 
     One of several equally strong places is enough; there is no tolerance around the mask. Source: Zhang et al.,
     "Top-down neural attention by excitation backprop", IJCV 126 (2018).

@@ -1,6 +1,6 @@
-"""The cluster bootstrap: 95 % percentile intervals of figures when whole groups are drawn with replacement.
+"""The cluster bootstrap: 95 % percentile intervals of figures, with groups drawn with replacement.
 
-A patient's many slices (or a picture's copies, where no patient is known) count as one piece of evidence.
+A patient's slices (or an image's copies, where no patient is known) are one unit.
 Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 """
 
@@ -14,7 +14,7 @@ RESAMPLES = 1000
 def group_weights(group_of: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """(1 + R, G) float: how often each group was drawn. The first row is the test set as it is.
 
-    Only that row where there is one group: its resamples would all be the same and look certain.
+    Only that row where there is one group: its resamples would all be the same.
     """
     count = int(group_of.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
@@ -50,12 +50,12 @@ def weighted_average_precision(scores: np.ndarray, positive: np.ndarray, weights
     Source: as sklearn.metrics.average_precision_score.
     """
     order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # equal scores are found together
+    ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # equal scores have one threshold
     ordered = weights[:, order]
-    found = np.cumsum(ordered * positive[order], axis=1)[:, ends]
-    precision = ratio(found, np.cumsum(ordered, axis=1)[:, ends])
-    whole = found[:, -1]
-    area = (np.diff(found, axis=1, prepend=0) * precision).sum(axis=1)
+    detected = np.cumsum(ordered * positive[order], axis=1)[:, ends]
+    precision = ratio(detected, np.cumsum(ordered, axis=1)[:, ends])
+    whole = detected[:, -1]
+    area = (np.diff(detected, axis=1, prepend=0) * precision).sum(axis=1)
     return np.where(whole > 0, area / np.maximum(whole, 1e-9), np.nan)
 
 

@@ -1,4 +1,4 @@
-"""How far a probability can be believed: temperature, calibration error, reliability, when to refer."""
+"""Calibration of probabilities: temperature, reliability, and from which confidence on a scan is not referred."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from utils.metrics.bootstrap import group_weights
-from utils.metrics.classification import ECE_BINS, confidence_bins, cross_entropy
+from utils.metrics.classification import confidence_bins, cross_entropy
 
-TEMPERATURES = (0.05, 20.0)  # the range that is searched; scans without one error would drive it to 0
+REFERRAL_ACCURACY = 0.98  # on validation scans that are not referred
+TEMPERATURES = (0.05, 20.0)  # the range of the search; scans without an error would drive it to 0
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     """The temperature T that minimises the loss of logits / T on validation scans.
 
-    logits: (N, C) float; targets: (N,) int. Above 1 the network was too sure. Within TEMPERATURES.
+    logits: (N, C) float; targets: (N,) int. Above 1 the network was overconfident. Within TEMPERATURES.
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     logits = np.asarray(logits, dtype=np.float64)
@@ -29,17 +30,6 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
         options={"xatol": 1e-6},
     )
     return math.exp(best.x)
-
-
-def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray, bins: int = ECE_BINS) -> float:
-    """The mean distance between confidence and accuracy over equal bins of confidence, 0..1.
-
-    probabilities: (N, C); targets: (N,) int. Source: Guo et al. 2017 (equal-width bins, the top probability).
-    """
-    confidence, right = _confidence(probabilities, targets)
-    bin_of = confidence_bins(confidence, bins)
-    gaps = np.bincount(bin_of, weights=confidence - right, minlength=bins)
-    return float(np.abs(gaps).sum() / len(targets))
 
 
 def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = 10) -> pd.DataFrame:
@@ -67,18 +57,22 @@ def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = 10) 
     )
 
 
-def referral_threshold(probabilities: np.ndarray, targets: np.ndarray, accuracy: float = 0.98) -> float:
-    """The lowest confidence such that the scans at or above it are read with the wished accuracy.
+def referral_threshold(
+    probabilities: np.ndarray, targets: np.ndarray, accuracy: float = REFERRAL_ACCURACY
+) -> float:
+    """The lowest confidence such that the scans at or above it are classified with this accuracy.
 
-    probabilities: (N, C) of validation scans, calibrated; targets: (N,) int. A scan below the threshold is
-    referred to a person. 1.0 means that no threshold reaches the wish: every scan short of certainty is
-    referred. Where all scans together reach it, the lowest confidence that was seen is the threshold.
+    probabilities: (N, C) of validation scans, calibrated; targets: (N,) int. A scan below the threshold is referred to
+    a person. 1.0 means that no threshold reaches the accuracy: every scan below certainty is referred. Where all scans
+    together reach it, the lowest confidence in the data is the threshold.
     """
     return lowest_confidence(*_confidence(probabilities, targets), accuracy)
 
 
-def lowest_confidence(confidence: np.ndarray, right: np.ndarray, accuracy: float = 0.98) -> float:
-    """The same of answers with their confidence (N,) and whether they are right (N,)."""
+def lowest_confidence(
+    confidence: np.ndarray, right: np.ndarray, accuracy: float = REFERRAL_ACCURACY
+) -> float:
+    """The same for predictions with their confidence (N,) and whether they are correct (N,)."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
     reached = np.cumsum(right) / np.arange(1, len(right) + 1) >= accuracy

@@ -43,7 +43,7 @@ def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> fl
 
 
 def set_cross_entropy(logits: np.ndarray, right: np.ndarray) -> float:
-    """Mean of minus the logarithm of the common probability of all right answers (N, C), under logits (N, C)."""
+    """Mean of minus the logarithm of the summed probability of all correct classes (N, C), under logits (N, C)."""
     common = (softmax(logits.astype(np.float64)) * right).sum(axis=1)
     return float(-np.mean(np.log(np.maximum(common, LEAST_PROBABILITY))))
 
@@ -64,7 +64,7 @@ def figures(
 ) -> dict:
     """Every figure of one network on one test set, ready for JSON.
 
-    targets, labels: (N,) int, true and predicted indices in `classes`. groups: (N,) what stays together.
+    targets, labels: (N,) int, true and predicted indices in `classes`. groups: (N,) the units of the bootstrap.
     probabilities: (N, C), or None (nearest neighbour): then loss, auc and ece are None.
 
     Keys: n, groups, each of OVERALL_FIGURES and its `<name>_interval` [low, high], `classes` {class: n and
@@ -108,7 +108,7 @@ def _check(
     classes: int,
 ) -> None:
     if len(targets) == 0:
-        raise ValueError("There is no scan to take figures of.")
+        raise ValueError("There is no scan to measure figures on.")
     if not len(targets) == len(labels) == len(groups):
         raise ValueError(f"{len(targets)} targets, {len(labels)} labels and {len(groups)} groups do not fit.")
     if pd.isna(np.asarray(groups)).any():
