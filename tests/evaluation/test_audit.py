@@ -99,7 +99,7 @@ def test_nothing_readable_is_an_error(class_folders):
     for path in samples["path"]:
         with open(path, "wb"):
             pass
-    with pytest.raises(DatasetError, match="None of the pictures"):
+    with pytest.raises(DatasetError, match="None of the images"):
         audit(samples)
 
 
