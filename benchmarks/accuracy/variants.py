@@ -60,7 +60,7 @@ _balancing_weights = batches.balancing_weights
 # name -> (change of the recipe, patches)
 VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
     "the recipe": (lambda recipe: recipe, lambda: []),
-    "no new order of grays": (
+    "no intensity remapping": (
         lambda recipe: recipe,
         lambda: [mock.patch.object(augmentation, "_remap", _same)],
     ),
@@ -68,11 +68,14 @@ VARIANTS: dict[str, tuple[Callable[[Recipe], Recipe], Patches]] = {
         lambda recipe: recipe,
         lambda: [mock.patch.object(batches, "balancing_weights", _class_weights)],
     ),
-    "pointing 0": (lambda recipe: replace(recipe, localisation_weight=0.0), lambda: []),
-    "pointing 0.3": (lambda recipe: replace(recipe, localisation_weight=0.3), lambda: []),
-    "pointing 1": (lambda recipe: replace(recipe, localisation_weight=1.0), lambda: []),
-    "mixed": (lambda recipe: replace(recipe, localisation_weight=1.0, transplant_share=0.35), lambda: []),
-    "mixed, grays changed in half": (
+    "localisation 0": (lambda recipe: replace(recipe, localisation_weight=0.0), lambda: []),
+    "localisation 0.3": (lambda recipe: replace(recipe, localisation_weight=0.3), lambda: []),
+    "localisation 1": (lambda recipe: replace(recipe, localisation_weight=1.0), lambda: []),
+    "lesion transplant": (
+        lambda recipe: replace(recipe, localisation_weight=1.0, transplant_share=0.35),
+        lambda: [],
+    ),
+    "lesion transplant, remapping in half": (
         lambda recipe: replace(recipe, localisation_weight=1.0, transplant_share=0.35, remapping_share=0.5),
         lambda: [],
     ),
