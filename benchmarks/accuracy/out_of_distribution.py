@@ -139,8 +139,8 @@ def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterato
     yield "dicom/ other organs and test pictures", _readable(others)
     for kind, draws in OTHER_IMAGES.items():
         rng = np.random.default_rng(97)
-        pictures = (draw(rng) for draw in draws for _ in range(EACH))
-        yield f"drawn/{kind}", (Scan(kind, picture, "drawn by code") for picture in pictures)
+        images = (draw(rng) for draw in draws for _ in range(EACH))
+        yield f"drawn/{kind}", (Scan(kind, image, "drawn by code") for image in images)
     sample = test.sample(CHANGED, random_state=0)
     for name, change in CHANGES.items():
         rng = np.random.default_rng(98)

@@ -51,7 +51,7 @@ def _same(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _class_weights(rows: pd.DataFrame) -> np.ndarray:
-    """Classes balanced over all sources together: what a source or sequence tells stays."""
+    """Classes balanced over all sources at once, so that source and sequence stay informative."""
     return _balancing_weights(rows.assign(source="all", sequence=""))
 
 
@@ -179,17 +179,17 @@ def validation_figures(rows: pd.DataFrame, logits: np.ndarray, left_out: str | N
 def pointing_figures(network: keras.Model, rows: pd.DataFrame) -> dict[str, float]:
     """Pointing game and energy of the Grad-CAM map of each tumour's class."""
     rows = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
-    pictures, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
+    images, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), SIZE)
     trunk, _ = split_at(network, NETWORKS["cnn"].evidence_layer)
     kernel = network.get_layer("logits").get_weights()[0]
-    features = predict_logits(trunk, pictures)
+    features = predict_logits(trunk, images)
     hits, inside, uniform = [], [], []
-    for feature, picture, mask, target in zip(features, pictures, masks > 127, rows["target"], strict=True):
+    for feature, image, mask, target in zip(features, images, masks > 127, rows["target"], strict=True):
         evidence = np.maximum(feature @ kernel[:, CLASSES.index(target)], 0)
         evidence = cv2.resize(evidence, (SIZE, SIZE))
         hits.append(points_at(evidence, mask))
         inside.append(energy_inside(evidence, mask))
-        uniform.append(uniform_energy_inside(foreground(picture / 255), mask))
+        uniform.append(uniform_energy_inside(foreground(image / 255), mask))
     measured = np.asarray([hits, inside, uniform], float).mean(axis=1).round(4).tolist()
     return dict(zip(("pointing", "energy", "uniform"), measured, strict=True))
 

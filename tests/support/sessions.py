@@ -107,10 +107,10 @@ class Session:
         return images + [pane["alt"] for viewer in self._viewers() for pane in viewer["panes"]]
 
     def upload(self, files: Mapping[str, bytes]) -> None:
-        """Drop files (by name) on the page's drop zone."""
+        """Upload files (by name) in the upload area of the page."""
         zone = next(self.elements("file_uploader"), None)
         if zone is None:
-            raise SessionFailed("The page shows no drop zone.")
+            raise SessionFailed("The page shows no upload area.")
         state = WidgetState(id=zone.file_uploader.id)
         for place, (name, data) in zip(self.upload_places(list(files)), files.items(), strict=True):
             self._put(place.upload_url, name, data)
@@ -178,7 +178,7 @@ class Session:
         return ForwardMsg.FromString(data)
 
     def upload_places(self, names: list[str]) -> list[FileURLs]:
-        """Addresses for an upload of these files, as the drop zone requests them."""
+        """Addresses for an upload of these files, as the upload area requests them."""
         request = BackMsg()
         request.file_urls_request.request_id = str(uuid.uuid4())
         request.file_urls_request.file_names.extend(names)
