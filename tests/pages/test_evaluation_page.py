@@ -56,7 +56,9 @@ def evaluated(models) -> Path:
         for model in ("cnn", "vgg16", "1-nn"):
             write_evaluation(models, model, protocol, skill)
     row = {"phase": "a", "epoch": 1, "loss": 1.0, "validation_loss": 0.9, "validation_accuracy": 0.5}
-    (models / "cnn.json").write_text(json.dumps({"history": [row, {**row, "epoch": 2}]}))
+    card = {"name": "cnn", "task": "four-class", "classes": CLASSES, "input_size": 64, "weights_sha256": "0"}
+    card |= {"evidence_layer": "evidence", "temperature": 1.0, "history": [row, {**row, "epoch": 2}]}
+    (models / "cnn.json").write_text(json.dumps(card))
     return models
 
 

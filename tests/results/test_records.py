@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.networks import write_card
 from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import PROTOCOLS
@@ -169,15 +170,26 @@ def test_models_folder(monkeypatch, tmp_path):
     assert models_folder() == Path(__file__).parents[2] / "models"
 
 
+CARD = {
+    "name": "cnn",
+    "task": "four-class",
+    "classes": CLASSES,
+    "input_size": 64,
+    "weights_sha256": "0",
+    "evidence_layer": "evidence",
+    "temperature": 1.0,
+}
+
+
 def test_history_comes_from_the_card_of_the_protocol(tmp_path):
     row = {"phase": "a", "epoch": 1, "loss": 1.0, "validation_loss": 0.9, "validation_accuracy": 0.5}
     (tmp_path / "published").mkdir()
-    (tmp_path / "cnn.json").write_text(json.dumps({"history": [row]}))
-    (tmp_path / "published" / "cnn.json").write_text(json.dumps({"history": [row, {**row, "epoch": 2}]}))
+    write_card(tmp_path / "cnn.keras", CARD | {"history": [row]})
+    write_card(tmp_path / "published" / "cnn.keras", CARD | {"history": [row, {**row, "epoch": 2}]})
     assert len(records.load_history(tmp_path, "cnn")) == 1
     assert len(records.load_history(tmp_path / "published", "cnn")) == 2
     (tmp_path / "leave-one-source-out-lgg").mkdir()
-    (tmp_path / "leave-one-source-out-lgg" / "cnn.json").write_text(json.dumps({"history": [row] * 3}))
+    write_card(tmp_path / "leave-one-source-out-lgg" / "cnn.keras", CARD | {"history": [row] * 3})
     assert len(records.load_history(tmp_path / "leave-one-source-out-lgg", "cnn")) == 3
     assert records.load_history(tmp_path / "published", "vgg16") == []
 

@@ -7,13 +7,11 @@ NAME--PROTOCOL.json holds the figures, NAME--PROTOCOL.csv one row a test scan; N
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
@@ -143,17 +141,15 @@ def read_evaluations(
 
 
 def load_history(folder: Path | str, model: str) -> list[dict]:
-    """The epochs that the card of a network lists; empty where there is no card or no history in it.
+    """The training epochs on the card of a classifier, as rows; empty without a valid card.
 
     folder: where the networks of one protocol lie.
     """
-    card = Path(folder) / f"{model}.json"
     try:
-        history = json.loads(card.read_text(encoding="utf-8"))["history"]
-        needed = ("epoch", "loss", "validation_loss", "validation_accuracy")
-        return [{"phase": "", **row} for row in history if all(_is_number(row.get(name)) for name in needed)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        history = load_card(Path(folder) / f"{model}.keras").history
+    except NetworkUnavailable:
         return []
+    return [epoch.model_dump() for epoch in history if epoch.validation_accuracy is not None]
 
 
 def load_robustness(folder: Path | str, model: str) -> RobustnessRecord | None:
@@ -254,7 +250,3 @@ def _read_predictions(path: Path) -> pd.DataFrame:
         if not numbers.apply(lambda column: column.between(0, 1)).all(axis=None):
             raise ValueError("its probabilities are not numbers from 0 to 1 for every class.")
     return table
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
