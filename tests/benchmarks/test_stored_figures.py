@@ -14,8 +14,8 @@ def test_networks_without_weights_are_not_measured(tmp_path: Path, model: str) -
     command = "python model.py evaluate --model cnn --protocol sartaj --data DIR"
     record = {"model": model, "protocol": "sartaj", "command": command}
     assert unshipped(record, tmp_path) is None
-    card = tmp_path / "sartaj" / "cnn.json"
-    card.parent.mkdir()
+    card = tmp_path / "experiments" / "sartaj" / "cnn.json"
+    card.parent.mkdir(parents=True)
     card.write_text("{}")
     assert unshipped(record, tmp_path) == card
     card.with_suffix(".keras").touch()
