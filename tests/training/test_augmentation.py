@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.scans.preprocessing import preprocess
-from utils.training.augmentation import augment
+from utils.training.augmentation import augment, strip_skull
 
 
 @settings(deadline=None, max_examples=60)
@@ -56,3 +57,33 @@ def test_half_of_the_images_are_mirrored():
         for seed in range(200)
     ]
     assert 70 < sum(sides) < 130
+
+
+def test_skull_stripping_keeps_the_tumour_and_removes_the_rim() -> None:
+    image, mask = np.zeros((96, 96), np.uint8), np.zeros((96, 96), np.uint8)
+    cv2.ellipse(image, (48, 48), (40, 44), 0, 0, 360, 255, -1)  # scalp
+    cv2.ellipse(image, (48, 48), (38, 42), 0, 0, 360, 90, -1)  # brain
+    mask[40:56, 40:56] = 255
+    image[mask > 0] = 180
+    stripped, moved = strip_skull(image, mask, np.random.default_rng(0))
+    assert stripped.shape == moved.shape == image.shape and stripped.dtype == moved.dtype == np.uint8
+    inside = moved > 127
+    assert inside.sum() > (mask > 127).sum()  # the smaller head fills the image again
+    assert stripped[inside].mean() > stripped[(stripped > 20) & (moved == 0)].mean()
+    rim = stripped[stripped > 0]
+    assert (rim == 255).mean() < 0.5
+
+
+def test_skull_stripping_spares_a_tumour_at_the_rim() -> None:
+    image, mask = np.zeros((96, 96), np.uint8), np.zeros((96, 96), np.uint8)
+    cv2.ellipse(image, (48, 48), (40, 44), 0, 0, 360, 120, -1)
+    mask[44:52, 9:13] = 255
+    stripped, moved = strip_skull(image, mask, np.random.default_rng(0))
+    np.testing.assert_array_equal(stripped, image)
+    np.testing.assert_array_equal(moved, mask)
+
+
+def test_an_empty_image_is_not_stripped() -> None:
+    image = np.zeros((64, 64), np.uint8)
+    stripped, _ = strip_skull(image, image, np.random.default_rng(0))
+    assert stripped.shape == image.shape

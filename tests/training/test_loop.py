@@ -201,3 +201,20 @@ def test_epochs_are_distributed_over_the_phases_or_set_for_each() -> None:
     assert RECIPE.changed(batch_size=64) == replace(RECIPE, batch_size=64)
     with pytest.raises(ValueError, match="one number, or 2"):
         RECIPE.changed([1, 2, 3])
+
+
+def test_unet_learns_from_boxes_with_balanced_sampling(outlined, tmp_path) -> None:
+    box = np.zeros((80, 80), np.uint8)
+    box[26:54, 26:54] = 255
+    Image.fromarray(box).save(tmp_path / "box.png")
+    is_boxed = (outlined["part"] == "train") & (outlined["mask"] != "") & (outlined["picture"] % 4 == 0)
+    rows = outlined.assign(box=np.where(is_boxed, str(tmp_path / "box.png"), ""))
+    rows.loc[is_boxed, "mask"] = ""
+    rows = rows.assign(is_skull_stripped=rows["picture"] % 3 == 0, plane="", group=rows["picture"])
+    recipe = replace(
+        SEGMENTATION, phases=(Phase("only", 32, 2, 1e-3),), is_balanced=True, stripping_share=0.5,
+        transplant_share=0.3, has_boxes=True, average_decay=0.9,
+    )  # fmt: skip
+    trained = train(TrainingPlan(recipe, classes=("tumor",)), rows, tmp_path / "run", report=silent)
+    assert len(trained.history) == 2 and all(np.isfinite(epoch["loss"]) for epoch in trained.history)
+    assert (tmp_path / "run" / "average.npz").is_file()

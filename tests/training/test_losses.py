@@ -8,11 +8,13 @@ import pytest
 
 from utils.metrics.classification import softmax
 from utils.training.losses import (
+    BOX_LEVEL,
     DICE_SMOOTHING,
     classification_loss,
     evidence_targets,
     localisation_loss,
     segmentation_loss,
+    weak_segmentation_loss,
 )
 
 CERTAIN_LOGIT = 30.0  # its probability is 1 in float32
@@ -87,3 +89,32 @@ def test_segmentation_loss_is_computed_for_each_image() -> None:
     logits = np.concatenate([certain(corner(16)), certain(corner(0)), certain(corner(0))])
     losses = np.asarray(segmentation_loss(masks, logits))
     assert losses.shape == (3,) and losses[:2].max() < 1e-5 and losses[2] > 0.9
+
+
+def boxed(logit_inside: float, logit_far: float, logit_near: float = -8.0) -> float:
+    """The loss of an image whose tumour is only known to lie in a box in the middle."""
+    masks = np.zeros((1, 40, 40, 1), np.float32)
+    masks[:, 16:24, 16:24] = BOX_LEVEL / 255
+    logits = np.full((1, 40, 40, 1), logit_far, np.float32)
+    logits[:, 12:28, 12:28] = logit_near
+    logits[:, 16:24, 16:24] = logit_inside
+    return float(keras.ops.convert_to_numpy(weak_segmentation_loss(masks, logits))[0])
+
+
+def test_a_box_asks_for_some_of_the_tumour_inside_and_nothing_far_away() -> None:
+    assert boxed(8, -8) < 0.05
+    assert boxed(-8, -8) > 0.4  # nothing in the box
+    assert boxed(8, 0) > boxed(8, -8) + 0.2  # something far away
+    assert boxed(8, -8, logit_near=8) == pytest.approx(boxed(8, -8), abs=0.01)  # the surroundings are unknown
+
+
+def test_masks_that_are_no_boxes_have_the_segmentation_loss() -> None:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((3, 16, 16, 1), np.float32)
+    masks[1, 2:9, 3:8] = 1
+    masks[2, 5:7] = 0.8
+    logits = rng.normal(size=masks.shape).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(segmentation_loss(masks, logits))
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(weak_segmentation_loss(masks, logits)), expected, rtol=1e-6
+    )

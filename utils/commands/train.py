@@ -134,7 +134,9 @@ def _train(options: TrainingOptions) -> str:
     if options.teachers and is_segmentation:
         raise CommandError("Teachers predict classes; segmentation is learned from masks only.")
     check_output_folder(options.output_folder)  # before hours of training
-    samples = protocol_samples(options.data, options.protocol, options.seed, is_segmentation)
+    samples = protocol_samples(
+        options.data, options.protocol, options.seed, is_segmentation, options.recipe.has_boxes
+    )
     classes = SEGMENTATION_CLASSES if is_segmentation else options.protocol.classes_of(samples)
     teachers = _checked_checkpoints(options, classes)
     open_run_folder(options.run_folder, options.run_options, options.is_restarted)

@@ -10,13 +10,17 @@ from utils.datasets.tables import DatasetError
 from utils.scans.errors import UnreadableScan
 
 
-def with_outlines(samples: pd.DataFrame) -> pd.DataFrame:
+def with_outlines(samples: pd.DataFrame, has_boxes: bool = False) -> pd.DataFrame:
     """The rows of a split sample table for segmentation: tumours with a mask, and scans without tumour.
 
-    Tumours without a mask are dropped: their empty mask would count as "no tumour".
+    Tumours without a mask are dropped: their empty mask would count as "no tumour". `has_boxes` keeps the training
+    tumours of which only the bounding box is known.
     Raises DatasetError where training or validation lacks one of the two kinds.
     """
-    outlined = samples[(samples["mask"] != "") | (samples["target"] == "no_tumor")].reset_index(drop=True)
+    is_used = (samples["mask"] != "") | (samples["target"] == "no_tumor")
+    if has_boxes:
+        is_used |= (samples["box"] != "") & (samples["part"] == "train")
+    outlined = samples[is_used].reset_index(drop=True)
     for part, rows in outlined.groupby("part"):
         if part != "test" and (rows["mask"] == "").nunique() < 2:
             raise DatasetError(

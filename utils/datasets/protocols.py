@@ -143,6 +143,7 @@ PROTOCOLS: dict[str, Protocol] = {
             meaning="The patient-level split with ten further collections beside the three of the shipped models.",
             split=splits.fold_split,
             sets=all_sources(),
+            recipes=("unet-all-collections",),
             trains_without_fold_0=True,
             tests_on_fold_0=True,
         ),

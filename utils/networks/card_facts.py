@@ -50,6 +50,10 @@ class RecipeFacts(Record):
     transplant_share: float = 0.0
     remapping_share: float = 0.2
     distillation_weight: float = 0.5
+    is_balanced: bool = False
+    stripping_share: float = 0.0
+    has_boxes: bool = False
+    average_decay: float = 0.0
 
 
 class TeacherFacts(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -15,8 +15,11 @@ from utils.datasets.masks import read_mask
 from utils.datasets.sources import weak_negative_sources
 from utils.scans.preprocessing import as_input, preprocess
 from utils.scans.upload import read_scan_file
-from utils.training.augmentation import ImageAndMask, augment, mirror
+from utils.training.augmentation import ImageAndMask, augment, mirror, strip_skull
+from utils.training.balanced_sampling import sampling_probabilities
 from utils.training.lesion_transplant import LesionTransplant, Sample
+from utils.training.losses import BOX_LEVEL
+from utils.training.recipes import Recipe
 
 HEALTHY_SHARE = 0.25
 LARGEST_WEIGHT = (
@@ -28,12 +31,26 @@ Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], ImageAndMask
 
 
 @dataclass(frozen=True)
+class SkullStripping:
+    """Removes the skull of a random `share` (0..1) of the rows that `has_skull`, (N,) bool."""
+
+    share: float
+    has_skull: np.ndarray
+
+    def apply(self, row: int, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> ImageAndMask:
+        if self.has_skull[row] and rng.random() < self.share:
+            return strip_skull(image, mask, rng)
+        return image, mask
+
+
+@dataclass(frozen=True)
 class TrainingSet:
     """Rows to learn from; rows that hold the same image share a number in `image_ids` (0, 1, ...).
 
     `inputs` is (N, S, S) uint8, `targets` (N, C) float32, 1 for each correct class, `weights` (N,) float32, `masks`
     (N, S, S) uint8, 255 inside the tumour, all 0 where no mask is known. `transform` changes an image and its mask at
-    random, after `transplant` may have removed or inserted a tumour.
+    random, after `transplant` may have removed or inserted a tumour and `skull_stripping` the skull. `probabilities`:
+    (N,), with which rows are drawn; without them an epoch uses every image once.
     """
 
     inputs: np.ndarray
@@ -43,10 +60,12 @@ class TrainingSet:
     masks: np.ndarray
     transform: Transform = augment
     transplant: LesionTransplant | None = None
+    skull_stripping: SkullStripping | None = None
+    probabilities: np.ndarray | None = None
 
     @property
     def size(self) -> int:
-        """The number of different images, all of which an epoch uses."""
+        """The number of different images, and of images in an epoch."""
         return int(self.image_ids.max()) + 1
 
     def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
@@ -61,40 +80,64 @@ class TrainingSet:
 
     def _sample(self, row: int, rng: np.random.Generator) -> Sample:
         if self.transplant is None:
-            return self.inputs[row], self.masks[row], self.targets[row], self.weights[row]
-        return self.transplant.sample(row, self.inputs, self.masks, self.targets, self.weights, rng)
+            sample = self.inputs[row], self.masks[row], self.targets[row], self.weights[row]
+        else:
+            sample = self.transplant.sample(row, self.inputs, self.masks, self.targets, self.weights, rng)
+        if self.skull_stripping is None:
+            return sample
+        image, mask, target, weight = sample
+        return (*self.skull_stripping.apply(row, image, mask, rng), target, weight)
 
     def epoch_rows(self, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """The row numbers of an epoch's batches, in random order."""
-        shuffled = rng.permutation(len(self.image_ids))
-        chosen = shuffled[np.unique(self.image_ids[shuffled], return_index=True)[1]]
-        rng.shuffle(chosen)
+        if self.probabilities is not None:
+            chosen = rng.choice(len(self.image_ids), self.size, p=self.probabilities)
+        else:
+            shuffled = rng.permutation(len(self.image_ids))
+            chosen = shuffled[np.unique(self.image_ids[shuffled], return_index=True)[1]]
+            rng.shuffle(chosen)
         for start in range(0, len(chosen), batch_size):
             yield chosen[start : start + batch_size]
 
 
 def training_set(
-    rows: pd.DataFrame,
-    size: int,
-    augmented: bool = True,
-    classes: Sequence[str] = CLASSES,
-    transplant_share: float = 0.0,
-    remapping_share: float = 0.2,
+    rows: pd.DataFrame, size: int, recipe: Recipe, is_augmented: bool = True, classes: Sequence[str] = CLASSES
 ) -> TrainingSet:
     """Read the rows of a sample table (`path`, `mask`, `picture`, `source`, `sequence`, `target`) at an input size.
 
-    Without `augmented` images are only mirrored. `transplant_share`: how many of the images that allow it have their
-    tumour removed or get one; `remapping_share`: how many have their intensities remapped. Raises UnreadableScan.
+    A recipe with `has_boxes` also needs the column `box`, one that is `is_balanced` or has a `stripping_share` those of
+    `sampling_probabilities`. Without `is_augmented` images are only mirrored. Raises UnreadableScan.
     """
-    inputs, masks = load_images_and_masks(list(rows["path"]), list(rows["mask"]), size)
+    training = validation_set(rows, size, classes, recipe.has_boxes)
+    if recipe.is_balanced:
+        weights = np.where(_is_weak_negative(rows), WEAK_NEGATIVE, 1).astype(np.float32)
+        training = replace(training, probabilities=sampling_probabilities(rows), weights=weights)
+    if not is_augmented:
+        return training
+    if recipe.transplant_share:
+        arrays = training.inputs, training.masks, training.targets
+        training = replace(
+            training, transplant=LesionTransplant.of(*arrays, classes, recipe.transplant_share)
+        )
+    if recipe.stripping_share:
+        stripping = SkullStripping(recipe.stripping_share, ~rows["is_skull_stripped"].to_numpy(bool))
+        training = replace(training, skull_stripping=stripping)
+    return replace(training, transform=partial(augment, remapping_share=recipe.remapping_share))
+
+
+def validation_set(
+    rows: pd.DataFrame, size: int, classes: Sequence[str] = CLASSES, has_boxes: bool = False
+) -> TrainingSet:
+    """The rows with balancing weights, at most mirrored; `has_boxes` reads boxes where there is no mask."""
+    mask_files = rows["mask"]
+    if has_boxes:
+        mask_files = mask_files.where(mask_files != "", rows["box"])
+    inputs, masks = load_images_and_masks(list(rows["path"]), list(mask_files), size)
+    is_box = (mask_files != rows["mask"]).to_numpy()
+    masks[is_box] = masks[is_box] // 128 * BOX_LEVEL
     image_ids = pd.factorize(rows["picture"])[0]
-    transform = partial(augment, remapping_share=remapping_share) if augmented else mirror
     targets = right_answers(rows["target"], classes)
-    has_transplant = transplant_share > 0 and augmented
-    transplant = (
-        LesionTransplant.of(inputs, masks, targets, classes, transplant_share) if has_transplant else None
-    )
-    return TrainingSet(inputs, image_ids, targets, balancing_weights(rows), masks, transform, transplant)
+    return TrainingSet(inputs, image_ids, targets, balancing_weights(rows), masks, mirror)
 
 
 def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
@@ -119,10 +162,12 @@ def balancing_weights(rows: pd.DataFrame) -> np.ndarray:
     weights = np.asarray(
         [min(factors[cell], LARGEST_WEIGHT) for cell in zip(domain, target, strict=True)], np.float32
     )
-    weights[((rows["source"].isin(weak_negative_sources())) & (target == "no_tumor")).to_numpy()] *= (
-        WEAK_NEGATIVE
-    )
+    weights[_is_weak_negative(rows)] *= WEAK_NEGATIVE
     return weights / weights[first.to_numpy()].mean()
+
+
+def _is_weak_negative(rows: pd.DataFrame) -> np.ndarray:
+    return (rows["source"].isin(weak_negative_sources()) & (rows["target"] == "no_tumor")).to_numpy()
 
 
 def load_images(paths: Sequence[str], size: int) -> np.ndarray:

@@ -41,8 +41,9 @@ class LesionTransplant:
     ) -> LesionTransplant:
         """From the images and masks, both (N, S, S) uint8, and targets (N, C) of a training set."""
         pairs = zip(inputs, masks, strict=True)
-        removable = np.array([bool(mask.any()) and is_removable(image, mask) for image, mask in pairs])
-        donors = np.flatnonzero(masks.any(axis=(1, 2)) & (targets.sum(axis=1) == 1))
+        removable = np.array([_is_outline(mask) and is_removable(image, mask) for image, mask in pairs])
+        is_donor = np.array([_is_outline(mask) for mask in masks]) & (targets.sum(axis=1) == 1)
+        donors = np.flatnonzero(is_donor)
         return cls(share, removable, donors, list(classes).index("no_tumor"))
 
     def sample(
@@ -104,6 +105,11 @@ def with_tumor(image: np.ndarray, donor: np.ndarray, mask: np.ndarray) -> np.nda
     ring = (blend > 0.02) & ~inside
     gain = np.clip((image[ring].mean() + 1) / (donor[ring].mean() + 1), 0.6, 1.6) if ring.any() else 1.0
     return np.rint(np.clip(image * (1 - blend) + donor * (gain * blend), 0, 255)).astype(np.uint8)
+
+
+def _is_outline(mask: np.ndarray) -> bool:
+    """Whether a mask is neither empty nor a bounding box (`losses.BOX_LEVEL`)."""
+    return bool(mask.max() > 127)
 
 
 def _blend(mask: np.ndarray, margin: float) -> np.ndarray:

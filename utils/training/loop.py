@@ -18,12 +18,15 @@ from tqdm import tqdm
 from utils.classes import CLASSES
 from utils.networks.registry import NETWORKS
 from utils.networks.surgery import fold_normalisation
-from utils.training.batches import TrainingSet, training_set
+from utils.training.batches import TrainingSet, training_set, validation_set
 from utils.training.initial_network import InitialNetwork, initial_network, initialise_normalisation
 from utils.training.objectives import Objective, objective_of
 from utils.training.precision import fastest_precision
 from utils.training.recipes import Phase, Recipe
 from utils.training.run_state import RunState
+from utils.training.weight_average import WeightAverage
+
+AVERAGE = "average.npz"  # in the run folder
 
 
 @dataclass(frozen=True)
@@ -126,18 +129,13 @@ class _Run:
         """Read the images of a phase and train it."""
         if self.state.epoch:
             self.report(f"{phase.name}: resumed after epoch {self.state.epoch}")
-        recipe, classes = self.plan.recipe, self.plan.classes
-        training = training_set(
-            self.training_rows,
-            phase.size,
-            phase.augmented,
-            classes,
-            recipe.transplant_share,
-            recipe.remapping_share,
-        )
+        recipe = self.plan.recipe
+        # the target of segmentation is the mask; lesion transplants need the classes beside it
+        classes = CLASSES if NETWORKS[recipe.network].is_segmenter else self.plan.classes
+        training = training_set(self.training_rows, phase.size, recipe, phase.augmented, classes)
         if number == 0 and not self.state.epoch:
             initialise_normalisation(objective.network, loaded_layers, training, self.plan.seed)
-        validation = training_set(self.validation_rows, phase.size, augmented=False, classes=classes)
+        validation = validation_set(self.validation_rows, phase.size, classes)
         self._run_phase(objective, number, phase, training, validation)
 
     def _run_phase(
@@ -157,27 +155,32 @@ class _Run:
         is_last = number == len(recipe.phases) - 1
         patience = recipe.patience if is_last else phase.epochs
         steps = -(-training.size // recipe.batch_size)
+        average = WeightAverage(objective.network, recipe.average_decay)
         objective.compile(phase, steps)
-        self._restore(objective.model)
+        self._restore(objective.model, average)
         with tqdm(total=steps * phase.epochs, initial=steps * state.epoch, mininterval=2, unit="step") as bar:
             while state.epoch < phase.epochs and state.epoch - state.best_epoch <= patience:
                 seed = (self.plan.seed, number, state.epoch)
-                figures = _train_epoch(objective, training, validation, np.random.default_rng(seed), bar)
-                state.add_epoch(phase.name, figures)
+                losses = _train_epoch(objective, training, np.random.default_rng(seed), average, bar)
+                with average.applied():
+                    figures = {"loss": float(np.mean(losses)), **objective.validate(validation)}
+                    state.add_epoch(phase.name, figures)
+                    if not is_last or state.best_epoch == state.epoch:
+                        objective.network.save_weights(self._phase_file(number))
                 line = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
                 bar.write(f"{phase.name}, epoch {state.epoch}/{phase.epochs}: {line}")
-                if not is_last or state.best_epoch == state.epoch:
-                    objective.network.save_weights(self._phase_file(number))
                 objective.model.save_weights(self.folder / "last.weights.h5")
+                average.save(self.folder / AVERAGE)
                 state.save(self.folder)
         state.phase, state.epoch = number + 1, 0
         state.save(self.folder)
 
-    def _restore(self, model: keras.Model) -> None:
-        """Load the weights and the optimizer of an interrupted phase; at its start, reset the best epoch."""
+    def _restore(self, model: keras.Model, average: WeightAverage) -> None:
+        """Load weights, average and optimizer of an interrupted phase; at its start, reset the best epoch."""
         if self.state.epoch:
             model.optimizer.build(model.trainable_variables)
             model.load_weights(self.folder / "last.weights.h5")
+            average.load(self.folder / AVERAGE)
         else:
             self.state.best_loss, self.state.best_epoch = float("inf"), -1
 
@@ -186,14 +189,19 @@ class _Run:
 
 
 def _train_epoch(
-    objective: Objective, training: TrainingSet, validation: TrainingSet, rng: np.random.Generator, bar: tqdm
-) -> dict[str, float]:
-    """One epoch and its figures."""
+    objective: Objective,
+    training: TrainingSet,
+    rng: np.random.Generator,
+    average: WeightAverage,
+    bar: tqdm,
+) -> list[float]:
+    """One epoch; returns the loss of each step."""
     losses = []
     for batch in training.batches(objective.recipe.batch_size, rng):
         losses.append(objective.train_step(*batch))
+        average.update()
         bar.update()
-    return {"loss": float(np.mean(losses)), **objective.validate(validation)}
+    return losses
 
 
 def _final_network(plan: TrainingPlan, trained: keras.Model) -> keras.Model:

@@ -8,6 +8,8 @@ import cv2
 import keras
 import numpy as np
 
+BOX_LEVEL = 100  # gray value of a bounding box in a mask; tumours with an outline have 255
+BOX_FILL, BOX_WEIGHT = 0.33, 0.5  # least share of a box that the tumour fills; weight of its loss
 DICE_SMOOTHING = 1e-3  # of the image area: 50 pixels at 224 x 224
 
 
@@ -61,6 +63,41 @@ def localisation_loss(places, maps):
     inside = keras.ops.sum(evidence * keras.ops.sum(places, axis=-1), axis=(1, 2)) + 1e-6
     missed = keras.ops.log(keras.ops.sum(evidence, axis=(1, 2)) + 1e-6) - keras.ops.log(inside)
     return missed * keras.ops.max(of_class, axis=(1, 2, 3))
+
+
+def weak_segmentation_loss(masks, logits):
+    """(N,) `segmentation_loss`; for images of which only a bounding box is known (masks of at most BOX_LEVEL) instead:
+
+    nothing is segmented far from the box, and at least BOX_FILL of its area inside it. A box is coarse and may hold the
+    core of a tumour only, so its surroundings, up to half its side, count for neither. After Kervadec et al., "Bounding
+    boxes for weakly supervised segmentation", MIDL 2020.
+    """
+    ops = keras.ops
+    image_axes = (1, 2, 3)
+    masks, logits = ops.cast(masks, "float32"), ops.cast(logits, "float32")
+    peaks = ops.max(masks, axis=image_axes)
+    is_box = ops.cast(ops.logical_and(peaks > 0.1, peaks < 0.5), "float32")
+    box = ops.cast(masks > 0.5 * BOX_LEVEL / 255, "float32")
+    area = ops.sum(box, axis=image_axes)
+    rows, columns = (ops.max(box, axis=(axis, 3)) for axis in (2, 1))
+    far = 1.0 - _widened(rows)[:, :, None, None] * _widened(columns)[:, None, :, None]
+    probabilities = ops.sigmoid(logits)
+    smoothing = DICE_SMOOTHING * logits.shape[1] * logits.shape[2]
+    missing = ops.relu(1.0 - ops.sum(probabilities * box, axis=image_axes) / (BOX_FILL * area + 1.0))
+    outside = ops.sum(probabilities * far, axis=image_axes)
+    outside = 1.0 - smoothing / (outside + smoothing) + ops.mean(ops.softplus(logits) * far, axis=image_axes)
+    return is_box * BOX_WEIGHT * (missing + outside) + (1.0 - is_box) * segmentation_loss(masks, logits)
+
+
+def _widened(line):
+    """(N, S) 0 or 1: a run of ones, longer by half its length on either side."""
+    ops = keras.ops
+    size = line.shape[1]
+    places = ops.reshape(ops.arange(size, dtype="float32"), (1, size))
+    first = ops.min(ops.where(line > 0, places, float(size)), axis=1, keepdims=True)
+    last = ops.max(ops.where(line > 0, places, -1.0), axis=1, keepdims=True)
+    half = (last - first + 1.0) / 2.0
+    return ops.cast(ops.logical_and(places >= first - half, places <= last + half), "float32")
 
 
 def segmentation_loss(masks, logits):

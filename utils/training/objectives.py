@@ -15,7 +15,13 @@ from utils.networks.registry import is_segmenter
 from utils.networks.surgery import logits_of
 from utils.scans.preprocessing import as_input
 from utils.training.batches import TrainingSet
-from utils.training.losses import classification_loss, evidence_targets, localisation_loss, segmentation_loss
+from utils.training.losses import (
+    classification_loss,
+    evidence_targets,
+    localisation_loss,
+    segmentation_loss,
+    weak_segmentation_loss,
+)  # fmt: skip
 from utils.training.recipes import Phase, Recipe
 
 BATCH = 32  # images of a forward pass in validation
@@ -106,9 +112,8 @@ class ClassificationObjective(Objective):
 class SegmentationObjective(Objective):
     """Learns the pixels of a tumour; images with an empty mask are those of scans without one."""
 
-    losses = (segmentation_loss,)
-
     def __init__(self, network: keras.Model, recipe: Recipe) -> None:
+        self.losses = (weak_segmentation_loss if recipe.has_boxes else segmentation_loss,)
         self.segmenter = logits_of(network)
         super().__init__(network, recipe, [self.segmenter.output])
 

@@ -30,6 +30,9 @@ class Recipe:
     the trained ones and those of the initial checkpoint (Wortsman et al., "Robust fine-tuning of zero-shot models",
     CVPR 2022). `transplant_share`: of the images with a lesion transplant. `remapping_share`: of the augmented images
     whose intensities are remapped. `distillation_weight`: of the teachers' probabilities in the loss.
+    `is_balanced`: images are drawn with the probabilities of `balanced_sampling` instead of each once an epoch.
+    `stripping_share`: of the images with a skull that lose it. `has_boxes`: segmentation also learns from bounding
+    boxes. `average_decay`: of the moving average of the weights that is validated and kept, 0 for none.
     """
 
     network: str
@@ -44,6 +47,10 @@ class Recipe:
     transplant_share: float = 0.0
     remapping_share: float = 0.2
     distillation_weight: float = 0.5
+    is_balanced: bool = False
+    stripping_share: float = 0.0
+    has_boxes: bool = False
+    average_decay: float = 0.0
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size or numbers of epochs: one for each phase, or a total to distribute.
@@ -133,6 +140,19 @@ RECIPES: dict[str, Recipe] = {
         "unet",
         phases=(Phase("low resolution", 128, 8, 1e-3), Phase("full resolution", 224, 5, 6e-4)),
         batch_size=16,
+    ),
+    # fine-tuning of the network of that recipe with ten further collections, bounding boxes among their labels
+    "unet-all-collections": Recipe(
+        "unet",
+        phases=(Phase("middle resolution", 160, 3, 5e-4), Phase("full resolution", 224, 1, 1e-4)),
+        batch_size=16,
+        weight_decay=0.02,
+        transplant_share=0.25,
+        remapping_share=0.35,
+        is_balanced=True,
+        stripping_share=0.25,
+        has_boxes=True,
+        average_decay=0.995,
     ),
     # architectures of other authors, at input sizes that can be trained on two cores
     "resnet101v2-sartaj": Recipe(
