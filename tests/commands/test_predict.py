@@ -97,13 +97,16 @@ def test_predict_with_an_unknown_network_lists_the_known_ones(run: Run, scans: P
     assert "resnet" in error and "cnn, vgg16" in error
 
 
-@pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])
-def test_predict_without_a_network_file_names_it_and_the_command(
-    run: Run, scans, models_copy, missing
+@pytest.mark.parametrize(  # only a card knows the command that makes its network
+    ("missing", "remedy"),
+    [("cnn.keras", "python model.py train --model"), ("vgg16.json", "docs/reproduce.md")],
+)
+def test_predict_without_a_network_file_names_it_and_the_remedy(
+    run: Run, scans, models_copy, missing, remedy
 ) -> None:
     (models_copy / missing).unlink()
     error = one_sentence(*run("predict", scans))
-    assert missing in error and "python model.py train --model" in error
+    assert missing in error and "git checkout" in error and remedy in error
 
 
 def test_predict_makes_the_folder_of_its_output(run: Run, scans: Path, tmp_path: Path) -> None:
