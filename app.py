@@ -1,4 +1,4 @@
-"""The door. `streamlit run app.py` imports the server from here once; each session runs this file as its script."""
+"""Entry point of the app. `streamlit run app.py` imports the server from here once; each session runs this file."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from utils.app import access
 
 def main() -> None:
     """Page config, navigation, warm-up. No logic."""
-    from utils.app import resources  # not before the server runs: what it caches belongs to that
+    from utils.app import resources  # after the server has started: its caches belong to the server
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
     access.need_login()
@@ -23,7 +23,7 @@ def main() -> None:
         ],
         position="top",
     )
-    st.html("<style>.stMainBlockContainer {padding-top: 4rem}</style>")  # the scan belongs above the fold
+    st.html("<style>.stMainBlockContainer {padding-top: 4rem}</style>")  # keeps the scan above the fold
     access.log_out_button()
     st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
     page.run()
@@ -33,4 +33,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, middleware=access.prepare(), lifespan=access.opening)
+    app = st.App(__file__, middleware=access.prepare(), lifespan=access.lifespan)

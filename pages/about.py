@@ -15,25 +15,24 @@ from utils.records.evaluation import EvaluationRecord
 from utils.records.out_of_distribution import HEAD_CT
 from utils.results.records import load_evaluations, load_out_of_distribution, load_outlines
 from utils.results.track_record import outline_sentence
-from utils.wording import TARGET_TITLES, value_with_interval
+from utils.wording import TARGET_TITLES, percent, value_with_interval
 
 
 def main() -> None:
     st.header("About this reader")
     st.markdown(
         """
-**What it is for.** Research and teaching: to see what two networks make of a brain MRI slice, how often they are
-right about patients they have never seen, and where in the picture their evidence lies. It is no medical device, and
-nothing in it is meant to guide the care of a patient.
+**Intended use.** Research and teaching: how two models classify a brain MRI slice, how accurate they are on held-out
+patients, and which parts of the image support the prediction. Not a medical device; not for use in patient care.
 
-**What it answers.** One of four: glioma, meningioma, pituitary tumour, no tumour. Nothing else exists for it: a
-metastasis, a bleed, an infarct or an abscess will be given one of these four names.
+**Output classes.** Glioma, meningioma, pituitary tumour, no tumour. Every other finding (metastasis, haemorrhage,
+infarct, abscess) is assigned to one of these four classes.
 
-**What it learned from.** Up to three collections (the licence of each network names its own): "Brain Tumor MRI Dataset"
-(M. Nickparvar, Kaggle), which holds the slices of Cheng et al. (figshare 2015, CC BY 4.0), 233 patients from two
+**Training data.** Up to three collections (see the training data of each model): "Brain Tumor MRI Dataset"
+(M. Nickparvar, Kaggle), which contains the slices of Cheng et al. (figshare 2015, CC BY 4.0), 233 patients from two
 Chinese hospitals, and healthy brains from the web; "Brain Tumor MRI Images 44 Classes" (F. Feltrin, Kaggle), T1, T1
 with contrast and T2; and lower-grade gliomas of the Cancer Genome Atlas (M. Buda, Kaggle, CC BY-NC-SA 4.0), FLAIR. Age,
-sex, scanner and field strength of nearly all patients are not known.
+sex, scanner and field strength are unknown for nearly all patients.
 """
     )
     _limits()
@@ -41,36 +40,35 @@ sex, scanner and field strength of nearly all patients are not known.
 
 
 def _limits() -> None:
-    st.subheader("Limits to know before trusting an answer")
+    st.subheader("Limitations")
     st.markdown(
         f"""
-- **Sequence is a shortcut.** In Nickparvar's collection nearly all tumours are T1 with contrast, nearly all healthy
-  brains T2 or FLAIR. A network that learned from it alone says little about other sequences, above all when it says
-  "no tumour"; Evaluation tells how far each holds on other sources.
-- **Not all that is no brain MRI is noticed.** Answers on pictures unlike the scans it knows are hidden or marked;
-  {_how_often_noticed()}.
-- **One slice at a time.** It sees a single picture, no volume, no history and no other sequence.
-- **Evidence maps** (Grad-CAM) tell what the network used, in steps of 1/14 of the picture; they outline no tumour.
-- **Probabilities** are calibrated on the same collections; scans from elsewhere can make them overconfident.
-- **Left and right** are not told: the training pictures stand mirrored at random.
+- **Confounding by sequence.** In Nickparvar's collection nearly all tumours are T1 with contrast and nearly all healthy
+  brains are T2 or FLAIR. Models trained on it alone are unreliable on other sequences, above all when they predict
+  no tumour. The Evaluation page shows external tests.
+- **Detection of images that are not brain MRI is incomplete.** Predictions on out-of-distribution images are hidden or
+  marked; {_detection_rate()}.
+- **Single slices.** Each image is analysed alone, without volume, clinical history or other sequences.
+- **Saliency maps** (Grad-CAM) show what the model used, in steps of 1/14 of the image. They do not delineate tumours.
+- **Probabilities** are calibrated on the same collections; they can be overconfident on scans from elsewhere.
+- **Left and right** are not distinguished: training images are mirrored at random.
 """
     )
 
 
-def _how_often_noticed() -> str:
-    """What `benchmarks.accuracy.out_of_distribution` measured of these networks, in words."""
+def _detection_rate() -> str:
+    """The share of images that are not brain MRI that the out-of-distribution detector flags, in words."""
     record = load_out_of_distribution(models_folder())
     if record is None:
-        return "how often was not measured for these networks"
+        return "the detection rate was not measured for these models"
     every, head = record.not_brain_mri, record.groups[HEAD_CT]
     return (
-        f"of {every.n:,} pictures that are none {100 * every.marked:.0f} % were, "
-        f"but of head CT only {100 * head.marked:.0f} %"
+        f"{percent(every.marked)} of {every.n:,} such images were, but only {percent(head.marked)} of head CT"
     )
 
 
 def _versions() -> None:
-    st.subheader("Networks")
+    st.subheader("Models")
     measured = {
         evaluation.model: evaluation.record
         for evaluation in load_evaluations(models_folder() / "evaluation", PROTOCOLS.values())
@@ -85,7 +83,7 @@ def _versions() -> None:
             st.error(str(error), icon=":material/error:")
             continue
         rows = {
-            **(_outlines_in_words(card) if card.task == SEGMENTATION else _answers_in_words(card, measured)),
+            **(_outline_rows(card) if card.task == SEGMENTATION else _classifier_rows(card, measured)),
             "Trained": f"{card.date or '?'}, protocol {card.protocol or '?'}",
             "Parameters": f"{card.parameters:,}",
             "Weights (SHA-256)": f"`{card.version}`",
@@ -104,8 +102,8 @@ def _versions() -> None:
     )
 
 
-def _answers_in_words(card: Card, measured: dict[str, EvaluationRecord]) -> dict[str, str]:
-    """What a network that names a class is told by; measured: network -> record on held-out patients."""
+def _classifier_rows(card: Card, measured: dict[str, EvaluationRecord]) -> dict[str, str]:
+    """The facts about a classifier; measured: network -> record on held-out patients."""
     record, accuracy = measured.get(card.name), "not measured yet"
     if record:
         words = value_with_interval(record.accuracy, record.accuracy_interval)
@@ -117,8 +115,8 @@ def _answers_in_words(card: Card, measured: dict[str, EvaluationRecord]) -> dict
     }
 
 
-def _outlines_in_words(card: Card) -> dict[str, str]:
-    """The same of a network that draws outlines."""
+def _outline_rows(card: Card) -> dict[str, str]:
+    """The facts about a segmentation network."""
     record = load_outlines(models_folder() / "evaluation", card.name, shipped_protocol().name)
     fits = record is not None and record.weights_sha256 == card.version
     return {"Outlines": outline_sentence(record if fits else None)}

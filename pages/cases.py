@@ -1,4 +1,4 @@
-"""Cases: what was reviewed in this session, the store that keeps it, and what can be taken away."""
+"""Cases: reviews of this session, the case store, reports and exports."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def main() -> None:
     _session([entry for entry in session.entries() if entry.is_read])
     st.subheader("Case store")
     if not review_panel.store_can_be_offered():
-        st.caption(
-            "Where people log in there is no store: it is one file, and each would see the others' cases."
-        )
+        st.caption("No case store where a login is required: users would see each other's cases.")
         return
     _switch()
     store = review_panel.case_store()
@@ -38,28 +36,28 @@ def main() -> None:
 def _session(entries: list[Entry]) -> None:
     """The scans of this session by their neutral names."""
     if not entries:
-        st.info("No scan is loaded. Drop scans on the Read page and review them there.")
+        st.info("No scan loaded. Upload and review scans on the Read page.")
         return
-    kept = review_panel.reviews()
+    reviews = review_panel.reviews()
     rows = []
     for entry in entries:
-        review = kept.get(entry.key)
+        review = reviews.get(entry.key)
         rows.append(
             {
                 "Scan": review_panel.neutral_name(entry),
                 "File": entry.name,
-                "Networks": entry.answer if session.answers_shown(entry) else "",
+                "Prediction": entry.answer if session.predictions_shown(entry) else "",
                 "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
-                "Right is": CLASS_TITLES[review.right_class] if review and review.right_class else "",
-                "Note": review.note if review else "",
+                "Correct label": CLASS_TITLES[review.right_class] if review and review.right_class else "",
+                "Comment": review.note if review else "",
             }
         )
-    reviewed = sum(entry.key in kept for entry in entries)
-    st.markdown(f"**{reviewed} of {len(entries)}** scans of this session are reviewed.")
+    reviewed = sum(entry.key in reviews for entry in entries)
+    st.markdown(f"**{reviewed} of {len(entries)}** scans of this session reviewed.")
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        alt="One row a scan of this session: what was said and how it was reviewed",
+        alt="One row per scan of this session: prediction and review",
     )
     scans = [review_panel.reported(entry) for entry in entries]
     table = session_csv(scans, datetime.now(UTC)).encode("utf-8-sig")
@@ -77,37 +75,37 @@ def _session(entries: list[Entry]) -> None:
 
 def _switch() -> None:
     on = review_panel.case_store() is not None
-    wanted = st.toggle(
-        "Keep reviews on this machine",
+    switched_on = st.toggle(
+        "Save reviews on this machine",
         value=on,
-        help="Off: reviews end with the session",
+        help="Off: reviews are lost when the session ends",
     )
     st.markdown(
-        f"{'Kept' if wanted else 'They would be kept'} in `{default_path()}`: the SHA-256 of the file, the scan's "
-        "neutral name, the networks' answers, the review and its note. No picture, no file name."
+        f"{'Saved' if switched_on else 'Would be saved'} in `{default_path()}`: SHA-256 of the file, neutral name of "
+        "the scan, predictions, review and comment. No image, no file name."
     )
-    if wanted != on:
+    if switched_on != on:
         try:
-            review_panel.switch_store(wanted)
+            review_panel.switch_store(switched_on)
             st.rerun()
         except (CaseStoreError, ReviewError) as error:
             st.error(str(error), icon=":material/error:")
 
 
 def _stored(cases: list[Case]) -> None:
-    """The store's cases, renamed in the table; deleting asks again."""
+    """The stored cases; names can be edited in the table, deletion of all is confirmed."""
     store = review_panel.case_store()
     assert store is not None
     if not cases:
-        st.info("The store is empty. Reviews that you give on the Read page are kept here.")
+        st.info("The case store is empty. Reviews of the Read page are saved here.")
         return
     table = pd.DataFrame(
         {
             "Scan": case.name,
-            "Networks": titles_of(case.predicted),
+            "Prediction": titles_of(case.predicted),
             "Review": review_panel.VERDICT_TITLES[case.review.verdict],
             "Label": CLASS_TITLES[case.label] if case.label else "",
-            "Note": case.review.note,
+            "Comment": case.review.note,
             "Time (UTC)": case.review.time,
             "Delete": False,
         }
@@ -116,7 +114,7 @@ def _stored(cases: list[Case]) -> None:
     edited = st.data_editor(
         table,
         hide_index=True,
-        disabled=["Networks", "Review", "Label", "Note", "Time (UTC)"],
+        disabled=["Prediction", "Review", "Label", "Comment", "Time (UTC)"],
         column_config={"Scan": st.column_config.TextColumn(help=NAME_LABEL, required=True)},
         key=f"stored-{len(cases)}",
     )
@@ -141,7 +139,7 @@ def _stored(cases: list[Case]) -> None:
                 store.delete(case.sha256)
             st.rerun()
         with st.popover("Delete all", icon=":material/delete_forever:"):
-            st.markdown(f"All {len(cases)} cases are removed from the file. This cannot be undone.")
+            st.markdown(f"Deletes all {len(cases)} cases from the case store. This cannot be undone.")
             if st.button("Yes, delete all"):
                 store.delete_all()
                 st.rerun()

@@ -1,4 +1,4 @@
-"""Compare: CNN against VGG16 over the scans that are loaded."""
+"""Compare: the predictions of the models on the loaded scans."""
 
 import numpy as np
 import pandas as pd
@@ -14,34 +14,34 @@ from utils.wording import counted
 
 def main() -> None:
     entries = session.need_scans()
-    shown = [entry for entry in entries if session.answers_shown(entry)]
-    agreed = sum(entry.is_concordant for entry in shown)
-    st.header(f"Models concordant on {agreed} of {counted(len(shown), 'scan')}")
-    _answers(entries)
-    _record(shown)
+    shown = [entry for entry in entries if session.predictions_shown(entry)]
+    concordant = sum(entry.is_concordant for entry in shown)
+    st.header(f"Models concordant on {concordant} of {counted(len(shown), 'scan')}")
+    _predictions(entries)
+    _track_record(shown)
     entry = panels.scan_picker(entries)
-    if panels.pass_gate(entry):
+    if panels.shows_predictions(entry):
         evidence_panels.evidence(entry, "compare")
         panels.probabilities(entry)
 
 
-def _answers(entries: list[Entry]) -> None:
+def _predictions(entries: list[Entry]) -> None:
     rows = []
     for entry in entries:
-        said = {
-            reading.title: reading_in_words(reading) if session.answers_shown(entry) else "not shown"
+        predictions = {
+            reading.title: reading_in_words(reading) if session.predictions_shown(entry) else "not shown"
             for reading in entry.readings
         }
-        rows.append({"Scan": entry.name, **said, "Status": entry.status_title})
+        rows.append({"Scan": entry.name, **predictions, "Status": entry.status_title})
     titles = [reading.title for reading in entries[0].readings]
-    shown = [entry for entry in entries if session.answers_shown(entry)]
+    shown = [entry for entry in entries if session.predictions_shown(entry)]
     with_scatter = len(shown) > 1 and len(titles) == 2
     table, scatter = st.columns([3, 2], gap="large") if with_scatter else (st.container(), None)
     table.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         height=min(36 * (len(rows) + 1) + 2, 420),
-        alt="One row a scan: the answers and probabilities of both networks, and whether they agree",
+        alt="One row per scan: label and probability of both models, and the status",
     )
     if scatter is not None:
         tumour = {
@@ -51,33 +51,40 @@ def _answers(entries: list[Entry]) -> None:
         figure = readings.tumour_scatter([entry.name for entry in shown], tumour)
 
         def clicked() -> None:
-            points = [one for one in st.session_state["scatter"].selection.points if one["curve_number"] == 1]
+            selected = st.session_state["scatter"].selection.points
+            points = [point for point in selected if point["curve_number"] == 1]
             if points:
                 session.select(shown[int(points[0]["point_index"])].key)
 
         with scatter:
             panels.chart(figure, "scatter", clicked)
-            st.caption("Click on a point to see its scan.")
+            st.caption("Click a point to show its scan.")
 
 
-def _record(entries: list[Entry]) -> None:
-    """How both did on test scans of unseen patients, and how long each takes here."""
+def _track_record(entries: list[Entry]) -> None:
+    """The accuracy of both models on held-out patients, and how long each takes here."""
     titles = [reading.title for reading in entries[0].readings] if entries else []
-    measured = {one.title: one for one in resources.evaluations() if one.protocol.is_shipped}
-    both = [measured[title] for title in titles[:2] if title in measured]
+    evaluations = {
+        evaluation.title: evaluation
+        for evaluation in resources.evaluations()
+        if evaluation.protocol.is_shipped
+    }
+    both = [evaluations[title] for title in titles[:2] if title in evaluations]
     if len(both) == 2:
         test = paired_test(*both)
         if test:
             st.markdown(in_words(test, *titles[:2]))
-    together = resources.together()
-    if together is not None and together.predictions is not None:
-        st.markdown(agreement_in_words(together.predictions))
+    ensemble = resources.ensemble()
+    if ensemble is not None and ensemble.predictions is not None:
+        st.markdown(agreement_in_words(ensemble.predictions))
     seconds = {
         title: [entry.readings[number].seconds for entry in entries] for number, title in enumerate(titles)
     }
-    told = ", ".join(f"{title} {1000 * float(np.median(values)):.0f} ms" for title, values in seconds.items())
-    if told:
-        st.caption(f"A scan took, with its maps: {told} (median).")
+    medians = ", ".join(
+        f"{title} {1000 * float(np.median(values)):.0f} ms" for title, values in seconds.items()
+    )
+    if medians:
+        st.caption(f"Median time per scan with saliency maps: {medians}.")
 
 
 session.enter()

@@ -1,11 +1,11 @@
-"""Heatmaps: study the evidence on one scan, by network, method and class."""
+"""Heatmaps: saliency maps of one scan by model, method and class."""
 
 from utils.app import evidence_panels, panels, session
 
 
 def main() -> None:
     entry = panels.scan_picker(session.need_scans())
-    if panels.pass_gate(entry):
+    if panels.shows_predictions(entry):
         evidence_panels.study(entry)
 
 

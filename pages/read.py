@@ -1,4 +1,4 @@
-"""Read: drop scans, see what each network says, how sure, and why."""
+"""Read: upload scans; predictions, confidence and saliency maps; review."""
 
 from collections import Counter
 
@@ -7,8 +7,9 @@ import streamlit as st
 from utils.app import evidence_panels, panels, review_panel, session
 from utils.reading.conclusion import conclude, mean_probability, reading_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
+from utils.wording import counted
 
-REFRESH = 1.0  # seconds between two looks at the reading that goes on
+REFRESH = 1.0  # seconds between two updates while scans are read
 
 
 def main() -> None:
@@ -23,20 +24,20 @@ def main() -> None:
         st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
     _order()
     entries = session.in_order()
-    _refused([entry for entry in entries if not entry.is_accepted])
+    _rejected([entry for entry in entries if not entry.is_accepted])
     read = [entry for entry in entries if entry.is_read]
     if read:
         entry = panels.scan_picker(read)
-        if panels.pass_gate(entry):
+        if panels.shows_predictions(entry):
             _conclusion(entry)
             evidence_panels.evidence(entry, "read")
             review_panel.review_panel(entry)
             review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
             panels.probabilities(entry)
-            panels.finer_types(entry)
+            panels.subtype_panel(entry)
 
 
-def _refused(entries: list[Entry]) -> None:
+def _rejected(entries: list[Entry]) -> None:
     """Which files were not read and why; many are folded away, so that the scans stay in sight."""
     if len(entries) > 2:
         with st.expander(f"{len(entries)} files: {NOT_ANALYSED.lower()}", icon=":material/block:"):
@@ -51,14 +52,14 @@ def _refused(entries: list[Entry]) -> None:
 
 
 def _welcome() -> None:
-    st.header("Drop brain MRI slices, see what two networks make of them")
+    st.header("Upload brain MRI for analysis (research use)")
     _uploader("Scans (JPEG, PNG, TIFF, DICOM, NIfTI, or a ZIP of them)")
     if st.button("Try the synthetic example", icon=":material/draw:"):
         session.add_example()
         st.rerun()
     st.caption(
-        "Scans stay in this session's memory on this machine and are never written to disk. The networks know four "
-        "answers (glioma, meningioma, pituitary tumour, no tumour). Pictures unlike the scans they know are marked."
+        "Scans stay in the memory of this session on this machine and are never written to disk. Output classes: "
+        "glioma, meningioma, pituitary tumour, no tumour. Out-of-distribution images are flagged."
     )
 
 
@@ -66,7 +67,7 @@ def _uploader(label: str) -> None:
     round_key = st.session_state.setdefault("upload-round", 0)
     files = st.file_uploader(
         label,
-        type=None,  # DICOM files often have no suffix; what is no scan is refused by its bytes
+        type=None,  # DICOM files often have no suffix; other files are rejected by their content
         accept_multiple_files=True,
         key=f"upload-{round_key}",
     )
@@ -77,39 +78,41 @@ def _uploader(label: str) -> None:
 
 
 def _order() -> None:
-    """How the worklist is sorted, what it shows, and the way to empty it."""
-    told = Counter(representative(entry).status for entry in session.entries())
+    """Sorting, filter and referral threshold of the worklist, and a button that clears it."""
+    counts = Counter(representative(entry).status for entry in session.entries())
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(f"**{told.total()} file{'s' if told.total() > 1 else ''}**", width="content")
-        st.toggle("What needs eyes first", value=True, key="by-need", help="Off: in the order of arrival")
-        present = [status for status in STATUSES if told[status]]
+        st.markdown(f"**{counted(counts.total(), 'file')}**", width="content")
+        st.toggle("Prioritise for review", value=True, key="by-need", help="Off: in the order of upload")
+        present = [status for status in STATUSES if counts[status]]
         if len(present) > 1:
             st.pills(
                 "Show only",
                 present,
                 selection_mode="multi",
                 key="only",
-                format_func=lambda status: f"{told[status]} {STATUS_TITLES[status]}",
+                format_func=lambda status: f"{counts[status]} {STATUS_TITLES[status]}",
                 label_visibility="collapsed",
             )
         session.referral_control()
-        if st.button("Clear the worklist", icon=":material/delete:"):
+        if st.button("Clear worklist", icon=":material/delete:"):
             session.clear()
             st.rerun()
 
 
 def _worklist(busy: bool) -> None:
-    """One row a scan; a click brings it into view. While scans are being read it is drawn anew by itself."""
+    """One row per scan; a click brings it into view. Updates itself while scans are read."""
     import pandas as pd  # a second to import, and the first page has no table
 
     progress = session.reading_progress()
     if progress is not None:
-        left = "" if progress.seconds_left is None else f", about {_in_words(progress.seconds_left)} left"
-        st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} read{left}")
+        left = (
+            "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} remaining"
+        )
+        st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} analysed{left}")
     elif busy:
-        st.rerun()  # the last scan has been read: draw the page anew, and no more by itself
+        st.rerun()  # all scans are read: redraw the page and stop the updates
     entries = session.in_order()
-    table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # what was not read has no answers
+    table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # rejected files have no predictions
     event = st.dataframe(
         table,
         hide_index=True,
@@ -126,32 +129,32 @@ def _worklist(busy: bool) -> None:
             },
         },
         key=f"worklist-{len(entries)}",
-        alt="Worklist: one row a scan, with each network's answer and whether they agree",
+        alt="Worklist: one row per scan, with the prediction of each model and the status",
     )
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     key = chosen[0].key if chosen else None
     if st.session_state.get("worklist-row") != key:
-        st.session_state["worklist-row"] = key  # also None: a row that is chosen again counts again
+        st.session_state["worklist-row"] = key  # also None, so that the same row can be selected again
         if chosen and chosen[0].is_read:
             session.select(chosen[0].key)
             st.rerun()
 
 
 def _row(entry: Entry) -> dict[str, str]:
-    told = representative(entry)
-    shown = told.is_read and session.answers_shown(entry)
-    said = {reading.title: reading_in_words(reading) if shown else "" for reading in told.readings}
-    kept = review_panel.reviews().get(entry.key)
+    scan = representative(entry)
+    shown = scan.is_read and session.predictions_shown(entry)
+    predictions = {reading.title: reading_in_words(reading) if shown else "" for reading in scan.readings}
+    review = review_panel.reviews().get(entry.key)
     return {
-        "": session.thumbnail(told) if told.is_accepted else "",
+        "": session.thumbnail(scan) if scan.is_accepted else "",
         "Scan": entry.name,
-        "Status": told.status_title,
-        **said,
-        "Review": review_panel.VERDICT_TITLES[kept.verdict] if kept else "",
+        "Status": scan.status_title,
+        **predictions,
+        "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
     }
 
 
-def _in_words(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
@@ -164,11 +167,11 @@ def _conclusion(entry: Entry) -> None:
     else:
         st.subheader(conclusion.headline)
     if entry.is_concordant and len(entry.readings) > 1:
-        st.caption(f"{mean_probability(entry)}. {panels.trust_together(entry)}")
+        st.caption(f"{mean_probability(entry)}. {panels.ensemble_trust(entry)}")
     if entry.slices:
         st.page_link(
             "pages/volume.py",
-            label=f"One of {len(entry.slices)} slices that were read: scroll through them on the Volume page",
+            label=f"One of {len(entry.slices)} analysed slices: scroll through them on the Volume page",
             icon=":material/stacks:",
         )
     assert entry.scan is not None

@@ -1,4 +1,4 @@
-"""Volume: scroll through the slices of a series and see what the networks say along it."""
+"""Volume: the slices of a series with predictions and saliency maps along it."""
 
 import numpy as np
 import streamlit as st
@@ -17,46 +17,44 @@ def main() -> None:
     volumes = [entry for entry in session.entries() if entry.slices and entry.is_read]
     if not volumes:
         st.info(
-            "No volume is loaded yet. Drop a DICOM series (its files or a ZIP) or a NIfTI on the Read page."
+            "No volume loaded. Upload a DICOM series (its files or a ZIP) or a NIfTI file on the Read page."
         )
         st.stop()
     volume = panels.scan_picker(volumes)
     _summary(volume)
-    picture_side, curve_side = st.columns([2, 3], gap="large")
+    image_side, curve_side = st.columns([2, 3], gap="large")
     with curve_side:
         _curves(volume)
-    with picture_side:
+    with image_side:
         _slice(volume)
 
 
 def _summary(volume: Entry) -> None:
-    """What the slices say together, and what that is worth."""
+    """How many slices are suspicious, and the limits of that count."""
     suspicion = worklist.tumor_probabilities(volume)
     runs = suspicious_runs(suspicion)
-    called, answered = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
-    if not answered:
-        st.subheader("None of the slices looks like a brain MRI slice that the networks know")
-    elif called:
-        st.subheader(f"A tumour is called on {called} of {answered} slices")
+    suspicious, analysed = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
+    if not analysed:
+        st.subheader("No slice looks like a brain MRI")
     else:
-        st.subheader(f"No tumour is called on any of {answered} slices")
-    refused, skipped = len(volume.slices) - answered, volume.slice_count - len(volume.slices)
-    left_out = [
-        f"{skipped} show too little of the head" if skipped else "",
-        f"{refused} do not look like slices that the networks know" if refused else "",
+        st.subheader(f"Suspicious slices: {suspicious} of {analysed}")
+    rejected, skipped = len(volume.slices) - analysed, volume.slice_count - len(volume.slices)
+    excluded = [
+        f"{skipped} with too little brain" if skipped else "",
+        f"{rejected} out of distribution" if rejected else "",
     ]
-    without = f" Of the {volume.slice_count} slices, {' and '.join(filter(None, left_out))}: no answer there."
+    without = f" Of {volume.slice_count} slices not analysed: {', '.join(filter(None, excluded))}."
     st.caption(
-        "Each slice was read alone, by networks that learned from single slices: a call on a few slices is weak "
-        f"evidence.{without if refused or skipped else ''}"
+        "Each slice is analysed independently by models trained on single slices; a few suspicious slices are weak "
+        f"evidence.{without if rejected or skipped else ''}"
     )
     if runs:
         with st.container(horizontal=True):
             for run in runs:
                 peak = volume.slices[run.peak]
-                said = titles_of(reading.label for reading in peak.readings)
+                label = titles_of(reading.label for reading in peak.readings)
                 st.button(
-                    f"Slice {_number(peak)}: {said}",
+                    f"Slice {_number(peak)}: {label}",
                     icon=":material/my_location:",
                     on_click=_go,
                     args=(volume, run.peak),
@@ -64,7 +62,7 @@ def _summary(volume: Entry) -> None:
 
 
 def _slice(volume: Entry) -> None:
-    """The slice in view with one network's evidence, and every way to another one."""
+    """The slice in view with the saliency map of one model; buttons, slider and wheel change the slice."""
     position, last = worklist.viewed_position(volume), len(volume.slices) - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for title, step, key in (("Previous slice", -1, "Up"), ("Next slice", 1, "Down")):
@@ -82,36 +80,36 @@ def _slice(volume: Entry) -> None:
         st.select_slider(
             "Slice",
             range(last + 1),
-            format_func=lambda chosen: str(_number(volume.slices[chosen])),
+            format_func=lambda index: str(_number(volume.slices[index])),
             key=slider,
             on_change=lambda: _go(volume, st.session_state[slider]),
         )
     titles = [reading.title for reading in volume.readings]
-    shown = st.segmented_control("Evidence of", [*titles, "none"], default=titles[0], required=True)
+    shown = st.segmented_control("Saliency map of", [*titles, "none"], default=titles[0], required=True)
     assert volume.scan is not None
-    alt, picture = f"The scan {volume.name}", rendering.gray_image(volume.scan.pixels)
+    alt, image = f"The scan {volume.name}", rendering.gray_image(volume.scan.pixels)
     if shown in titles and volume.grade != "refused":
         reading = volume.readings[titles.index(shown)]
-        picture = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)
-        alt += f" with the Grad-CAM evidence of {shown} for {CLASS_TITLES[reading.shown_class]}"
+        image = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)
+        alt += f" with the Grad-CAM saliency map of {shown} for {CLASS_TITLES[reading.shown_class]}"
     wheel = f"wheel-{volume.key}"
-    viewer.wheel_picture(
-        rendering.png(picture),
+    viewer.wheel_image(
+        rendering.png(image),
         alt,
         wheel,
         lambda: _go(volume, position + (st.session_state[wheel].step or 0)),
     )
-    said = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in volume.readings)
-    st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{said}.")
+    predictions = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in volume.readings)
+    st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{predictions}.")
     if volume.grade == "unusual":
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
-    st.caption("Turn the wheel over the picture, or press the up and down keys.")
+    st.caption("Scroll with the mouse wheel over the image or with the up and down arrow keys.")
 
 
 def _curves(volume: Entry) -> None:
-    """The probability of each class along the stack; a click on a point brings that slice into view."""
+    """The probability of each class along the volume; a click on a point brings that slice into view."""
     titles = [reading.title for reading in volume.readings]
-    title = st.segmented_control("Curves of", titles, default=titles[0], required=True)
+    title = st.segmented_control("Probabilities of", titles, default=titles[0], required=True)
     numbers = [_number(entry) for entry in volume.slices]
     probabilities = [
         [np.nan] * len(CLASS_TITLES)
@@ -136,7 +134,7 @@ def _number(entry: Entry) -> int:
 
 
 def _go(volume: Entry, position: int) -> None:
-    """Bring a slice into view; steps beyond the ends stay there."""
+    """Bring a slice into view; positions beyond the ends are clipped."""
     session.show_slice(volume, min(max(position, 0), len(volume.slices) - 1))
 
 

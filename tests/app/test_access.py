@@ -65,20 +65,20 @@ def configure(tmp_path: Path) -> Iterator[Callable[[str | None, str | None], Non
 def test_without_login_this_machine_alone_is_said(configure, address: str) -> None:
     configure(None, address)
     assert not access.login_required()
-    assert "this machine only" in access.words_at_start() and address in access.words_at_start()
+    assert "this machine only" in access.access_line() and address in access.words_at_start()
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.7", "ward.example", "", None])
 def test_any_other_address_without_login_is_warned_of(configure, address: str | None) -> None:
     configure(None, address)
-    words = access.words_at_start()
+    words = access.access_line()
     assert "WARNING" in words and "anyone" in words and "this machine only" not in words
 
 
 def test_with_login_the_provider_is_named(configure) -> None:
     configure(WORKING, "0.0.0.0")
     assert access.login_required()
-    assert access.words_at_start() == "Access: only after a login at localhost."
+    assert access.access_line() == "Access: only after a login at localhost."
 
 
 def test_other_secrets_switch_no_login_on(configure) -> None:

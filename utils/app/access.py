@@ -1,4 +1,4 @@
-"""Who may use the app: everybody on this machine, or, where a login is configured, whoever has logged in."""
+"""Access to the app: open on this machine, or after a login where one is configured."""
 
 from __future__ import annotations
 
@@ -17,31 +17,28 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from streamlit.errors import StreamlitSecretNotFoundError
-from streamlit.runtime.pages_manager import PagesManager
 
-from utils.app import privacy
+from utils.app import privacy, streamlit_internals
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOGIN_KEYS = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
-SHORTEST_SECRET = 32  # characters: whoever guesses the cookie secret is whoever he likes
-OPEN_ADDRESSES = ("/_stcore/health", "/_stcore/host-config")  # of Streamlit's own; the login page needs them
+SHORTEST_SECRET = 32  # characters: with the cookie secret a login can be forged
+OPEN_ADDRESSES = ("/_stcore/health", "/_stcore/host-config")  # the login page needs them
 
 
 class LoginMisconfigured(ValueError):
-    """The login cannot work as it is configured. Its text is one sentence for the person who runs the server."""
+    """The configured login cannot work. The text is one sentence for the administrator."""
 
 
 def prepare() -> list[Middleware]:
-    """Make the process ready to serve, before it answers anybody; what app.py gives to Streamlit's server.
+    """Prepare the process before it serves; returns the middleware for Streamlit's server.
 
-    Ends the process with one sentence where a login is configured and cannot work.
+    Ends the process with one sentence where the configured login cannot work.
     """
     privacy.keep_everything_in_memory()
-    # Else Streamlit, which knows nothing of `st.navigation` before app.py has run once in the process, would let the
-    # first visitor who comes by a page's own address run that file of `pages/` without app.py.
-    PagesManager.uses_pages_directory = False
+    streamlit_internals.serve_pages_through_app_only()
     try:
         return [Middleware(LoginWall)] if login_required() else []
     except LoginMisconfigured as error:
@@ -49,22 +46,19 @@ def prepare() -> list[Middleware]:
 
 
 @asynccontextmanager
-async def opening(_: st.App) -> AsyncIterator[None]:
-    """Say in the terminal who can use the app and, on a desktop, open the browser, as `streamlit run` does."""
-    print(words_at_start(), flush=True)
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Print who has access and, on a desktop, open the browser, as `streamlit run` does."""
+    print(access_line(), flush=True)
     if not st.get_option("server.headless"):
-        from streamlit.cli_util import open_browser
-        from streamlit.web.server.server_util import get_display_address, get_url
-
-        open_browser(get_url(get_display_address(st.get_option("server.address") or "localhost")))
+        streamlit_internals.open_browser_at(st.get_option("server.address") or "localhost")
     yield
 
 
 @functools.cache
 def login_required() -> bool:
-    """Whether the secrets have a section `[auth]`; asked once, so that a file that vanishes later opens nothing.
+    """Whether the secrets have a section `[auth]`. Cached, so that deleting the file later does not remove the login.
 
-    Raises LoginMisconfigured where they are there but cannot be used: Streamlit itself would start without login.
+    Raises LoginMisconfigured where the section cannot be used: Streamlit itself would start without login.
     """
     files = [Path(name) for name in st.get_option("secrets.files")]
     if not any(file.exists() for file in files):
@@ -72,7 +66,7 @@ def login_required() -> bool:
     try:
         secrets = st.secrets.to_dict()
     except StreamlitSecretNotFoundError as error:
-        raise LoginMisconfigured(f"The secrets cannot be read, mend or remove them: {error}") from error
+        raise LoginMisconfigured(f"The secrets cannot be read; correct or remove them: {error}") from error
     if "auth" not in secrets:
         return False
     _check(secrets["auth"])
@@ -97,8 +91,8 @@ def _check(settings: object) -> None:
         raise LoginMisconfigured("A login is configured but Authlib is not installed; `pip install Authlib`.")
 
 
-def words_at_start() -> str:
-    """One line for the terminal: who can use the app as it is configured."""
+def access_line() -> str:
+    """One line for the terminal: who has access with this configuration."""
     if login_required():
         provider = urlsplit(st.secrets["auth"]["server_metadata_url"]).hostname
         return f"Access: only after a login at {provider}."
@@ -121,16 +115,16 @@ def _is_this_machine(address: str | None) -> bool:
 
 
 def need_login() -> None:
-    """Where a login is required and has not happened yet, show the login page instead of all that follows."""
+    """Where a login is required and missing, show the login page and stop."""
     if not login_required() or st.user.get("is_logged_in") is True:
         return
-    st.header("Log in to read scans")
+    st.header("Log in to analyse scans")
     st.button("Log in", icon=":material/login:", on_click=st.login)
     st.stop()
 
 
 def log_out_button() -> None:
-    """Who is logged in, and the way out; nothing where no login is required."""
+    """The name of the user and a button to log out; nothing where no login is required."""
     if not login_required():
         return
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
@@ -139,11 +133,11 @@ def log_out_button() -> None:
 
 
 class LoginWall:
-    """Middleware: without the cookie of a login, no upload, no download and nothing else of Streamlit's own.
+    """Middleware that refuses uploads, downloads and Streamlit's own addresses without a login cookie.
 
-    Streamlit's `st.login` guards the pages alone. Whoever knew the address of a file in `/media` would get it, and
-    anybody with a browser could fill the memory through the upload. The websocket stays open, because the login page
-    itself comes through it; what runs behind it asks `need_login`.
+    Streamlit's `st.login` guards the pages alone: anybody could fetch a file of `/media` by its address, or fill the
+    memory with uploads. The websocket stays open because the login page comes through it; the pages behind it call
+    `need_login`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -163,10 +157,6 @@ def _is_guarded(path: str) -> bool:
 
 
 def _has_login(request: HTTPConnection) -> bool:
-    """Whether a request carries the cookie that Streamlit signs after a login, the one that st.user is read from."""
-    from streamlit.web.server.server_util import get_cookie_secret
-    from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-    from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
-
-    cookie = request.cookies.get(USER_COOKIE_NAME, "").encode("latin-1", "replace")
-    return decode_signed_value(get_cookie_secret(), USER_COOKIE_NAME, cookie) is not None
+    """Whether a request carries the cookie that Streamlit signs after a login."""
+    cookie = request.cookies.get(streamlit_internals.login_cookie_name(), "")
+    return streamlit_internals.is_signed_login(cookie.encode("latin-1", "replace"))

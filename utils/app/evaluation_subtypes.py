@@ -1,4 +1,4 @@
-"""The part of the Evaluation page about finer types: 44 classes, measured where patients may mix and where not."""
+"""The part of the Evaluation page about subtypes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import streamlit as st
 from utils.app import panels
 from utils.charts import performance
 from utils.datasets.protocols import PROTOCOLS
-from utils.reading import subtypes
+from utils.reading.subtypes import class_title
 from utils.results.records import load_subtypes
+from utils.wording import percent
 
 PARTS = {"test": "Test", "validation": "Validation"}
 
 
-def finer_types(folder: Path) -> None:
-    """How often the networks of finer types are right; nothing where none was measured. folder: the evaluations."""
+def subtypes(folder: Path) -> None:
+    """The accuracy of the subtype networks; nothing where none was evaluated. folder: the evaluation records."""
     titles = {protocol.name: protocol.title for protocol in PROTOCOLS.values() if protocol.has_subtypes}
     records = load_subtypes(folder, PROTOCOLS.values())
     if not records:
         return
-    st.subheader("And the finer types? (experimental)")
+    st.subheader("Subtypes (experimental)")
     with st.container(horizontal=True, gap="large"):
         protocol = st.segmented_control(
-            "Split of the 44 classes",
-            [name for name in titles if any(name == one for one, _ in records)],
+            "Split of the subtypes",
+            [name for name in titles if any(name == evaluated for evaluated, _ in records)],
             default=next(iter(records))[0],
             required=True,
             format_func=titles.__getitem__,
@@ -40,11 +41,9 @@ def finer_types(folder: Path) -> None:
             key=f"part {protocol}",
         )
     record = records[protocol, part]
-    names = [subtypes.class_title(name) for name in record.classes]
+    names = [class_title(name) for name in record.classes]
     panels.chart_with_caption(
         performance.confusion_of_many(record.confusion, names),
-        f"Type and sequence, of {len(names)}; rows are the truth, columns the answer. The right one is among the three "
-        f"likeliest on {100 * record.top_3_accuracy:.0f} %. Where images are split at random, pictures of one "
-        "patient stand on both sides: that figure compares with those of others and promises nothing for a new "
-        "patient.",
+        f"{len(names)} subtypes with sequence. Rows: reference, columns: predicted. Top-3 accuracy: "
+        f"{percent(record.top_3_accuracy)}. {PROTOCOLS[protocol].meaning}",
     )

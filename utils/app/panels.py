@@ -1,4 +1,4 @@
-"""What pages draw of a scan: the picker, what the gate says, the pictures with their evidence, the charts."""
+"""Parts that several pages share: scan picker, out-of-distribution notices, subtypes, images, charts, track records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
-from utils.networks.registry import NETWORKS
+from utils.app.colours import MODEL_COLOURS
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
 from utils.scans import rendering
-from utils.wording import probability_in_percent
+from utils.wording import percent, probability_in_percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def scan_picker(choices: Sequence[Entry]) -> Entry:
-    """A picker with previous and next (also the arrow keys); the choice is shared by all pages."""
+    """A picker with Previous and Next (also the arrow keys); all pages share the selection."""
     keys = [entry.key for entry in choices]
     names = {entry.key: entry.name for entry in choices}
     current = session.selected()
@@ -45,20 +45,23 @@ def scan_picker(choices: Sequence[Entry]) -> Entry:
         onward = st.button(
             "Next", icon=":material/chevron_right:", disabled=position == len(keys) - 1, shortcut="Right"
         )
-    wanted = keys[position - 1] if back else keys[position + 1] if onward else chosen
-    if wanted != keys[position]:
-        session.select(wanted)
+    selected = keys[position - 1] if back else keys[position + 1] if onward else chosen
+    if selected != keys[position]:
+        session.select(selected)
         st.rerun()
     return choices[position]
 
 
-def pass_gate(entry: Entry) -> bool:
-    """Say what the gate found. Where it refused the scan: show the scan alone, and a way to see the answers."""
+def shows_predictions(entry: Entry) -> bool:
+    """Show the notices about a scan, and whether its predictions may be shown.
+
+    A scan that does not look like a brain MRI is shown alone, with a button that reveals the predictions.
+    """
     assert entry.scan is not None
-    shown = session.answers_shown(entry)
+    shown = session.predictions_shown(entry)
     if entry.grade == "refused":
-        words = ood_detector.REFUSED if not shown else ood_detector.REFUSED_BUT_SHOWN
-        st.warning(words, icon=":material/block:")
+        text = ood_detector.REFUSED if not shown else ood_detector.REFUSED_BUT_SHOWN
+        st.warning(text, icon=":material/block:")
     elif entry.grade == "unusual":
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
     flags = {flag for reading in entry.readings for flag in reading.flags}
@@ -66,55 +69,54 @@ def pass_gate(entry: Entry) -> bool:
     for note in notes if shown else (*notes, *entry.scan.notes):
         st.info(note, icon=":material/info:")
     if not shown:
-        if st.button("Show the answers anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
+        if st.button("Show predictions anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
             session.show_anyway(entry.key)
             st.rerun()
-        picture(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
+        image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
     return shown
 
 
 def probabilities(entry: Entry) -> None:
-    """The calibrated probabilities of every network."""
+    """The calibrated probabilities of every model."""
     from utils.charts import readings  # plotly takes a second to import, and the first page shows no chart
 
     chart(
         readings.probability_bars(
-            {reading.title: reading.probabilities.tolist() for reading in entry.readings},
-            {network.title: network.colour for network in NETWORKS.values()},
+            {reading.title: reading.probabilities.tolist() for reading in entry.readings}, MODEL_COLOURS
         )
     )
 
 
-def finer_types(entry: Entry) -> None:
-    """What the network of finer types makes of the scan, where there is one and it is asked for."""
+def subtype_panel(entry: Entry) -> None:
+    """The most probable subtypes of a scan, where a subtype network is there and the user switches it on."""
     if subtype_weights() is None:
         return
-    wanted = st.toggle(
-        "Finer type (experimental)",
-        key="finer",
-        help="A third network, for 15 types; it learned from few patients and is often wrong",
+    is_on = st.toggle(
+        "Subtype (experimental)",
+        key="subtype",
+        help="A third model, trained on few patients per subtype; often incorrect",
     )
-    reader = resources.finer_reader() if wanted else None
+    reader = resources.subtype_reader() if is_on else None
     if reader is None:
         return
     assert entry.scan is not None
     reading = reader.read_many([entry.scan], with_maps=False)[0]
-    likeliest = list(subtypes.type_probabilities(reading.classes, reading.probabilities).items())[:3]
-    told = ", ".join(f"{title} {probability_in_percent(probability)}" for title, probability in likeliest)
-    st.markdown(f"Finer type (experimental): {told}")
+    most_probable = list(subtypes.type_probabilities(reading.classes, reading.probabilities).items())[:3]
+    text = ", ".join(f"{title} {probability_in_percent(probability)}" for title, probability in most_probable)
+    st.markdown(f"Subtype (experimental): {text}")
     figures = reader.card.figures.get(reader.card.protocol)
     accuracy = figures.figure("accuracy") if figures else None
     if accuracy is not None:
         st.caption(
-            f"On test scans of its collection it named type and sequence rightly in {100 * accuracy:.0f} %."
+            f"Accuracy for subtype and sequence on the test scans of its own collection: {percent(accuracy)}."
         )
 
 
-def picture(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
-    """An (H, W) or (H, W, 3) uint8 picture without loss: a scan is not to be looked at through JPEG.
+def image(pixels: np.ndarray, alt: str, caption: str | None = None) -> None:
+    """An (H, W) or (H, W, 3) uint8 image without loss: JPEG artefacts would change the scan.
 
-    It travels inside the session's own websocket. As an array it would be served at an address of its own, to
-    whoever knows that.
+    It travels inside the session's own websocket. Streamlit would serve an array at an address of its own, to
+    anybody who knows the address.
     """
     address = viewer.address(rendering.png(rendering.fitted(pixels, viewer.WIDEST)))
     st.image(address, caption=caption, width="stretch", alt=alt)
@@ -126,9 +128,9 @@ def chart(
     on_select: Callable[[], None] | None = None,
     download: str | None = None,
 ) -> None:
-    """A plotly figure; its title, which states the finding, is also what a screen reader gets.
+    """A plotly figure; its title, which states the finding, is its alternative text.
 
-    `on_select` is called when a point was clicked; the points stand in the session state under `key`. `download`: the
+    `on_select` is called when a point is clicked; the points are in the session state under `key`. `download`: the
     name of the PNG that a button above the chart saves; the browser draws it.
     """
     finding = figure.layout.title.text.replace("<br>", " ")
@@ -149,14 +151,14 @@ def chart(
 
 
 def chart_with_caption(figure: Figure, caption: str) -> None:
-    """A chart that can be downloaded, and below it how to read it."""
+    """A chart with a download button, and below it how to read it."""
     finding = figure.layout.title.text.replace("<br>", " ")
     chart(figure, download="".join(sign if sign.isalnum() else "-" for sign in finding.lower())[:60])
     st.caption(caption)
 
 
 def trust(reading: Reading) -> str:
-    """One sentence: how often this network was right on unseen patients when it spoke like this."""
+    """One sentence: the predictive value of this label at this confidence on held-out patients."""
     from utils.results.track_record import (  # they bring pandas, a second to import
         evaluation_of,
         trust_sentence,
@@ -166,11 +168,11 @@ def trust(reading: Reading) -> str:
     return trust_sentence(measured, reading.label, reading.confidence)
 
 
-def trust_together(entry: Entry) -> str:
-    """One sentence: how often the networks were right on unseen patients when they agreed as they do now."""
+def ensemble_trust(entry: Entry) -> str:
+    """The same of concordant models at their mean predicted probability."""
     from utils.results.track_record import trust_sentence
 
-    return trust_sentence(resources.together(), entry.readings[0].label, entry.confidence)
+    return trust_sentence(resources.ensemble(), entry.readings[0].label, entry.confidence)
 
 
 def tumor_likely(entry: Entry) -> str:
@@ -182,5 +184,5 @@ def tumor_likely(entry: Entry) -> str:
 
 
 def in_markdown(name: str) -> str:
-    """A file's name for Markdown, which would take parts of it for links, pictures or emphasis."""
+    """A file name for Markdown, which would take parts of it for links, images or emphasis."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)

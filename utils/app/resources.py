@@ -1,4 +1,4 @@
-"""The networks of the running app and how they did: loaded once for the process, for every session."""
+"""Networks and stored results of the running app: loaded once per process, for every session."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 def warm_up() -> None:
-    """Begin to load the networks in the background; the page is already on its way to the browser."""
+    """Start to load the networks in the background."""
     _loading(str(models_folder()))
 
 
 def readers() -> list[Reader]:
-    """The networks, loaded once for the process. Shows what is missing and stops the page where one is."""
+    """The networks, loaded once per process. Shows an error and stops the page where one is missing."""
     loading = _loading(str(models_folder()))
     try:
         if loading.done():
             return loading.result()
-        with st.spinner("Loading the networks ..."):
+        with st.spinner("Loading the models ..."):
             return loading.result()
     except NetworkUnavailable as error:
-        _loading.clear()  # so that a mended file is seen without a restart
-        st.error(f"The networks cannot be used. {error}", icon=":material/error:")
+        _loading.clear()  # so that a restored file is loaded without a restart
+        st.error(f"The models cannot be used. {error}", icon=":material/error:")
         st.stop()
 
 
@@ -53,14 +53,14 @@ def reader_of(reading: Reading) -> Reader:
     return next(reader for reader in readers() if reader.card.name == reading.network)
 
 
-def finer_reader() -> Reader | None:
-    """The network of finer types, loaded when it is first asked for; None where there is none that can be used."""
+def subtype_reader() -> Reader | None:
+    """The subtype network, loaded when it is first used; None where it is missing."""
     weights = subtype_weights()
-    return None if weights is None else _finer(str(weights), weights.stat().st_mtime_ns)
+    return None if weights is None else _subtypes(str(weights), weights.stat().st_mtime_ns)
 
 
 def network_problems() -> list[str]:
-    """A sentence for each network file that is missing or altered; they are looked for anew at the next call."""
+    """A sentence for each network file that is missing or altered, checked at every call."""
     problems = []
     for weights in reading_networks():
         try:
@@ -70,53 +70,47 @@ def network_problems() -> list[str]:
         except NetworkUnavailable as error:
             problems.append(str(error))
     if problems:
-        _loading.clear()  # so that a mended file is seen without a restart
+        _loading.clear()  # so that a restored file is loaded without a restart
     return problems
 
 
 def evaluations() -> list[Evaluation]:
-    """How the networks did on test scans."""
+    """The stored evaluations on test scans."""
     return _evaluations(str(models_folder()))
 
 
 def ensemble_threshold() -> float | None:
-    """The mean probability below which the networks' common answer is none; None where each has but its own."""
+    """The ensemble's referral threshold (0..1); None where each network has its own."""
     stamp = models_folder() / ENSEMBLE
     return _ensemble_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
 
 
-def ensemble_accuracy() -> float | None:
-    """The accuracy (0..1) of concordant models above the ensemble's threshold on validation scans; None if unknown."""
-    stamp = models_folder() / shipped.ENSEMBLE
-    return _ensemble_accuracy(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
-
-
-def together() -> MeasuredModel | None:
-    """How all networks together did on test scans; None where one was not measured."""
-    return _together(str(models_folder()))
+def ensemble() -> MeasuredModel | None:
+    """The ensemble on test scans; None where a network was not evaluated."""
+    return _ensemble(str(models_folder()))
 
 
 def explanations(network: str, version: str) -> ExplanationsRecord | None:
-    """How far a network's maps pointed at tumours of test scans; None where these weights were not measured."""
+    """The localisation record of a network's maps; None where these weights were not evaluated."""
     record = _explanations(str(models_folder()), network)
     return record if record and record.weights_sha256 == version else None
 
 
-def outline_figures() -> OutlineRecord | None:
-    """What was measured of the outlines of the network that draws them now; None where it was not."""
-    drawing, record = segmenter(), _outlines(str(models_folder()))
-    return record if drawing and record and record.weights_sha256 == drawing.card.version else None
+def outline_record() -> OutlineRecord | None:
+    """The evaluation record of the segmentation network; None where these weights were not evaluated."""
+    loaded, record = segmenter(), _outlines(str(models_folder()))
+    return record if loaded and record and record.weights_sha256 == loaded.card.version else None
 
 
 def segmenter() -> Segmenter | None:
-    """The network that draws outlines, loaded when it is first asked for; None where there is none that can be used."""
+    """The segmentation network, loaded when it is first used; None where it is missing."""
     weights = segmentation_weights()
     return _segmenter(str(weights), weights.stat().st_mtime_ns) if weights.is_file() else None
 
 
-def known_mask(sha256: str, shape: tuple[int, int]) -> list[np.ndarray] | None:
-    """The contours, (K, 2) int (x, y) each, of the tumour's mask where the file is one of the data folder's."""
-    file = _masks().get(sha256)
+def reference_mask(sha256: str, shape: tuple[int, int]) -> list[np.ndarray] | None:
+    """The contours, (K, 2) int (x, y) each, of the reference segmentation of a file of the data folder; else None."""
+    file = _reference_masks().get(sha256)
     if file is None:
         return None
     from utils.datasets.masks import read_mask
@@ -135,7 +129,7 @@ def _loading(models: str) -> Future[list[Reader]]:
         try:
             paths = reading_networks(Path(models))
             for path in paths:
-                load_card(path)  # a missing file is told before TensorFlow is imported
+                load_card(path)  # a missing file is reported before TensorFlow is imported
             from utils.reading.reader import Reader
 
             loaded = [Reader.load(path) for path in paths]
@@ -146,15 +140,15 @@ def _loading(models: str) -> Future[list[Reader]]:
             future.set_result(loaded)
         except NetworkUnavailable as error:
             future.set_exception(error)
-        except Exception as error:  # a broken installation must not reach the browser as a traceback
-            future.set_exception(NetworkUnavailable(f"They failed to load: {type(error).__name__}: {error}"))
+        except Exception as error:  # no traceback in the browser
+            future.set_exception(NetworkUnavailable(f"Loading failed: {type(error).__name__}: {error}"))
 
     threading.Thread(target=load, daemon=True, name="load-networks").start()
     return future
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _finer(weights: str, stamp: int) -> Reader | None:
+def _subtypes(weights: str, stamp: int) -> Reader | None:
     from utils.reading.reader import Reader
 
     try:
@@ -173,8 +167,8 @@ def _segmenter(weights: str, stamp: int) -> Segmenter | None:
         return None
 
 
-@st.cache_resource(show_spinner="Looking for known masks ...")
-def _masks() -> dict[str, str]:
+@st.cache_resource(show_spinner="Looking for reference segmentations ...")
+def _reference_masks() -> dict[str, str]:
     from utils.datasets.samples import data_folder, outlined_samples  # they bring pandas, a second to import
 
     rows = outlined_samples(data_folder())
@@ -209,7 +203,7 @@ def _ensemble_threshold(models: str, stamp: int) -> float | None:
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def _together(models: str) -> MeasuredModel | None:
+def _ensemble(models: str) -> MeasuredModel | None:
     from utils.results.ensemble import measured_ensemble
 
     try:

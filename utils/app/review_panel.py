@@ -1,4 +1,4 @@
-"""Reviewing a scan: the buttons below its pictures, and where the session's reviews and the case store live."""
+"""Review of a scan: buttons, correct label and comment; the session's reviews, the case store and reports."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def neutral_name(entry: Entry) -> str:
 
 
 def rename(entry_sha256: str, name: str) -> None:
-    """Raises ReviewError where the name cannot be kept, CaseStoreError where the store cannot take it."""
+    """Raises ReviewError where the name is invalid, CaseStoreError where the store cannot be written."""
     _names().rename(entry_sha256, name)
     if (store := case_store()) is not None:
         store.rename(entry_sha256, name)
 
 
 def case_store() -> CaseStore | None:
-    """The store, where this session's user has switched it on."""
+    """The case store; None unless the user has switched it on in this session."""
     return st.session_state.get("case-store")
 
 
 def switch_store(on: bool) -> None:
-    """Open (and where it is not there, make) the case store and put the session's reviews into it, or leave it alone.
+    """Open or create the case store and save the session's reviews in it; off: stop using it.
 
     Raises CaseStoreError.
     """
@@ -71,12 +71,12 @@ def switch_store(on: bool) -> None:
 
 
 def store_can_be_offered() -> bool:
-    """Not where people log in: the store is one file, and each would see the others' cases."""
+    """Not where a login is required: the store is one file, and users would see each other's cases."""
     return not access.login_required()
 
 
 def reported(entry: Entry) -> ReportedScan:
-    """The scan as a report tells of it: by its neutral name, with the evidence as the pages draw it."""
+    """The scan for a report: by its neutral name, with the saliency maps as the pages draw them."""
     from utils.reports.reported import ReportedScan, Settings
 
     return ReportedScan(
@@ -84,24 +84,25 @@ def reported(entry: Entry) -> ReportedScan:
         representative(entry),
         Settings(evidence_scale()),
         reviews().get(entry.key),
-        session.answers_shown(entry),
+        session.predictions_shown(entry),
         session.referral(),
     )
 
 
 def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
-    """Download a PDF about these scans; it is made when it is asked for."""
+    """A button that creates and downloads a PDF report of these scans."""
 
-    def made() -> bytes:
+    def create() -> bytes:
         from utils.reports.pdf import report_pdf
         from utils.reports.reported import reported_networks
 
         return report_pdf(scans, reported_networks(), datetime.now(UTC))
 
-    scans = [reported(entry) for entry in entries]  # now: the session is not there when the file is made
+    # now: the session is not available when the file is created
+    scans = [reported(entry) for entry in entries]
     st.download_button(
         title,
-        made,
+        create,
         "report.pdf",
         "application/pdf",
         icon=":material/picture_as_pdf:",
@@ -111,12 +112,12 @@ def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
 
 
 def review_panel(entry: Entry) -> None:
-    """Agree, disagree or unsure about the networks' answer, with the right class and a note."""
-    said = [reading.label for reading in entry.readings]
+    """Agree, disagree or unsure about the models' label, with the correct label and a comment."""
+    predicted = [reading.label for reading in entry.readings]
     current = reviews().get(entry.key)
     chosen = st.session_state.get(_choice(entry)) or (current.verdict if current else None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for verdict in verdicts_for(said):
+        for verdict in verdicts_for(predicted):
             st.button(
                 VERDICT_TITLES[verdict],
                 icon=_CHOSEN if chosen == verdict else _ICONS[verdict],
@@ -127,8 +128,8 @@ def review_panel(entry: Entry) -> None:
             )
         if chosen == "disagree":
             st.segmented_control(
-                "Right is",
-                right_classes_for(said),
+                "Correct label",
+                right_classes_for(predicted),
                 default=current.right_class if current else None,
                 format_func=CLASS_TITLES.__getitem__,
                 key=f"right-{entry.key}",
@@ -145,10 +146,10 @@ def review_panel(entry: Entry) -> None:
                 args=(entry,),
             )
     if chosen == "disagree" and current is None:
-        st.caption("Say which class is right, or the review is not kept.")
+        st.caption("Select the correct label to save the review.")
     elif current:
-        where = "in this session and in the case store" if case_store() else "in this session only"
-        st.caption(f"Reviewed as {neutral_name(entry)}; kept {where}.")
+        place = "in this session and in the case store" if case_store() else "in this session only"
+        st.caption(f"Reviewed as {neutral_name(entry)}; saved {place}.")
     problem = st.session_state.pop("review-problem", None)
     if problem:
         st.error(problem, icon=":material/error:")
@@ -160,19 +161,19 @@ def _choose(entry: Entry, verdict: str) -> None:
 
 
 def _keep(entry: Entry) -> None:
-    """Keep the review as the widgets have it; one that is not complete yet takes the place of none."""
+    """Save the review as entered; an incomplete one removes the earlier review of the session."""
     verdict = st.session_state.get(_choice(entry)) or reviews()[entry.key].verdict
-    right = st.session_state.get(f"right-{entry.key}") if verdict == "disagree" else None
+    label = st.session_state.get(f"right-{entry.key}") if verdict == "disagree" else None
     note = st.session_state.get(f"note-{entry.key}", "")
-    if verdict == "disagree" and right is None:
+    if verdict == "disagree" and label is None:
         reviews().pop(entry.key, None)
         return
-    reviews()[entry.key] = Review(verdict, right, note)
+    reviews()[entry.key] = Review(verdict, label, note)
     try:
         _store(entry)
     except (CaseStoreError, ReviewError) as error:
         st.session_state["review-problem"] = (
-            f"The review is kept in this session, but not in the store. {error}"
+            f"The review is saved in this session, but not in the case store. {error}"
         )
 
 

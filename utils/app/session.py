@@ -1,10 +1,9 @@
-"""The session: who may enter, its worklist, which scan is in view, when it refers."""
+"""The session: login, worklist, scan in view, referral threshold."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import streamlit as st
@@ -16,24 +15,22 @@ from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.scans.example import synthetic_scan
+from utils.wording import percent
 
-if TYPE_CHECKING:
-    pass
-
-FIRST_ANSWER = 60  # seconds that an upload waits for the first of its scans; the rest is read behind the page
+FIRST_READING = 60  # seconds that an upload waits for its first scan; the rest is read in the background
 THUMBNAIL = 64  # pixels
 
 
 def enter() -> None:
-    """Every page begins with this: by whatever way it was reached, it shows nothing to who should log in first."""
+    """Every page starts with this: it shows nothing without a login where one is required."""
     access.need_login()
 
 
 def need_networks() -> None:
-    """Say which network file is missing or altered and what to do; without scans that were read, stop the page."""
+    """Name missing or altered network files and the remedy; stop the page where no scan was accepted."""
     problems = resources.network_problems()
     if problems:
-        st.error("The networks cannot be used.  \n" + "  \n".join(problems), icon=":material/error:")
+        st.error("The models cannot be used.  \n" + "  \n".join(problems), icon=":material/error:")
         if not any(entry.is_accepted for entry in entries()):
             st.stop()
 
@@ -41,26 +38,24 @@ def need_networks() -> None:
 def entries() -> list[Entry]:
     """The session's worklist, in the order of arrival."""
     threshold = referral_threshold()
-    found = list(_store().values())
-    return (
-        found
-        if threshold is None
-        else [worklist.with_referral_threshold(entry, threshold) for entry in found]
-    )
+    arrived = list(_store().values())
+    if threshold is None:
+        return arrived
+    return [worklist.with_referral_threshold(entry, threshold) for entry in arrived]
 
 
 def in_order() -> list[Entry]:
-    """The worklist as the reader wants it: sorted, and without the statuses that were not asked for."""
+    """The worklist as displayed: sorted, and filtered by status."""
     ordered = worklist.by_priority(entries()) if st.session_state.get("by-need", True) else entries()
     only = st.session_state.get("only") or worklist.STATUSES
     return [entry for entry in ordered if worklist.representative(entry).status in only] or ordered
 
 
 def need_scans() -> list[Entry]:
-    """The accepted entries; without any, says where to get some and stops the page."""
+    """The entries that were read; without any, shows how to add scans and stops the page."""
     read = [entry for entry in entries() if entry.is_read]
     if not read:
-        st.info("No scan is loaded yet. Drop scans on the Read page, or try the synthetic example.")
+        st.info("No scan loaded. Upload scans on the Read page, or try the synthetic example.")
         if st.button("Try the synthetic example", icon=":material/draw:"):
             add_example()
             st.rerun()
@@ -69,20 +64,20 @@ def need_scans() -> list[Entry]:
 
 
 def add_files(files: Sequence[tuple[str, bytes]]) -> None:
-    """Read uploaded files (name, bytes) into the worklist; those that are there already are not read again."""
+    """Read uploaded files (name, bytes) into the worklist; files already there are not read again."""
     opened = {entry.key: entry for entry in worklist.open_files(files)}
     add_entries([entry for key, entry in opened.items() if key not in _store()])
 
 
 def add_example() -> None:
-    """Put the synthetic scan on the worklist. It says that it is a drawing: the gate need not hide the answers."""
+    """Add the synthetic scan to the worklist; it is labelled as synthetic, so its predictions are always shown."""
     scan = synthetic_scan()
     show_anyway("synthetic")
     add_entries([Entry("synthetic", scan.name, scan)])
 
 
 def add_entries(new: Sequence[Entry]) -> None:
-    """Have entries read by every network, in the background, and select the first; comes back when it was read.
+    """Read entries with every network in the background, select the first, and return when that one was read.
 
     A volume is shown at its most suspicious slice.
     """
@@ -91,8 +86,8 @@ def add_entries(new: Sequence[Entry]) -> None:
     _background().add(new, resources.readers(), _store())
     accepted = [entry.key for entry in new if entry.is_accepted]
     if accepted:
-        with st.spinner("Reading ..."):
-            _background().wait(accepted, FIRST_ANSWER)
+        with st.spinner("Analysing ..."):
+            _background().wait(accepted, FIRST_READING)
         st.session_state["selected"] = accepted[0]
 
 
@@ -102,7 +97,7 @@ def show_slice(volume: Entry, position: int) -> None:
 
 
 def reading_progress() -> Progress | None:
-    """How far the reading of this session's scans is; None where none waits."""
+    """The progress of reading this session's scans; None where none waits."""
     return _background().progress()
 
 
@@ -116,22 +111,22 @@ def clear() -> None:
 
 
 def selected() -> Entry | None:
-    """The entry that is looked at; the first where none was chosen."""
-    found = {entry.key: entry for entry in entries()}
-    return found.get(st.session_state.get("selected", ""), next(iter(found.values()), None))
+    """The entry in view; the first where none is selected."""
+    by_key = {entry.key: entry for entry in entries()}
+    return by_key.get(st.session_state.get("selected", ""), next(iter(by_key.values()), None))
 
 
 def select(key: str) -> None:
     st.session_state["selected"] = key
 
 
-def answers_shown(entry: Entry) -> bool:
-    """Whether the networks' answers may be seen: not where the gate refused the scan, unless that was wished."""
+def predictions_shown(entry: Entry) -> bool:
+    """Whether predictions are shown: not of a scan that looks like no brain MRI, unless the user asked for them."""
     return entry.grade != "refused" or entry.key in _shown_anyway()
 
 
 def show_anyway(key: str) -> None:
-    """Show the answers about an entry that the gate refused."""
+    """Show the predictions of an entry that looks like no brain MRI."""
     _shown_anyway().add(key)
 
 
@@ -149,58 +144,58 @@ def thumbnail(entry: Entry) -> str:
     return thumbnails[key]
 
 
-def own_threshold() -> float | None:
-    """The confidence below which this session wants no answer; None where it has no wish of its own."""
+def custom_threshold() -> float | None:
+    """The custom referral threshold of this session (0..1); None where the default is used."""
     return st.session_state.get("referral-threshold")
 
 
 def referral_threshold() -> float | None:
-    """The networks' mean confidence below which there is no answer; None where each network's card decides."""
-    own = own_threshold()
+    """The mean confidence below which a scan is referred; None where each network's card has its own threshold."""
+    own = custom_threshold()
     return resources.ensemble_threshold() if own is None else own
 
 
 def referral() -> Referral:
     """The rule by which this session refers scans to a person."""
-    return Referral(referral_threshold(), resources.ensemble_accuracy(), own_threshold() is not None)
+    return Referral(referral_threshold(), is_custom=custom_threshold() is not None)
 
 
 def referral_control() -> None:
-    """Choose when the networks give no answer, with what that costs and buys on the test scans."""
-    chosen, fitted = own_threshold(), resources.ensemble_threshold()
-    with st.popover("When to refer", icon=":material/tune:"):
-        own = st.toggle(
-            "A threshold of my own",
-            value=chosen is not None,
-            help="Off: the one that was fitted on validation scans",
+    """Choose the referral threshold; shows its coverage and accuracy on the test scans."""
+    current, fitted = custom_threshold(), resources.ensemble_threshold()
+    with st.popover("Referral threshold", icon=":material/tune:"):
+        is_custom = st.toggle(
+            "Custom threshold",
+            value=current is not None,
+            help="Off: the threshold fitted on validation scans",
         )
-        percent = 100 * (chosen or fitted or 0.9)
-        if own:
-            percent = st.slider("No answer below", 50.0, 99.9, percent, 0.1, format="%.1f %%")
+        value = 100 * (current or fitted or 0.9)
+        if is_custom:
+            value = st.slider("Indeterminate below", 50.0, 99.9, value, 0.1, format="%.1f %%")
         elif fitted:
-            st.markdown(f"No answer below {percent:.1f} %")
-        told = _referral_words(percent / 100) if own or fitted else ""
-        if told:
-            st.caption(told)
-        wanted = percent / 100 if own else None
-    if wanted != chosen:
-        st.session_state["referral-threshold"] = wanted
+            st.markdown(f"Indeterminate below {value:.1f} %")
+        effect = _referral_effect(value / 100) if is_custom or fitted else ""
+        if effect:
+            st.caption(effect)
+        threshold = value / 100 if is_custom else None
+    if threshold != current:
+        st.session_state["referral-threshold"] = threshold
         st.rerun()
 
 
-def _referral_words(threshold: float) -> str:
+def _referral_effect(threshold: float) -> str:
     from utils.results.track_record import referral_statement
 
-    measured = resources.together()
+    measured = resources.ensemble()
     if measured is None or measured.predictions is None:
         return ""
-    told = referral_statement(measured.predictions, threshold)
-    if told is None:
-        return "No test scan of an unseen patient would be answered."
-    answered, accuracy = told
+    effect = referral_statement(measured.predictions, threshold)
+    if effect is None:
+        return "Every test scan of held-out patients would be referred."
+    coverage, accuracy = effect
     return (
-        f"Of test scans of unseen patients {100 * answered:.0f} % would be answered, and the answer would be right on "
-        f"{100 * accuracy:.1f} % of those."
+        f"Test scans of held-out patients: {percent(coverage)} not referred, with an accuracy of "
+        f"{percent(accuracy, 1)}."
     )
 
 
@@ -213,5 +208,5 @@ def _background() -> BackgroundReading:
 
 
 def _shown_anyway() -> set[str]:
-    """Keys of the entries that the gate refused and whose answers are wished for all the same."""
+    """Keys of the entries that look like no brain MRI and whose predictions the user asked for."""
     return st.session_state.setdefault("shown-anyway", set())

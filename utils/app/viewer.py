@@ -1,22 +1,21 @@
-"""The app's two pictures that answer to mouse and keys. All JavaScript of the app is here and in scan_viewer.js."""
+"""The two interactive views: linked panes, and an image that the wheel scrolls. The only place with JavaScript."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
+from utils.app.panes import View
 from utils.evidence import overlays
 from utils.scans import rendering
 
 WIDEST = 1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
-WIDEST_MAP = 512  # evidence is smooth
+WIDEST_MAP = 512  # saliency maps are smooth
 _WHEEL_CSS = "img {width: 100%; display: block; border-radius: 0.5rem; cursor: ns-resize}"
-# Wheels and trackpads send many small events: their travel is summed, and a step is sent for every 40 pixels.
+# Wheels and trackpads send many small events: they are summed, and a step is sent for every 40 pixels.
 _WHEEL_JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   let image = parentElement.querySelector("img");
@@ -26,76 +25,52 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   image.src = data.source;
   image.alt = data.alt;
-  let travelled = 0;
+  let distance = 0;
   image.onwheel = (event) => {
     event.preventDefault();
-    travelled += event.deltaY;
-    if (Math.abs(travelled) >= 40) {
-      setTriggerValue("step", travelled > 0 ? 1 : -1);
-      travelled = 0;
+    distance += event.deltaY;
+    if (Math.abs(distance) >= 40) {
+      setTriggerValue("step", distance > 0 ? 1 : -1);
+      distance = 0;
     }
   };
 }
 """
-_show_wheel = st.components.v2.component("wheel_picture", css=_WHEEL_CSS, js=_WHEEL_JS)
+_show_wheel = st.components.v2.component("wheel_image", css=_WHEEL_CSS, js=_WHEEL_JS)
 _code, _style = (
     Path(__file__).with_name(f"scan_viewer.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")
 )
 _show_viewer = st.components.v2.component("scan_viewer", css=_style, js=_code)
 
 
-@dataclass(frozen=True)
-class Pane:
-    """One view of the scan: `strength` (H, W) float is the evidence drawn over it, 1 at full colour, or None.
+def wheel_image(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -> None:
+    """Show a PNG file. `on_step` is called when the wheel turns over it.
 
-    full: what full colour means, told at the pointer ("0.17 logits"); empty: the share of full colour alone.
-    """
-
-    title: str
-    caption: str
-    alt: str
-    strength: np.ndarray | None = None
-    full: tuple[float, str] | None = None  # value and unit at strength 1
-
-
-def wheel_picture(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -> None:
-    """Show a PNG file. `on_step` is called when the wheel was turned over it.
-
-    The direction stands in the session state: `st.session_state[key].step` is 1 (down) or -1 (up).
+    The direction is in the session state: `st.session_state[key].step` is 1 (down) or -1 (up).
     """
     _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
 
-def scan_viewer(
-    name: str,
-    pixels: np.ndarray,
-    panes: Sequence[Pane],
-    key: str,
-    study: bool = False,
-    outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
-    file: str = "evidence",
-) -> None:
-    """The scan (H, W) float in 0..1, once a pane. All panes zoom, move and change their window together.
+def scan_viewer(view: View, key: str) -> None:
+    """The panes of a view; they zoom, pan and change their window together.
 
-    `study` adds what one needs to study a map: a threshold, its contour, the value under the pointer, a PNG `file` of
-    all panes. `name` tells scans apart: another one starts with its own window and zoom. `outlines`: closed lines,
-    (K, 2) each, x and y in the scan's pixels, by kind ("outline": a network's; "mask": the known one). Changes happen
-    in the browser and ask the server nothing. The pictures travel inside the session's own websocket.
+    A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
+    Changes happen in the browser without the server. The images travel inside the session's own websocket.
     """
-    height, width = pixels.shape
+    height, width = view.pixels.shape
     lines = {
         kind: [((points + 0.5) / (width, height)).round(4).ravel().tolist() for points in contours]
-        for kind, contours in (outlines or {}).items()
+        for kind, contours in view.outlines.items()
     }
     _show_viewer(
         key=key,
         data={
-            "name": name,
-            "file": file,
-            "study": study,
+            "name": view.name,
+            "file": view.file,
+            "study": view.is_study,
             "outlines": lines,
             "palette": overlays.palette().tolist(),
-            "scan": address(rendering.png(rendering.fitted(rendering.gray_image(pixels), WIDEST))),
+            "scan": address(rendering.png(rendering.fitted(rendering.gray_image(view.pixels), WIDEST))),
             "panes": [
                 {
                     "title": pane.title,
@@ -106,12 +81,12 @@ def scan_viewer(
                     if pane.strength is None
                     else address(rendering.png(overlays.levels(rendering.fitted(pane.strength, WIDEST_MAP)))),
                 }
-                for pane in panes
+                for pane in view.panes
             ],
         },
     )
 
 
 def address(png: bytes) -> str:
-    """A PNG file as a data address: it travels inside the session's own websocket and has no address of its own."""
+    """A PNG file as a data address, which travels inside the session's own websocket."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

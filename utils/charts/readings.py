@@ -1,4 +1,4 @@
-"""Plotly figures of what the networks read in the scans that are loaded."""
+"""Charts of the readings of the loaded scans."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from utils.charts import titles
-from utils.charts.performance import (
+from utils.charts.style import (
     BLUE,
     CLASS_COLOURS,
     DASHES,
     GRAY,
-    NO_COLOURS,
     Colours,
     class_ticks,
     finish,
@@ -25,9 +24,12 @@ from utils.wording import CLASS_TITLES, probability_in_percent
 
 
 def probability_bars(
-    probabilities: Mapping[str, Sequence[float]], colours: Colours = NO_COLOURS
+    probabilities: Mapping[str, Sequence[float]], colours: Colours | None = None
 ) -> go.Figure:
-    """The class probabilities of one scan: network title -> 4 probabilities (0..1) in CLASSES order."""
+    """The class probabilities of one scan: model title -> 4 probabilities (0..1) in CLASSES order.
+
+    colours: by title of the model.
+    """
     figure = go.Figure()
     names = class_ticks()
     alone = len(probabilities) == 1
@@ -35,7 +37,7 @@ def probability_bars(
         figure.add_trace(
             go.Bar(
                 orientation="h", x=[100 * value for value in values], y=names, name=title, cliponaxis=False,
-                marker_color=model_colour(title, len(figure.data), colours), textposition="outside",
+                marker_color=model_colour(title, len(figure.data), colours or {}), textposition="outside",
                 text=[("" if alone else f"{title} ") + probability_in_percent(value) for value in values],
                 hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
             )
@@ -48,7 +50,7 @@ def probability_bars(
 
 
 def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Probability of any tumour (0..1), one network against the other, a point a scan; exactly two networks."""
+    """Probability of any tumour (0..1), one model against the other, one point per scan; exactly two models."""
     (first, across), (second, up) = probabilities.items()
     figure = go.Figure()
     figure.add_trace(
@@ -72,16 +74,17 @@ def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[fl
     figure.update_yaxes(title=f"{second}: probability of any tumour (%)", range=[0, 100])
     gap = max(abs(a - b) for a, b in zip(across, up, strict=True))
     return finish(
-        figure, f"The networks differ by at most {100 * gap:.0f} points on whether there is a tumour", 420
+        figure, f"Tumour probabilities of the models differ by at most {100 * gap:.0f} percentage points", 420
     )
 
 
 def class_curves(
     title: str, slices: Sequence[int], probabilities: Sequence[Sequence[float]], in_view: int
 ) -> go.Figure:
-    """One network's class probabilities along a volume, a curve a class; a line marks the slice in view.
+    """One model's class probabilities along a volume, one curve per class; a line marks the slice in view.
 
-    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order, NaN without answer.
+    slices: (N,) slice numbers, 1 for the first. probabilities: (N, 4), 0..1, in CLASSES order, NaN where
+    the slice was rejected.
     """
     table = 100 * np.asarray(probabilities, dtype=float).reshape(-1, len(CLASSES))
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""Plotly figures of places: do maps point at tumours, do outlines lie on them."""
+"""Charts of localisation: saliency maps and outlines against reference segmentations."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from utils.charts.performance import NO_COLOURS, Colours, finish
-from utils.charts.trust import dots
+from utils.charts.style import Colours, dots, finish
 from utils.records.explanations import ExplanationsRecord
 from utils.records.measures import Figures
 from utils.records.segmentation import OutlineFigures, OutlineRecord
 from utils.wording import CLASS_TITLES
 
 
-def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours = NO_COLOURS) -> go.Figure:
-    """How often the peak activation of each method's map is inside the tumour, a row a method.
+def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours | None = None) -> go.Figure:
+    """How often the peak activation of each method's map is inside the tumour, one row per method.
 
-    records: by network title.
+    records, colours: by title of the network.
     """
     rows = [
         (figures.title, network, *_percents(figures.tumors, "pointing"))
@@ -27,9 +26,11 @@ def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours = NO_CO
     ]
     method, network, value, low, high = max(rows, key=lambda row: row[2])
     figure = dots(rows, "{:.0f} %", colours)
-    figure.update_xaxes(title="strongest place in the tumour (% of maps), 95 % interval",
+    figure.update_xaxes(title="peak activation inside the tumour (% of maps), 95 % CI",
                         range=[0, 112], tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
-    words = f"{method} of {network} points into the tumour in {value:.0f} % ({low:.0f} to {high:.0f})"
+    words = (
+        f"{method} of {network}: peak activation inside the tumour in {value:.0f} % ({low:.0f}-{high:.0f})"
+    )
     return finish(figure, words, 130 + 44 * len(rows))
 
 
@@ -44,11 +45,13 @@ def outlines(record: OutlineRecord) -> go.Figure:
         if part.dice is not None
     ]
     figure = dots(rows, "{:.2f}")
-    figure.update_xaxes(title="overlap of outline and tumour (mean Dice), 95 % interval", range=[0, 1.06])
+    figure.update_xaxes(
+        title="overlap of outline and reference segmentation (Dice), 95 % CI", range=[0, 1.06]
+    )
     false = record.false_outlines_per_100
-    words = f"Outlines overlap by {record.dice:.2f} (Dice)"
+    words = f"Mean Dice of outlines {record.dice:.2f}"
     if false is not None:
-        words += f"; of 100 healthy scans {false:.1f} get one"
+        words += f"; false-positive rate {false:.1f} % on scans without tumour"
     return finish(figure, words, 130 + 60 * len(rows))
 
 

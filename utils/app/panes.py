@@ -1,0 +1,137 @@
+"""What the viewer shows of a scan: a pure function builds the panes from readings and cards. No Streamlit, no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
+from utils.evidence.regions import find_region, overlap
+from utils.reading.conclusion import reading_in_words
+from utils.wording import CLASS_TITLES, probability_in_percent
+
+if TYPE_CHECKING:
+    from utils.reading.reader import Reading
+    from utils.reading.worklist import Entry
+    from utils.scans.scan import Scan
+
+MOST_PANES = 12
+LEGEND = "none → strong support for the class; one scale for all models and classes"
+LEGEND_ALT = "Colour scale of saliency maps from none (original image) to strong (yellow)"
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One view of the scan.
+
+    `strength` (H, W) float is the saliency map drawn over it, 1 at full colour; None for the original image. `full` is
+    what full colour means: a value and its unit ("logits", "probability"); None where the method has no unit.
+    """
+
+    title: str
+    caption: str
+    alt: str
+    strength: np.ndarray | None = None
+    full: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Map:
+    """One saliency map to show: a reading, whose maps are those of its method and layer, and a class.
+
+    `scale` is the strength at full colour, `region_threshold` the strength above which a map marks a region, None
+    where it was not fitted for this network, method and layer.
+    """
+
+    reading: Reading
+    label: str
+    scale: float
+    region_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the viewer and the text below it show of one scan.
+
+    `name` tells scans apart, `file` is the stem of downloads. `outlines` are closed lines, (K, 2) each, x and y in the
+    scan's pixels, by kind: "outline" of the segmentation network, "mask" of the reference segmentation. `captions`
+    locate the peak activation per class.
+    """
+
+    name: str
+    pixels: np.ndarray
+    panes: tuple[Pane, ...]
+    outlines: Mapping[str, Sequence[np.ndarray]]
+    captions: tuple[str, ...]
+    file: str
+    is_study: bool
+
+
+def build_view(
+    entry: Entry,
+    maps: Sequence[Map],
+    captions: Callable[[Map], str],
+    outline: Sequence[np.ndarray] = (),
+    reference: Sequence[np.ndarray] = (),
+    is_study: bool = False,
+) -> View:
+    """The view of a scan that was read.
+
+    captions: the caption of a map's pane (a track record). outline, reference: contours. is_study: for the Heatmaps
+    page, the panes are maps only and name their method; else the original image comes first.
+    """
+    assert entry.scan is not None
+    original = Pane(entry.name, "Original image", f"The scan {entry.name}")
+    drawn = [_pane(shown, captions(shown), entry.name, is_study) for shown in maps]
+    lines = {kind: contours for kind, contours in (("outline", outline), ("mask", reference)) if contours}
+    by_class = [
+        [shown for shown in maps if shown.label == label]
+        for label in dict.fromkeys(shown.label for shown in maps)
+    ]
+    return View(
+        name=f"{entry.key} {entry.name}",
+        pixels=entry.scan.pixels,
+        panes=tuple(drawn if is_study else [original, *drawn]),
+        outlines=lines,
+        captions=tuple(filter(None, (peak_activation(entry.scan, same_class) for same_class in by_class))),
+        file=f"{Path(entry.name).stem}-evidence",
+        is_study=is_study,
+    )
+
+
+def peak_activation(scan: Scan, maps: Sequence[Map]) -> str:
+    """Where the maps of one class peak and how far two regions overlap, as one sentence; empty without regions."""
+    label = maps[0].label
+    if label == "no_tumor":
+        return ""
+    parts, regions = [], []
+    for shown in maps:
+        if shown.region_threshold is None:
+            continue
+        region = find_region(shown.reading.strength(label, 1.0), shown.region_threshold, scan)
+        method = "" if shown.reading.method == "gradcam" else f" ({METHOD_TITLES[shown.reading.method]})"
+        where = region.in_words if region else "below the threshold for a region"
+        parts.append(f"{shown.reading.title}{method}: {where}")
+        regions += [region.mask] if region else []
+    if len(regions) == 2:
+        parts.append(f"overlap of the regions (IoU): {probability_in_percent(overlap(*regions))}")
+    return f"Peak activation for {CLASS_TITLES[label]}: {'; '.join(parts)}." if parts else ""
+
+
+def _pane(shown: Map, caption: str, name: str, has_method: bool) -> Pane:
+    """The title holds the method and the class, or the label of the reading."""
+    reading, title = shown.reading, CLASS_TITLES[shown.label]
+    method = METHOD_TITLES[reading.method]
+    unit = {"scorecam": "probability"}.get(reading.method, "logits" if reading.method in IN_LOGITS else "")
+    detail = f"{method}, {title}" if has_method else reading_in_words(reading)
+    return Pane(
+        f"{reading.title}: {detail}",
+        caption,
+        f"The scan {name} with the {method} saliency map of {reading.title} for {title}",
+        reading.strength(shown.label, shown.scale),
+        (shown.scale, unit) if unit else None,
+    )
