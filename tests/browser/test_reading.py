@@ -48,10 +48,10 @@ def test_uploaded_scan_is_read_and_its_evidence_drawn(page: Page, address: str, 
         assert np.abs(overlay - plain).max() > 30
         outside = brain == 0
         assert np.abs(overlay - plain)[:5, :5].max() < 8 and outside[:5, :5].all()  # no evidence in the air
-    page.get_by_role("button", name="Evidence", exact=True).click()
+    page.get_by_role("button", name="Saliency map", exact=True).click()
     for overlay in overlays(page):
         np.testing.assert_allclose(at_size_of(overlay, brain), plain, atol=1)
-    page.get_by_role("button", name="Evidence", exact=True).click()
+    page.get_by_role("button", name="Saliency map", exact=True).click()
     for before, after in zip(drawn, overlays(page), strict=True):
         np.testing.assert_allclose(at_size_of(after, brain), before, atol=1)
 
@@ -78,7 +78,7 @@ def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes
     assert picture(page, SCAN)[0, 0].min() > 200  # black is white
     page.keyboard.press("0")
     page.keyboard.press("e")
-    assert page.get_by_role("button", name="Evidence", exact=True).get_attribute("aria-pressed") == "false"
+    assert page.get_by_role("button", name="Saliency map", exact=True).get_attribute("aria-pressed") == "false"
 
 
 def test_broken_file_beside_a_good_one(page: Page, address: str, png_bytes) -> None:

@@ -1,131 +1,190 @@
-// One scan in several panes that move together: the plain scan and each network's evidence over it.
-// data: { name, file, scan, palette, study, outlines: { KIND: [[x, y, ...], ...] },
-// panes: [{ title, caption, alt, evidence, full }] }; scan and evidence are gray PNG data addresses. A level of evidence
-// has the palette's colour and is as opaque as it is strong. Outlines are closed lines in fractions of the scan's sides.
+// One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
+// model. data: { name, file, scan, palette, study, outlines: { KIND: [[x, y, ...], ...] },
+// panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data addresses; a level of
+// evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons in fractions of the
+// scan's sides.
 
-const START = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
+const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
   threshold: 0, contour: false, outline: true, mask: true };
-const KEPT = ["opacity", "evidence", "threshold", "contour", "outline", "mask"]; // from one scan to the next
+const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outline", "mask"];
 const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
-const BLINK = 600; // milliseconds
+const BLINK_MILLISECONDS = 600;
+const LARGEST_ZOOM = 16;
+const BRIGHTNESS = [-0.5, 0.5];
+const CONTRAST = [0.4, 4];
 
 export default function ({ data, parentElement }) {
-  const viewer = parentElement.viewer ?? (parentElement.viewer = create(parentElement));
+  const viewer = parentElement.viewer ?? (parentElement.viewer = new ScanViewer(parentElement));
   viewer.show(data);
   return () => viewer.leave();
 }
 
-function create(parent) {
-  const view = { ...START };
-  let panes = [], scan = null, gray = null, blinking = null, palette = null, outlines = {}, file = "";
-  const root = element("div", { className: "viewer" }, parent);
-  const bar = element("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" }, root);
-  const grid = element("div", { className: "panes" }, root);
-  const controls = toolbar();
+class ScanViewer {
+  constructor(parent) {
+    this.view = { ...INITIAL_VIEW };
+    this.panes = [];
+    this.outlines = {};
+    this.scan = this.windowed = this.palette = this.blinking = null;
+    this.file = "";
+    this.root = element("div", { className: "viewer" }, parent);
+    this.bar = element("div", { className: "bar", role: "toolbar", ariaLabel: "Image" }, this.root);
+    this.grid = element("div", { className: "panes" }, this.root);
+    this.sliders = this.addSliders();
+    this.toggles = this.addToggles();
+    this.buttons = this.addButtons();
+    this.onKey = (event) => this.press(event);
+  }
 
-  function toolbar() {
-    const opacity = slider("Opacity", 0, 1, 0.05, "opacity", "[]");
-    const brightness = slider("Brightness", -0.5, 0.5, 0.02, "brightness");
-    const contrast = slider("Contrast", 0.4, 4, 0.05, "contrast");
-    const threshold = slider("Hide weaker than", 0, 1, 0.05, "threshold", ",.");
-    const evidence = toggle("Evidence", "e", () => set({ evidence: !view.evidence }), () => view.evidence);
-    const blink = toggle("Blink", "b", () => (blinking ? stopBlinking() : startBlinking()), () => blinking !== null);
-    const contour = toggle("Contour", "c", () => set({ contour: !view.contour }), () => view.contour);
-    const outline = toggle("Outline", "o", () => set({ outline: !view.outline }), () => view.outline);
-    const mask = toggle("Known mask", "m", () => set({ mask: !view.mask }), () => view.mask);
-    const invert = toggle("Invert", "i", () => set({ inverted: !view.inverted }), () => view.inverted);
-    button("Zoom in", "+", () => zoomBy(1.25));
-    button("Zoom out", "-", () => zoomBy(0.8));
-    button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
-    button("Reset", "0", () => { stopBlinking(); set({ ...START }); });
-    const save = button("Save PNG", "s", savePicture);
+  // --- What is shown
+
+  async show(data) {
+    document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
+    if (this.panes.length !== data.panes.length) this.buildPanes(data.panes.length);
+    data.panes.forEach((pane, index) => {
+      this.panes[index].title.textContent = pane.title;
+      this.panes[index].caption.textContent = pane.caption;
+      this.panes[index].canvas.ariaLabel = pane.alt;
+    });
+    const images = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
+    const isNewScan = data.name !== this.root.dataset.name;
+    this.scan = images[0];
+    Object.assign(this, { palette: data.palette, outlines: data.outlines, file: data.file, studying: data.study });
+    this.showControls();
+    this.root.dataset.name = data.name;
+    if (isNewScan) Object.assign(this.view, INITIAL_VIEW, pick(this.view, KEPT_BETWEEN_SCANS));
+    this.panes.forEach((pane, index) => {
+      pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
+      pane.full = data.panes[index].full;
+      this.colourEvidence(pane);
+    });
+    this.applyWindow();
+    this.draw();
+    this.root.dataset.ready = data.name;
+  }
+
+  leave() {
+    this.stopBlinking();
+    document.removeEventListener("keydown", this.onKey);
+  }
+
+  set(changes) {
+    Object.assign(this.view, changes);
+    if ("brightness" in changes || "contrast" in changes || "inverted" in changes) this.applyWindow();
+    if ("threshold" in changes || "contour" in changes) this.panes.forEach((pane) => this.colourEvidence(pane));
+    this.draw();
+  }
+
+  // --- Tool bar
+
+  addSliders() {
+    return [
+      this.slider("Opacity", [0, 1], 0.05, "opacity", "[]"),
+      this.slider("Brightness", BRIGHTNESS, 0.02, "brightness"),
+      this.slider("Contrast", CONTRAST, 0.05, "contrast"),
+      this.slider("Display threshold", [0, 1], 0.05, "threshold", ",."),
+    ];
+  }
+
+  addToggles() {
+    const flip = (name) => () => this.set({ [name]: !this.view[name] });
+    const toggle = (title, key, name) => ({ button: this.button(title, key, flip(name)), isOn: () => this.view[name] });
+    const blink = () => (this.blinking === null ? this.startBlinking() : this.stopBlinking());
     return {
-      sliders: [opacity, brightness, contrast, threshold], toggles: [evidence, blink, contour, outline, mask, invert],
-      study: [threshold.input.parentElement, contour.one, save], lines: { outline: outline.one, mask: mask.one },
+      evidence: toggle("Saliency map", "e", "evidence"),
+      blink: { button: this.button("Toggle overlay", "b", blink), isOn: () => this.blinking !== null },
+      contour: toggle("Contour", "c", "contour"),
+      outline: toggle("Outline", "o", "outline"),
+      mask: toggle("Reference segmentation", "m", "mask"),
+      invert: toggle("Invert", "i", "inverted"),
     };
   }
 
-  // keys: the one for less and the one for more
-  function slider(title, low, high, step, name, keys) {
-    const label = element("label", { textContent: title, title: keys ? `${title} (${keys[0]} and ${keys[1]})` : "" }, bar);
-    const input = element("input", { type: "range", min: low, max: high, step, ariaLabel: title }, label);
-    input.oninput = () => set({ [name]: Number(input.value) });
+  addButtons() {
+    const { root } = this;
+    this.button("Zoom in", "+", () => this.zoomBy(1.25));
+    this.button("Zoom out", "-", () => this.zoomBy(0.8));
+    this.button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
+    this.button("Reset", "0", () => { this.stopBlinking(); this.set({ ...INITIAL_VIEW }); });
+    return { save: this.button("Save PNG", "s", () => this.savePng()) };
+  }
+
+  // keys: the key for less and the key for more
+  slider(title, [min, max], step, name, keys) {
+    const hint = keys ? `${title} (${keys[0]} and ${keys[1]})` : "";
+    const label = element("label", { textContent: title, title: hint }, this.bar);
+    const input = element("input", { type: "range", min, max, step, ariaLabel: title }, label);
+    input.oninput = () => this.set({ [name]: Number(input.value) });
     return { input, name, keys };
   }
 
-  function button(title, key, act) {
-    const one = element("button", { type: "button", title: `${title} (${key.toUpperCase()})`, textContent: title }, bar);
-    one.dataset.key = key;
-    one.onclick = act;
-    return one;
+  button(title, key, act) {
+    const properties = { type: "button", title: `${title} (${key.toUpperCase()})`, textContent: title };
+    const button = element("button", properties, this.bar);
+    button.dataset.key = key;
+    button.onclick = act;
+    return button;
   }
 
-  function toggle(title, key, act, on) {
-    return { one: button(title, key, act), on };
+  showControls() {
+    const threshold = this.sliders.find(({ name }) => name === "threshold").input.parentElement;
+    for (const control of [threshold, this.toggles.contour.button, this.buttons.save]) control.hidden = !this.studying;
+    for (const kind of Object.keys(LINES)) this.toggles[kind].button.hidden = !this.outlines[kind];
+    for (const pane of this.panes) pane.pointed.hidden = !this.studying;
   }
 
-  // the keys work wherever the focus is, but not while somebody writes
-  function pressed(event) {
+  // --- Keyboard: the keys work wherever the focus is, except in a field that takes text
+
+  press(event) {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey || target.isContentEditable) return;
     if (target.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=radio])")) return;
-    const chosen = [...bar.querySelectorAll("button")].find((one) => one.dataset.key === event.key.toLowerCase());
-    if (chosen && !chosen.hidden) { event.preventDefault(); chosen.click(); }
-    for (const { input, keys } of controls.sliders) {
-      const more = keys?.indexOf(event.key) ?? -1;
-      if (more < 0 || input.parentElement.hidden) continue;
-      if (more) input.stepUp(2); else input.stepDown(2);
+    const buttons = [...this.bar.querySelectorAll("button")];
+    const pressed = buttons.find((button) => button.dataset.key === event.key.toLowerCase());
+    if (pressed && !pressed.hidden) { event.preventDefault(); pressed.click(); }
+    for (const { input, keys } of this.sliders) {
+      const direction = keys?.indexOf(event.key) ?? -1;
+      if (direction < 0 || input.parentElement.hidden) continue;
+      if (direction) input.stepUp(2); else input.stepDown(2);
       input.oninput();
     }
   }
 
-  function leave() {
-    stopBlinking();
-    document.removeEventListener("keydown", pressed);
+  // --- Blinking, zoom and pan
+
+  startBlinking() {
+    this.blinking = setInterval(() => this.set({ evidence: !this.view.evidence }), BLINK_MILLISECONDS);
+    this.draw();
   }
 
-  function set(changes) {
-    Object.assign(view, changes);
-    if ("brightness" in changes || "contrast" in changes || "inverted" in changes) window_();
-    if ("threshold" in changes || "contour" in changes) panes.forEach(colour);
-    draw();
+  stopBlinking() {
+    if (this.blinking === null) return;
+    clearInterval(this.blinking);
+    this.blinking = null;
+    this.set({ evidence: true });
   }
 
-  function startBlinking() {
-    blinking = setInterval(() => set({ evidence: !view.evidence }), BLINK);
-    draw();
-  }
-
-  function stopBlinking() {
-    if (blinking === null) return;
-    clearInterval(blinking);
-    blinking = null;
-    set({ evidence: true });
-  }
-
-  function zoomBy(factor, x = 0.5, y = 0.5) {
-    const zoom = Math.min(Math.max(view.zoom * factor, 1), 16);
+  zoomBy(factor, x = 0.5, y = 0.5) {
+    const { view } = this;
+    const zoom = clamp(view.zoom * factor, [1, LARGEST_ZOOM]);
     const change = zoom / view.zoom - 1;
-    set({ zoom, ...inside(view.x + (view.x - (x - 0.5)) * change, view.y + (view.y - (y - 0.5)) * change, zoom) });
+    const moved = [view.x + (view.x - (x - 0.5)) * change, view.y + (view.y - (y - 0.5)) * change];
+    this.set({ zoom, ...offsetInside(...moved, zoom) });
   }
 
-  function inside(x, y, zoom = view.zoom) {
-    const most = (zoom - 1) / 2;
-    return { x: Math.min(Math.max(x, -most), most), y: Math.min(Math.max(y, -most), most) };
-  }
+  // --- Window and level: the scan's grays through a straight line
 
-  // window and level: the scan's grays through a straight line
-  function window_() {
+  applyWindow() {
+    const { scan, view } = this;
     if (!scan) return;
-    gray = element("canvas", { width: scan.naturalWidth, height: scan.naturalHeight });
-    const context = gray.getContext("2d", { willReadFrequently: true });
+    this.windowed = element("canvas", { width: scan.naturalWidth, height: scan.naturalHeight });
+    const context = this.windowed.getContext("2d", { willReadFrequently: true });
     context.drawImage(scan, 0, 0);
     if (view.brightness === 0 && view.contrast === 1 && !view.inverted) return;
-    const pixels = context.getImageData(0, 0, gray.width, gray.height);
+    const pixels = context.getImageData(0, 0, scan.naturalWidth, scan.naturalHeight);
     const table = new Uint8ClampedArray(256);
     for (let level = 0; level < 256; level++) {
       const shown = 255 * ((level / 255 - 0.5 + view.brightness) * view.contrast + 0.5);
-      table[level] = view.inverted ? 255 - Math.min(Math.max(shown, 0), 255) : shown;
+      table[level] = view.inverted ? 255 - clamp(shown, [0, 255]) : shown;
     }
     for (let at = 0; at < pixels.data.length; at += 4) {
       pixels.data[at] = pixels.data[at + 1] = pixels.data[at + 2] = table[pixels.data[at]];
@@ -133,36 +192,62 @@ function create(parent) {
     context.putImageData(pixels, 0, 0);
   }
 
-  // what is laid over the scan: the evidence in its colours, or the outline of what is strong enough
-  function colour(pane) {
+  // --- Evidence in its colours, or the contour of what reaches the display threshold
+
+  colourEvidence(pane) {
     pane.drawn = null;
-    if (!pane.levels || !palette) return;
+    if (!pane.levels || !this.palette) return;
     const { width, height, data } = pane.levels;
-    const drawn = element("canvas", { width, height });
-    const picture = new ImageData(width, height);
-    const least = Math.max(view.threshold * 255, view.contour ? 1 : 0);
-    const strong = (at) => data[4 * at] >= least;
+    const { contour, threshold } = this.view;
+    const image = new ImageData(width, height);
+    const least = Math.max(threshold * 255, contour ? 1 : 0);
+    const isShown = (at) => data[4 * at] >= least;
     for (let at = 0; at < width * height; at++) {
-      if (!strong(at)) continue;
-      const across = at % width;
-      const edge = view.contour && (across === 0 || across === width - 1 || at < width || at >= width * (height - 1)
-        || !(strong(at - 1) && strong(at + 1) && strong(at - width) && strong(at + width)));
-      if (view.contour && !edge) continue;
-      picture.data.set(palette[view.contour ? 255 : data[4 * at]], 4 * at);
-      picture.data[4 * at + 3] = view.contour ? 255 : data[4 * at];
+      if (!isShown(at) || (contour && !isEdge(at, width, height, isShown))) continue;
+      image.data.set(this.palette[contour ? 255 : data[4 * at]], 4 * at);
+      image.data[4 * at + 3] = contour ? 255 : data[4 * at];
     }
-    drawn.getContext("2d").putImageData(picture, 0, 0);
-    pane.drawn = drawn;
+    pane.drawn = element("canvas", { width, height });
+    pane.drawn.getContext("2d").putImageData(image, 0, 0);
   }
 
-  // closed lines on the scan, as thin at any zoom
-  function line(context, kind, [left, top, width, height]) {
-    if (!outlines[kind] || !view[kind]) return;
+  // --- Drawing
+
+  draw() {
+    for (const { input, name } of this.sliders) input.value = this.view[name];
+    for (const { button, isOn } of Object.values(this.toggles)) button.ariaPressed = String(isOn());
+    if (this.windowed) this.panes.forEach((pane) => this.drawPane(pane));
+  }
+
+  drawPane({ canvas, drawn }) {
+    const { view, windowed } = this;
+    const width = Math.round(canvas.clientWidth * devicePixelRatio);
+    const height = Math.round((width * windowed.height) / windowed.width);
+    if (!width) return;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    const left = width * (0.5 + view.x - view.zoom / 2), top = height * (0.5 + view.y - view.zoom / 2);
+    const place = [left, top, width * view.zoom, height * view.zoom];
+    Object.assign(context, { imageSmoothingEnabled: true, imageSmoothingQuality: "high", globalAlpha: 1 });
+    context.fillRect(0, 0, width, height);
+    context.drawImage(windowed, ...place);
+    const isOverlaid = drawn && view.evidence;
+    if (isOverlaid) {
+      context.globalAlpha = view.opacity;
+      context.drawImage(drawn, ...place);
+    }
+    for (const kind of Object.keys(LINES)) this.drawOutline(context, kind, place);
+    canvas.dataset.shown = isOverlaid ? "evidence" : "scan";
+  }
+
+  // Lines have the same width at every zoom
+  drawOutline(context, kind, [left, top, width, height]) {
+    if (!this.outlines[kind] || !this.view[kind]) return;
     context.globalAlpha = 1;
     context.lineWidth = 2 * devicePixelRatio;
     context.strokeStyle = LINES[kind].colour;
     context.setLineDash(LINES[kind].dash.map((length) => length * devicePixelRatio));
-    for (const points of outlines[kind]) {
+    for (const points of this.outlines[kind]) {
       context.beginPath();
       for (let at = 0; at < points.length; at += 2) context.lineTo(left + points[at] * width, top + points[at + 1] * height);
       context.closePath();
@@ -170,138 +255,113 @@ function create(parent) {
     }
   }
 
-  // all panes as they look now, side by side below their titles
-  function savePicture() {
+  // --- All panes as they look now, side by side below their titles, as a PNG file
+
+  savePng() {
     const gap = 16, head = 40;
-    const widths = panes.map(({ canvas }) => canvas.width), height = Math.max(...panes.map(({ canvas }) => canvas.height));
-    const whole = element("canvas", { width: widths.reduce((sum, width) => sum + width + gap, -gap), height: height + head });
+    const canvases = this.panes.map(({ canvas }) => canvas);
+    const width = canvases.reduce((sum, canvas) => sum + canvas.width + gap, -gap);
+    const height = Math.max(...canvases.map((canvas) => canvas.height)) + head;
+    const whole = element("canvas", { width, height });
     const context = whole.getContext("2d");
-    context.fillRect(0, 0, whole.width, whole.height);
+    context.fillRect(0, 0, width, height);
     Object.assign(context, { fillStyle: "white", font: "20px sans-serif", textBaseline: "middle" });
     let left = 0;
-    for (const { canvas, title } of panes) {
+    for (const { canvas, title } of this.panes) {
       context.fillText(title.textContent, left + 8, head / 2, canvas.width - 16);
       context.drawImage(canvas, left, head);
       left += canvas.width + gap;
     }
     whole.toBlob((blob) => {
-      const link = element("a", { href: URL.createObjectURL(blob), download: `${file}.png` });
+      const link = element("a", { href: URL.createObjectURL(blob), download: `${this.file}.png` });
       link.click();
       URL.revokeObjectURL(link.href);
     });
   }
 
-  // the strength under the pointer, in words
-  function told(pane, event) {
-    if (!pane.levels || !controls.studying) return "";
-    const { width, height, data } = pane.levels;
-    const across = ((event.offsetX / pane.canvas.clientWidth - 0.5 - view.x) / view.zoom + 0.5) * width;
-    const down = ((event.offsetY / pane.canvas.clientHeight - 0.5 - view.y) / view.zoom + 0.5) * height;
-    if (across < 0 || down < 0 || across >= width || down >= height) return "";
-    const strength = data[4 * (Math.floor(down) * width + Math.floor(across))] / 255;
-    const value = pane.full ? `${(strength * pane.full[0]).toPrecision(2)} ${pane.full[1]}, ` : "";
-    return `${value}${Math.round(100 * strength)} % of full colour${strength === 1 ? " or more" : ""}`;
-  }
+  // --- Panes and the pointer: drag pans, drag with the right button changes the window, ctrl-wheel zooms
 
-  function draw() {
-    for (const { input, name } of controls.sliders) input.value = view[name];
-    for (const { one, on } of controls.toggles) one.ariaPressed = String(on());
-    if (!gray) return;
-    for (const pane of panes) {
-      const { canvas } = pane;
-      const width = Math.round(canvas.clientWidth * devicePixelRatio);
-      const height = Math.round((width * gray.height) / gray.width);
-      if (!width) continue;
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      const context = canvas.getContext("2d");
-      const left = width * (0.5 + view.x - view.zoom / 2), top = height * (0.5 + view.y - view.zoom / 2);
-      const place = [left, top, width * view.zoom, height * view.zoom];
-      context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
-      context.globalAlpha = 1;
-      context.fillRect(0, 0, width, height);
-      context.drawImage(gray, ...place);
-      if (pane.drawn && view.evidence) {
-        context.globalAlpha = view.opacity;
-        context.drawImage(pane.drawn, ...place);
-      }
-      for (const kind of Object.keys(LINES)) line(context, kind, place);
-      canvas.dataset.shown = pane.drawn && view.evidence ? "evidence" : "scan";
-    }
-  }
-
-  function handle(pane) {
-    const { canvas } = pane;
-    let held = null;
-    canvas.onpointerdown = (event) => {
-      held = { x: event.clientX, y: event.clientY, button: event.button, view: { ...view } };
-      canvas.setPointerCapture(event.pointerId);
-    };
-    canvas.onpointermove = (event) => {
-      if (!held) { pane.pointed.textContent = told(pane, event); return; }
-      const across = (event.clientX - held.x) / canvas.clientWidth, down = (event.clientY - held.y) / canvas.clientHeight;
-      if (held.button === 2) {
-        const contrast = Math.min(Math.max(held.view.contrast * Math.exp(2 * across), 0.4), 4);
-        set({ contrast, brightness: Math.min(Math.max(held.view.brightness - down, -0.5), 0.5) });
-      } else set(inside(held.view.x + across, held.view.y + down));
-    };
-    canvas.onpointerleave = () => (pane.pointed.textContent = "");
-    canvas.onpointerup = canvas.onpointercancel = () => (held = null);
-    canvas.oncontextmenu = (event) => event.preventDefault();
-    canvas.ondblclick = (event) => zoomBy(2, event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
-    canvas.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey) return; // a plain wheel scrolls the page
-      event.preventDefault();
-      zoomBy(Math.exp(-event.deltaY / 200), event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
-    }, { passive: false });
-  }
-
-  function build(count) {
-    grid.replaceChildren();
-    panes = Array.from({ length: count }, () => {
-      const figure = element("figure", {}, grid);
+  buildPanes(count) {
+    this.grid.replaceChildren();
+    this.panes = Array.from({ length: count }, () => {
+      const figure = element("figure", {}, this.grid);
       const title = element("div", { className: "title" }, figure);
       const canvas = element("canvas", { role: "img", tabIndex: 0 }, figure);
       const pointed = element("div", { className: "pointed" }, figure);
       const caption = element("figcaption", {}, figure);
       const pane = { title, canvas, caption, pointed, levels: null, drawn: null };
-      handle(pane);
+      this.handlePointer(pane);
       return pane;
     });
-    new ResizeObserver(draw).observe(grid);
+    new ResizeObserver(() => this.draw()).observe(this.grid);
   }
 
-  async function show(data) {
-    document.addEventListener("keydown", pressed); // once, however often it is asked for
-    const other = data.name !== root.dataset.name;
-    if (panes.length !== data.panes.length) build(data.panes.length);
-    data.panes.forEach((pane, at) => {
-      panes[at].title.textContent = pane.title;
-      panes[at].caption.textContent = pane.caption;
-      panes[at].canvas.ariaLabel = pane.alt;
-    });
-    const loaded = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
-    scan = loaded[0];
-    palette = data.palette;
-    controls.studying = data.study;
-    outlines = data.outlines;
-    file = data.file;
-    for (const one of controls.study) one.hidden = !data.study;
-    for (const [kind, one] of Object.entries(controls.lines)) one.hidden = !outlines[kind];
-    for (const pane of panes) pane.pointed.hidden = !data.study;
-    root.dataset.name = data.name;
-    if (other) { const kept = Object.fromEntries(KEPT.map((name) => [name, view[name]])); Object.assign(view, START, kept); }
-    panes.forEach((pane, at) => {
-      pane.levels = loaded[at + 1] && pixelsOf(loaded[at + 1]);
-      pane.full = data.panes[at].full;
-      colour(pane);
-    });
-    window_();
-    draw();
-    root.dataset.ready = data.name;
+  handlePointer(pane) {
+    const { canvas } = pane;
+    let drag = null;
+    canvas.onpointerdown = (event) => {
+      drag = { x: event.clientX, y: event.clientY, button: event.button, view: { ...this.view } };
+      canvas.setPointerCapture(event.pointerId);
+    };
+    canvas.onpointermove = (event) => {
+      if (drag) this.drag(drag, event, canvas);
+      else pane.pointed.textContent = this.strengthAt(pane, event);
+    };
+    canvas.onpointerleave = () => (pane.pointed.textContent = "");
+    canvas.onpointerup = canvas.onpointercancel = () => (drag = null);
+    canvas.oncontextmenu = (event) => event.preventDefault();
+    canvas.ondblclick = (event) => this.zoomAt(event, canvas, 2);
+    canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return; // a plain wheel scrolls the page
+      event.preventDefault();
+      this.zoomAt(event, canvas, Math.exp(-event.deltaY / 200));
+    }, { passive: false });
   }
 
-  return { show, leave };
+  zoomAt(event, canvas, factor) {
+    this.zoomBy(factor, event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
+  }
+
+  drag(start, event, canvas) {
+    const across = (event.clientX - start.x) / canvas.clientWidth, down = (event.clientY - start.y) / canvas.clientHeight;
+    if (start.button === 2) {
+      const contrast = clamp(start.view.contrast * Math.exp(2 * across), CONTRAST);
+      this.set({ contrast, brightness: clamp(start.view.brightness - down, BRIGHTNESS) });
+    } else this.set(offsetInside(start.view.x + across, start.view.y + down, this.view.zoom));
+  }
+
+  // The strength of the evidence under the pointer, as text
+  strengthAt(pane, event) {
+    if (!pane.levels || !this.studying) return "";
+    const { width, height, data } = pane.levels;
+    const { x, y, zoom } = this.view;
+    const column = Math.floor(((event.offsetX / pane.canvas.clientWidth - 0.5 - x) / zoom + 0.5) * width);
+    const row = Math.floor(((event.offsetY / pane.canvas.clientHeight - 0.5 - y) / zoom + 0.5) * height);
+    if (column < 0 || row < 0 || column >= width || row >= height) return "";
+    const strength = data[4 * (row * width + column)] / 255;
+    const value = pane.full ? `${(strength * pane.full[0]).toPrecision(2)} ${pane.full[1]}, ` : "";
+    return `${value}${Math.round(100 * strength)} % of full scale${strength === 1 ? " or more" : ""}`;
+  }
+}
+
+// Where a scan that is `zoom` times as large as its pane may lie without leaving the pane
+function offsetInside(x, y, zoom) {
+  const most = (zoom - 1) / 2;
+  return { x: clamp(x, [-most, most]), y: clamp(y, [-most, most]) };
+}
+
+function isEdge(at, width, height, isShown) {
+  const column = at % width;
+  const atBorder = column === 0 || column === width - 1 || at < width || at >= width * (height - 1);
+  return atBorder || !(isShown(at - 1) && isShown(at + 1) && isShown(at - width) && isShown(at + width));
+}
+
+function clamp(value, [low, high]) {
+  return Math.min(Math.max(value, low), high);
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.map((name) => [name, object[name]]));
 }
 
 function load(source) {
@@ -319,8 +379,8 @@ function pixelsOf(image) {
 }
 
 function element(tag, properties, parent) {
-  const one = Object.assign(document.createElement(tag), properties);
-  if (properties.role) one.setAttribute("role", properties.role);
-  parent?.appendChild(one);
-  return one;
+  const node = Object.assign(document.createElement(tag), properties);
+  if (properties.role) node.setAttribute("role", properties.role);
+  parent?.appendChild(node);
+  return node;
 }
