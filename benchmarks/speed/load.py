@@ -163,7 +163,7 @@ def _use_session(port: int, images: list[Image], record: Record, until: float) -
                 if time.monotonic() >= until:
                     break
                 if number % IMAGES == 0:
-                    session.press("Clear the worklist")
+                    session.press("Clear worklist")
     except (SessionFailed, *SERVER_GONE) as error:
         record.errors.append(f"{images[0].name}: {type(error).__name__}: {error}")
 

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 slider.evaluate(SLIDE) / 1000 for _ in range(options.repeats)
             ]
             page.get_by_text(
-                "What needs eyes first"
+                "Prioritise for review"
             ).click()  # off, so that the next scan is one that was read
             page.set_input_files('input[type="file"]', paths[options.repeats :])
             page.locator(PROGRESS).wait_for()

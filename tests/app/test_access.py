@@ -215,7 +215,7 @@ def test_login_opens_the_app_and_logout_closes_it(visitor: Page, guarded: str) -
     assert visitor.get_by_role("link", name="Compare").count() == 0
     assert visitor.get_by_text("not found").count() == 0
     log_in(visitor, "ada")
-    visitor.get_by_text("Drop brain MRI slices").wait_for()
+    visitor.get_by_text("Upload brain MRI for analysis").wait_for()
     assert visitor.url.startswith(guarded)
     visitor.get_by_text("ada", exact=True).wait_for()  # more than one would be an error of the driver
     visitor.goto(f"{guarded}/about")  # a session of its own, by the same cookie
@@ -236,7 +236,7 @@ def test_pictures_have_no_address_and_downloads_need_the_login(visitor: Page, gu
     visitor.goto(guarded)
     log_in(visitor, "ada")
     visitor.get_by_role("button", name="Try the synthetic example").click()
-    visitor.locator('canvas[aria-label*="Grad-CAM evidence of CNN"]').first.wait_for()
+    visitor.locator('canvas[aria-label*="Grad-CAM saliency map of CNN"]').first.wait_for()
     visitor.locator("img").first.wait_for()  # the scale below the panes
     sources = visitor.locator("img").evaluate_all("all => all.map(one => one.src)")
     assert sources and all(source.startswith("data:image/") for source in sources)

@@ -18,7 +18,7 @@ PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "about")
 TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "About")
 READY = ".viewer[data-ready]"
 SCAN = 'canvas[aria-label="The scan scan.png"]'  # the text for screen readers
-EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence of {}"]'
+EVIDENCE = 'canvas[aria-label*="Grad-CAM saliency map of {}"]'
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:

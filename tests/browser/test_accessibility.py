@@ -54,7 +54,7 @@ def test_no_page_has_a_serious_finding(
         found[state] = findings(page)
 
     page.goto(address)
-    page.get_by_text("Drop brain MRI slices").wait_for()
+    page.get_by_text("Upload brain MRI for analysis").wait_for()
     for title in TITLES:
         go(page, title)
         inspect(f"{title.lower()}-empty")

@@ -44,24 +44,24 @@ def test_scan_is_dropped_compared_reviewed_and_reported(
     settled(page)
     before = overlays(page)
     page.get_by_text("meningioma", exact=True).first.click()
-    page.locator('canvas[aria-label*="evidence of CNN for meningioma"]').wait_for()
+    page.locator('canvas[aria-label*="saliency map of CNN for meningioma"]').wait_for()
     page.get_by_text("pituitary tumour", exact=True).first.click()
-    page.locator('canvas[aria-label*="evidence of CNN for pituitary tumour"]').wait_for()
+    page.locator('canvas[aria-label*="saliency map of CNN for pituitary tumour"]').wait_for()
     settled(page)
     assert any((old != new).any() for old, new in zip(before, overlays(page), strict=True))
 
     page.get_by_role("button", name="Unsure").click()
     kept_review(page).wait_for()
-    page.get_by_label("Note").fill("Seen twice")
+    page.get_by_label("Comment").fill("Seen twice")
     page.keyboard.press("Enter")
     settled(page)
 
     page.get_by_role("link", name="Compare").click()
     page.locator(EVIDENCE.format("VGG16")).wait_for()
-    page.get_by_text("The networks name the same class on").wait_for()
+    page.get_by_text("Models concordant on").wait_for()
 
     page.get_by_role("link", name="Cases").click()
-    page.get_by_text("scans of this session are reviewed").wait_for()
+    page.get_by_text("scans of this session reviewed").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report of all scans (PDF)").click()
     download.value.save_as(tmp_path / "report.pdf")
@@ -84,19 +84,19 @@ def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(
         kept_review(page).wait_for()
         assert not store.exists()
         page.get_by_role("link", name="Cases").click()
-        page.get_by_text("Keep reviews on this machine").click()
+        page.get_by_text("Save reviews on this machine").click()
         page.get_by_role("button", name="Export CSV").wait_for()
         page.goto("about:blank")
     assert b"scan.png" not in store.read_bytes()
     with serving(tiny_models, environment=environment) as address:
         page.goto(f"{address}/cases")
-        page.get_by_text("No scan is loaded").wait_for()
+        page.get_by_text("No scan loaded").wait_for()
         assert page.get_by_role("button", name="Export CSV").count() == 0  # off until it is switched on
-        page.get_by_text("Keep reviews on this machine").click()
+        page.get_by_text("Save reviews on this machine").click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Export CSV").click()
         assert "Scan 1" in Path(download.value.path()).read_text(encoding="utf-8-sig")
-        page.get_by_text("Keep reviews on this machine").click()
+        page.get_by_text("Save reviews on this machine").click()
         page.get_by_role("button", name="Export CSV").wait_for(state="detached")
         page.goto("about:blank")
 

@@ -130,7 +130,7 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             upload(tab, {"scan.png": png_bytes(seed), own: png_bytes(10 + seed)})
         for tab in tabs[:2]:
             tab.locator(SCAN).wait_for()
-            tab.get_by_text("What needs eyes first").click()  # off: "scan.png" comes first
+            tab.get_by_text("Prioritise for review").click()  # off: "scan.png" comes first
             tab.locator("button:not([disabled])", has_text="Next").wait_for()
             tab.locator(SCAN).click()  # keys belong to a switch as long as it has the focus
         for seed, (tab, own, other) in enumerate(
@@ -147,7 +147,7 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             assert "2 files" in tab.inner_text("body") and other not in tab.content()
         tabs[2].set_default_timeout(PATIENCE * 1000)
         tabs[2].goto(address)
-        tabs[2].get_by_text("Drop brain MRI slices").wait_for()
+        tabs[2].get_by_text("Upload brain MRI for analysis").wait_for()
         assert "anna" not in tabs[2].content() and "bert" not in tabs[2].content()
     finally:
         for context in contexts:
@@ -167,7 +167,7 @@ def test_example_goes_along_to_the_other_pages(page: Page, address: str) -> None
     page.locator('canvas[aria-label="The scan Synthetic example"]').wait_for()
     for title in ("Compare", "Heatmaps"):
         page.get_by_role("link", name=title).click()
-        page.locator(f"{EVIDENCE.format('CNN')}, img[alt*='Grad-CAM evidence of CNN']").first.wait_for()
+        page.locator(f"{EVIDENCE.format('CNN')}, img[alt*='Grad-CAM saliency map of CNN']").first.wait_for()
         settled(page)
 
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.support.records import evaluation_record
-from utils.charts import performance, readings, trust
+from utils.charts import calibration, curves, performance, readings, titles, training
 from utils.classes import CLASSES
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import figures, softmax
@@ -61,22 +61,22 @@ def all_charts() -> dict[str, go.Figure]:
     targets, probabilities = answers()
     return {
         "confusion": performance.confusion_matrix(COUNTS),
-        "roc": performance.roc_curves(targets, probabilities),
-        "precision-recall": performance.precision_recall_curves(targets, probabilities),
-        "reliability": performance.reliability_diagram(reliability(probabilities, targets)),
-        "training": performance.training_curves(HISTORY),
+        "roc": curves.roc_curves(targets, probabilities),
+        "precision-recall": curves.precision_recall_curves(targets, probabilities),
+        "reliability": calibration.reliability_diagram(reliability(probabilities, targets)),
+        "training": training.training_curves(HISTORY),
         "classes": performance.per_class_bars(models()),
-        "tumour": trust.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
-        "coverage": trust.risk_coverage(
+        "tumour": curves.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
+        "coverage": calibration.risk_coverage(
             {
                 "CNN": risk_coverage(
                     probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, targets
                 )
             }
         ),
-        "accuracies": trust.accuracies(models()),
-        "elsewhere": trust.elsewhere([("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]),
-        "robustness": trust.robustness(ROBUSTNESS),
+        "accuracies": performance.accuracies(models()),
+        "elsewhere": performance.tumor_detection([("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]),
+        "robustness": performance.robustness(ROBUSTNESS),
         "probabilities": readings.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
     }
 
@@ -105,7 +105,7 @@ def test_every_chart_fits_both_themes_and_names_its_axes(name):
 
 def test_confusion_matrix_shows_counts_and_row_percent():
     figure = performance.confusion_matrix(COUNTS)
-    assert title_of(figure) == "Most confused: meningioma read as glioma (12 of 169)"
+    assert network_title(figure) == "Most frequent error: meningioma predicted as glioma (12 of 169)"
     heatmap = figure.data[0]
     assert heatmap.text[1][0] == "12<br>7.1 %"
     assert np.sum(heatmap.z, axis=1) == pytest.approx([100] * 4)
@@ -114,21 +114,21 @@ def test_confusion_matrix_shows_counts_and_row_percent():
 
 def test_confusion_of_many_tells_how_often_the_very_class_is_named():
     figure = performance.confusion_of_many([[3, 1, 0], [0, 0, 0], [0, 0, 4]], ["a", "b", "c"])
-    assert "on 88 % of 8 scans" in figure.layout.title.text.replace("<br>", " ")
+    assert "88 % of 8 scans" in figure.layout.title.text.replace("<br>", " ")
     assert figure.data[0].z.tolist() == [[75, 25, 0], [0, 0, 0], [0, 0, 100]]
     assert list(figure.data[0].y) == ["a", "b", "c"] and figure.layout.yaxis.autorange == "reversed"
 
 
 def test_confusion_matrix_without_a_mistake_or_a_row():
     figure = performance.confusion_matrix(np.diag([5, 0, 3, 2]).tolist())
-    assert title_of(figure) == "All 10 scans were read correctly"
+    assert network_title(figure) == "All 10 scans classified correctly"
     assert figure.data[0].text[1][1] == "0<br>0.0 %"
 
 
 def test_roc_curves_are_labelled_with_the_area_of_the_figures():
     targets, probabilities = answers()
     expected = figures(targets, probabilities.argmax(axis=1), np.arange(200), probabilities, resamples=0)
-    figure = performance.roc_curves(targets, probabilities)
+    figure = curves.roc_curves(targets, probabilities)
     for name in CLASSES:
         assert f"AUC {expected['classes'][name]['auc']:.3f}" in words_of(figure)
     weakest = min(CLASSES, key=lambda name: expected["classes"][name]["auc"])
@@ -137,7 +137,7 @@ def test_roc_curves_are_labelled_with_the_area_of_the_figures():
     assert len({line.line.color for line in lines}) == len({line.line.dash for line in lines}) == 4
 
 
-@pytest.mark.parametrize("draw", [performance.roc_curves, performance.precision_recall_curves])
+@pytest.mark.parametrize("draw", [curves.roc_curves, curves.precision_recall_curves])
 def test_curves_leave_out_classes_that_do_not_occur(draw):
     targets, probabilities = answers()
     some = targets < 2
@@ -148,28 +148,28 @@ def test_curves_leave_out_classes_that_do_not_occur(draw):
 
 def test_reliability_diagram_says_which_side_the_network_errs_on():
     sure = np.tile([0.97, 0.01, 0.01, 0.01], (10, 1))
-    figure = performance.reliability_diagram(reliability(sure, np.array([0] * 5 + [1] * 5)))
-    assert title_of(figure) == "Too sure: confidence is 47.0 percentage points above accuracy"
+    figure = calibration.reliability_diagram(reliability(sure, np.array([0] * 5 + [1] * 5)))
+    assert network_title(figure) == "Overconfident: confidence 47.0 percentage points above accuracy"
     points, bars = figure.data[1], figure.data[2]
     assert list(bars.text) == ["10"] or list(bars.text) == [10]
     assert points.y[0] + points.error_y.array[0] < 1 and points.y[0] - points.error_y.arrayminus[0] > 0
     unsure = np.tile([0.4, 0.2, 0.2, 0.2], (10, 1))
-    assert title_of(performance.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
-        "Not sure enough"
+    assert network_title(calibration.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
+        "Underconfident"
     )
 
 
 def test_training_curves_mark_the_change_of_phase_and_the_best_epoch():
-    figure = performance.training_curves(HISTORY)
+    figure = training.training_curves(HISTORY)
     assert (
         title_of(figure) == "Weights kept from epoch 3 of 4: validation loss 0.40"
     )  # not epoch 2, of another phase
     assert {shape.x0 for shape in figure.layout.shapes} == {2.5}
     assert "head" in words_of(figure) and "fine-tuning" in words_of(figure)
-    one_phase = performance.training_curves([{**row, "phase": "from scratch"} for row in HISTORY])
+    one_phase = training.training_curves([{**row, "phase": "from scratch"} for row in HISTORY])
     assert not one_phase.layout.shapes
     with pytest.raises(ValueError):
-        performance.training_curves([])
+        training.training_curves([])
 
 
 @pytest.mark.parametrize("name", ["recall", "auc"])
@@ -216,8 +216,8 @@ def test_per_class_bars_without_values():
 def test_the_source_with_the_hardest_tumours_stands_in_the_title():
     tumor = np.array([True, True, False, False])
     easy, hard = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.9, 0.1, 0.5, 0.2])
-    figure = trust.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
-    assert title_of(figure) == "Tumours are hardest to find in hard: AUC 0.500"
+    figure = curves.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
+    assert network_title(figure) == "Lowest tumour detection: hard, AUC 0.500"
     assert "easy, AUC 1.000" in words_of(figure)
 
 
@@ -225,23 +225,23 @@ def test_referring_the_unsure_is_told_at_80_percent():
     confidence = np.linspace(1, 0.1, 10)
     right = np.array([True] * 8 + [False] * 2)
     table = risk_coverage(confidence, right, np.arange(10))
-    figure = trust.risk_coverage({"CNN": table})
-    assert title_of(figure) == "On the most certain 80 %: CNN 100.0 % right"
+    figure = calibration.risk_coverage({"CNN": table})
+    assert network_title(figure) == "Accuracy at 80 % coverage: CNN 100.0 %"
     assert figure.data[1].y[-1] == pytest.approx(80) and figure.data[1].x[-1] == 100
     assert table["low"].iloc[-1] < 0.8 < table["high"].iloc[-1]
 
 
 def test_the_best_network_stands_in_the_title_with_its_interval():
     best = evaluation_record(accuracy=0.9, accuracy_interval=(0.85, 0.94))
-    figure = trust.accuracies({"CNN": best, "VGG16": evaluation_record("vgg16", accuracy=0.8)})
-    assert title_of(figure) == "CNN is right on 90.0 % of scans (85.0 to 94.0)"
+    figure = performance.accuracies({"CNN": best, "VGG16": evaluation_record("vgg16", accuracy=0.8)})
+    assert network_title(figure) == "Highest accuracy: CNN, 90.0 % (85.0-94.0)"
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
 
 
 def test_the_part_with_the_hardest_tumours_stands_in_the_title():
     rows = [("one", "CNN", 0.9, 0.85, 0.95), ("two", "CNN", 0.7, 0.6, 0.8)]
-    assert title_of(trust.elsewhere(rows)) == (
-        "Tumours are hardest to find in two: AUC 0.700 (0.600 to 0.800, CNN)"
+    assert network_title(performance.tumor_detection(rows)) == (
+        "Lowest tumour detection: two, AUC 0.700 (0.600-0.800, CNN)"
     )
 
 
@@ -251,8 +251,8 @@ def test_recall_s_interval_stands_beside_its_class():
 
 
 def test_the_strongest_fall_stands_in_the_title():
-    figure = trust.robustness(ROBUSTNESS)
-    assert title_of(figure) == "Falls furthest under noise 0.2: 50 % instead of 90 %"
+    figure = performance.robustness(ROBUSTNESS)
+    assert network_title(figure) == "Lowest accuracy under noise 0.2: 50 % instead of 90 %"
 
 
 def test_probability_bars_state_the_answers():
@@ -260,7 +260,7 @@ def test_probability_bars_state_the_answers():
     assert title_of(alone) == "CNN: meningioma 85 %"
     assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
     both = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
-    assert title_of(both) == "Both read glioma: CNN 60 %, VGG16 > 99 %"
+    assert network_title(both) == "Concordant, glioma: CNN 60 %, VGG16 > 99 %"
     apart = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
-    assert title_of(apart) == "They disagree. CNN: glioma 60 %, VGG16: no tumour 90 %"
+    assert network_title(apart) == "Discordant. CNN: glioma 60 %, VGG16: no tumour 90 %"
     assert len({trace.marker.color for trace in apart.data}) == 2

@@ -27,7 +27,7 @@ def test_intended_use_and_limits_are_told(tiny_app: Path) -> None:
     words = words_of(opened("about"))
     for needed in (
         "Research",
-        "no medical device",
+        "Not a medical device",
         "glioma",
         "Nickparvar",
         "calibrated",
@@ -63,7 +63,7 @@ def test_honest_accuracy_comes_from_the_evaluation(models_copy: Path) -> None:
 
 
 def test_the_gate_s_figures_are_told_of_the_weights_that_were_measured_alone(models_copy: Path) -> None:
-    assert "how often was not measured for these networks" in words_of(opened("about"))
+    assert "the detection rate was not measured for these models" in words_of(opened("about"))
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     shares = {"unusual": 0.0, "refused": 0.0, "marked_by": {}, "inverted": 0.0, "turned": 0.0}
     record = {
@@ -78,9 +78,9 @@ def test_the_gate_s_figures_are_told_of_the_weights_that_were_measured_alone(mod
     file = models_copy / "evaluation" / "gate.json"
     file.parent.mkdir()
     file.write_text(json.dumps(record | {"weights_sha256": versions}))
-    assert "of 1,200 pictures that are none 97 % were, but of head CT only 60 %" in words_of(opened("about"))
+    assert "97 % of 1,200 such images were, but only 60 % of head CT" in words_of(opened("about"))
     file.write_text(json.dumps(record | {"weights_sha256": versions | {"cnn": "others"}}))
-    assert "not measured for these networks" in words_of(opened("about"))
+    assert "not measured for these models" in words_of(opened("about"))
 
 
 @pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.json"])

@@ -35,7 +35,7 @@ def switch_on(page: AppTest) -> AppTest:
 
 def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
     page = with_reviewed()
-    assert "No scan is loaded" in page.info[0].value
+    assert "No scan loaded" in page.info[0].value
     assert not page.toggle[0].value and not store_file.exists()
     assert any(str(store_file) in text.value for text in page.markdown), (
         "where it would be kept is told before"
@@ -71,7 +71,7 @@ def test_all_cases_are_deleted_after_a_question(make_entry, store_file: Path) ->
     next(button for button in page.button if button.label == "Yes, delete all").click()
     page = again(page)
     assert CaseStore.open(store_file).cases() == []
-    assert any("The store is empty" in info.value for info in page.info)
+    assert any("The case store is empty" in info.value for info in page.info)
 
 
 def test_a_file_that_is_no_store_is_told_in_a_sentence(make_entry, store_file: Path) -> None:

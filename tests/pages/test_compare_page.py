@@ -24,7 +24,7 @@ def words_of(page: AppTest) -> list[str]:
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
     page = opened("compare")
-    assert "No scan is loaded" in page.info[0].value and not page.image
+    assert "No scan loaded" in page.info[0].value and not page.image
     page.button[0].click()
     page = again(page)
     assert page.dataframe[0].value["Scan"].tolist() == ["Synthetic example"]
@@ -33,7 +33,7 @@ def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
 
 def test_only_refused_files_count_as_nothing_loaded(tiny_app: Path) -> None:
     page = opened("compare", Entry("k", "text.png", None, reason="This is not an image."))
-    assert "No scan is loaded" in page.info[0].value
+    assert "No scan loaded" in page.info[0].value
 
 
 def test_agreement_is_counted_and_both_answers_stand_side_by_side(make_entry, tiny_app: Path) -> None:

@@ -85,8 +85,8 @@ def test_places_are_told_where_they_were_measured(evaluated, evidence_record, ou
     write_record(folder / "unet--patient-disjoint.json", outline_record)
     page = opened("evaluation")
     titles = titles_of(page)
-    assert any("of CNN points into the tumour" in title for title in titles)
-    assert any("Outlines overlap by 0.80" in title for title in titles)
+    assert any("of CNN: peak activation inside the tumour" in title for title in titles)
+    assert any("Mean Dice of outlines 0.80" in title for title in titles)
     assert any("Energy inside" in table.value.columns for table in page.dataframe)
     assert "U-Net" not in str(page.button_group[NETWORK].options), "it names no class"
 
@@ -115,7 +115,7 @@ def test_everything_evaluated(evaluated):
     titles = titles_of(page)
     assert len(titles) == 8
     assert any(title.startswith("Weights kept from epoch 1 of 2") for title in titles)
-    assert titles[0].startswith("CNN is right on")
+    assert titles[0].startswith("Highest accuracy: CNN")
     unmeasured = [info.value for info in page.info]  # other sources, and where the maps point
     assert len(unmeasured) == 2 and all("Not measured" in words for words in unmeasured) and not page.warning
 
@@ -131,7 +131,7 @@ def test_choosing_split_and_network_changes_the_charts(evaluated):
     page = opened("evaluation")
     first = titles_of(page)
     choose(page, NETWORK, "VGG16")
-    assert "The card of VGG16 tells no training history." in words_of(page)
+    assert "No training history in the card of VGG16." in words_of(page)
     choose(page, SPLIT, "published")
     assert titles_of(page) != first
 
@@ -151,7 +151,7 @@ def test_baseline_has_no_probability_charts(evaluated):
 
 def test_nothing_evaluated_yet(models):
     page = opened("evaluation")
-    assert "No network has been evaluated yet" in page.info[0].value
+    assert "No model has been evaluated yet" in page.info[0].value
     assert page.code[0].value == "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
     assert "about 97 %" in words_of(page)
     assert not titles_of(page) and not page.dataframe
@@ -173,7 +173,7 @@ def test_only_broken_files(models):
     (models / "evaluation").mkdir()
     (models / "evaluation" / "cnn--published.json").write_text("[]")
     page = opened("evaluation")
-    assert len(page.warning) == 1 and "No network has been evaluated yet" in page.info[0].value
+    assert len(page.warning) == 1 and "No model has been evaluated yet" in page.info[0].value
 
 
 def test_page_starts_without_tensorflow(evaluated):
@@ -192,9 +192,9 @@ def test_page_starts_without_tensorflow(evaluated):
 def test_mistakes_are_shown_as_pictures_where_the_data_is_there(evaluated, tmp_path, monkeypatch, png_bytes):
     monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "nowhere"))
     page = opened("evaluation")
-    assert not page.image and any("As pictures where" in caption.value for caption in page.caption)
+    assert not page.image and any("Images are shown where" in caption.value for caption in page.caption)
     named = page.dataframe[0].value
-    assert {"truly", "read as", "confidence"} <= set(named.columns)
+    assert {"reference", "predicted", "confidence"} <= set(named.columns)
 
     picture = tmp_path / "sets" / "made" / "a.jpg"
     picture.parent.mkdir(parents=True)

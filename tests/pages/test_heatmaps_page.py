@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, opened, viewer_of
-from utils.app import evidence_panels, resources
+from utils.app import evidence_panels, panes, resources
 from utils.records.base import write_record
 
 SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
@@ -40,7 +40,7 @@ def titles(page: AppTest) -> list[str]:
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
     page = opened("heatmaps")
-    assert "No scan is loaded" in page.info[0].value and not page.get("bidi_component")
+    assert "No scan loaded" in page.info[0].value and not page.get("bidi_component")
     page.button[0].click()
     assert "Synthetic example" in viewer_of(again(page))["name"]
 
@@ -49,21 +49,21 @@ def test_networks_methods_and_classes_make_a_grid(make_entry, every_method: Path
     page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert titles(page) == ["CNN: Grad-CAM, glioma", "VGG16: Grad-CAM, glioma"]
     page = choose(page, "Methods", "gradcam", "layercam")
-    page = choose(page, "Evidence for", "glioma", "pituitary")
+    page = choose(page, "Saliency map for class", "glioma", "pituitary")
     assert len(titles(page)) == 8 and "VGG16: LayerCAM, pituitary tumour" in titles(page)
     panes = viewer_of(page)["panes"]
     assert len({pane["evidence"] for pane in panes}) == 8
-    page = choose(page, "Networks", "vgg16")
+    page = choose(page, "Models", "vgg16")
     assert len(titles(page)) == 4 and all(title.startswith("VGG16") for title in titles(page))
-    page = choose(page, "Networks")
+    page = choose(page, "Models")
     assert "at least one" in page.info[0].value and not page.get("bidi_component")
 
 
 def test_more_maps_than_can_be_studied_are_cut_off_and_it_is_said(make_entry, every_method: Path) -> None:
     page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     page = choose(page, "Methods", "gradcam", "layercam")
-    page = choose(page, "Evidence for", "glioma", "pituitary", "meningioma", "no_tumor")
-    assert len(titles(page)) == evidence_panels.MOST_PANES and "16 maps were asked for" in page.info[0].value
+    page = choose(page, "Saliency map for class", "glioma", "pituitary", "meningioma", "no_tumor")
+    assert len(titles(page)) == panes.MOST_PANES and "16 maps selected" in page.info[0].value
 
 
 def test_score_cam_is_computed_once(make_entry, every_method: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_score_cam_is_computed_once(make_entry, every_method: Path, monkeypatch:
     from utils.reading.reader import Reader
 
     monkeypatch.setattr(Reader, "explain", None)
-    page = choose(page, "Evidence for", "glioma", "pituitary")
+    page = choose(page, "Saliency map for class", "glioma", "pituitary")
     assert [pane["evidence"] for pane in viewer_of(page)["panes"]][:2] == first
 
 
@@ -98,8 +98,8 @@ def test_the_value_at_the_pointer_has_the_unit_of_its_method(make_entry, every_m
 def test_where_it_is_is_told_in_the_pictures_own_frame(make_entry, every_method: Path) -> None:
     page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     words = " ".join(caption.value for caption in page.caption)
-    assert "of the image" in words and "% of the head" in words and "regions overlap by" in words
-    page = choose(page, "Evidence for", "no_tumor")
+    assert "of the image" in words and "% of the head" in words and "overlap of the regions" in words
+    page = choose(page, "Saliency map for class", "no_tumor")
     assert "of the image" not in " ".join(caption.value for caption in page.caption)
 
 
@@ -129,7 +129,7 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
     mask = np.zeros(entry.scan.shape, np.uint8)
     mask[40:60, 50:80] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    monkeypatch.setattr(resources, "_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
+    monkeypatch.setattr(resources, "_reference_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
     (points,) = viewer_of(again(page))["outlines"]["mask"]
     corners = np.asarray(points).reshape(-1, 2) * entry.scan.shape[::-1] - 0.5
     np.testing.assert_allclose(corners.min(axis=0), (50, 40), atol=0.1)
@@ -148,7 +148,7 @@ def test_npy_holds_the_maps_on_the_scans_pixels(make_entry, every_method: Path) 
 def test_another_layer_of_one_network(make_entry, every_method: Path) -> None:
     page = opened("heatmaps", make_entry("a.png", ("glioma", "glioma")))
     assert not page.selectbox, "two networks have no layers in common"
-    page = choose(page, "Networks", "cnn")
+    page = choose(page, "Models", "cnn")
     before = viewer_of(page)["panes"][0]["evidence"]
     page.selectbox[0].set_value("stage1_block2")
     (pane,) = viewer_of(again(page))["panes"]
@@ -180,6 +180,6 @@ def test_no_map_of_what_the_gate_refuses_unless_wished(make_entry, tiny_app: Pat
     page = opened("heatmaps", make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert len(page.image) == 1 and not page.download_button and not page.button_group
-    next(button for button in page.button if button.label == "Show the answers anyway").click()
+    next(button for button in page.button if button.label == "Show predictions anyway").click()
     page = again(page)
     assert page.download_button and titles(page)[0] == "CNN: Grad-CAM, meningioma"

@@ -328,7 +328,7 @@ def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) 
     assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
     assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
     page = click(page, "Disagree")
-    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "which class is right" in words_of(page)
+    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "Select the correct label" in words_of(page)
     right = next(group for group in page.button_group if (group.key or "").startswith("right-"))
     assert "glioma" not in right.options
     right.set_value("meningioma")
@@ -348,7 +348,7 @@ def test_networks_that_disagree_cannot_be_agreed_with(make_entry, tiny_app: Path
 
 def test_clearing_the_worklist_starts_anew(tiny_app: Path, png_bytes) -> None:
     page = upload(run(), {"a.png": png_bytes(1), "b.png": png_bytes(2)})
-    page = click(page, "Clear the worklist")
+    page = click(page, "Clear worklist")
     assert not page.image and not page.dataframe and page.file_uploader
     page = upload(page, {"c.png": png_bytes(3)})
     assert page.dataframe[0].value["Scan"].tolist() == ["c.png"]
@@ -397,7 +397,7 @@ def test_broken_installation_is_told_in_a_sentence(models_copy: Path, monkeypatc
 
     monkeypatch.setattr(Reader, "load", broken)
     page = click(run(), "Try the synthetic example")
-    assert "failed to load" in page.error[0].value and "libtensorflow" in page.error[0].value
+    assert "Loading failed" in page.error[0].value and "libtensorflow" in page.error[0].value
 
 
 def pick_row(page: AppTest, *rows: int) -> AppTest:
@@ -454,7 +454,7 @@ def test_scan_that_the_gate_refuses_is_shown_without_any_answer(make_entry, tiny
 
 def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_app: Path) -> None:
     refused = [make_entry(name, ("glioma", "glioma"), grade="refused") for name in ("a.png", "b.png")]
-    page = click(with_entries(*refused), "Show the answers anyway")
+    page = click(with_entries(*refused), "Show predictions anyway")
     assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
     assert "does not look like a brain MRI slice" in page.warning[0].value
     assert [answer[:6] for answer in page.dataframe[0].value["CNN"]] == ["glioma", ""]

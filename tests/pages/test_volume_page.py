@@ -44,14 +44,14 @@ def button(page: AppTest, words: str):
 
 def test_without_a_volume_the_page_says_what_to_drop(make_entry, tiny_app) -> None:
     page = opened("volume", make_entry("a.png", ("glioma", "glioma")))
-    assert "No volume is loaded" in page.info[0].value and not page.button
+    assert "No volume loaded" in page.info[0].value and not page.button
 
 
 def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
-    assert page.subheader[0].value == "A tumour is called on 3 of 5 slices"
-    assert "read alone" in page.caption[0].value
-    assert "Of the 6 slices, 1 show too little of the head: no answer there." in page.caption[0].value
+    assert page.subheader[0].value == "Suspicious slices: 3 of 5"
+    assert "analysed independently" in page.caption[0].value
+    assert "Of 6 slices not analysed: 1 with too little brain." in page.caption[0].value
 
 
 def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
@@ -59,15 +59,15 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     first = volume.slices[0]
     refused = replace(first, readings=tuple(replace(one, grade="refused") for one in first.readings))
     page = opened("volume", view_slice(replace(volume, slices=(refused, *volume.slices[1:])), 0))
-    assert page.subheader[0].value == "A tumour is called on 1 of 2 slices"
-    assert "1 do not look like slices" in page.caption[0].value
+    assert page.subheader[0].value == "Suspicious slices: 1 of 2"
+    assert "1 out of distribution" in page.caption[0].value
     shown = " ".join(one.value for one in page.markdown)
     assert "does not look like a brain MRI slice" in shown and "glioma" not in shown
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "no_tumor", "no_tumor"))
-    assert page.subheader[0].value.startswith("No tumour is called on any")
+    assert page.subheader[0].value == "Suspicious slices: 0 of 3"
     assert not [one for one in page.button if one.label.startswith("Slice")]
 
 
@@ -102,7 +102,7 @@ def test_a_volume_of_one_slice_has_no_slider(volume_saying, tiny_app) -> None:
 
 def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("glioma", "glioma", "glioma"))
-    evidence = next(one for one in page.button_group if one.label == "Evidence of")
+    evidence = next(one for one in page.button_group if one.label == "Saliency map of")
     assert list(evidence.options) == ["CNN", "VGG16", "none"]
     evidence.set_value("none")
     again(page)
@@ -113,7 +113,7 @@ def test_two_volumes_are_chosen_between(volume_saying, tiny_app) -> None:
         "volume", volume_saying("glioma", "glioma"), volume_saying("no_tumor", "no_tumor", name="second.nii")
     )
     page.selectbox[0].set_value("second.nii")
-    assert "No tumour is called" in again(page).subheader[0].value
+    assert "Suspicious slices: 0 of 2" in again(page).subheader[0].value
     assert in_sight(page) == 1  # the other volume stays where it was
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.charts import places
+from utils.charts import localisation
 from utils.evidence.outlines import sizes_in_words
 from utils.records.base import write_record
 from utils.records.segmentation import OutlineRecord
@@ -19,17 +19,17 @@ PROTOCOL = "patient-disjoint"
 
 
 def test_the_chart_of_pointing_names_the_best_method_and_has_a_row_each(evidence_record: Callable) -> None:
-    figure = places.pointing({"CNN": evidence_record(0.2), "VGG16": evidence_record(0.9)})
+    figure = localisation.pointing({"CNN": evidence_record(0.2), "VGG16": evidence_record(0.9)})
     title = figure.layout.title.text.replace("<br>", " ")
-    assert "of VGG16 points into the tumour in" in title
+    assert "of VGG16: peak activation inside the tumour in" in title
     assert {trace.y[0] for trace in figure.data} == {"Grad-CAM", "LayerCAM"} and len(figure.data) == 4
     assert all(trace.error_x.array[0] >= 0 and trace.error_x.arrayminus[0] >= 0 for trace in figure.data)
 
 
 def test_the_chart_of_outlines_tells_overlap_and_false_ones(outline_record: OutlineRecord) -> None:
-    figure = places.outlines(outline_record)
+    figure = localisation.outlines(outline_record)
     title = figure.layout.title.text.replace("<br>", " ")
-    assert title == "Outlines overlap by 0.80 (Dice); of 100 healthy scans 10.0 get one"
+    assert title == "Mean Dice of outlines 0.80; false-positive rate 10.0 % on scans without tumour"
     rows = {trace.y[0] for trace in figure.data}
     assert {"all tumours", "glioma", "pituitary tumour", "small tumours", "large tumours"} <= rows
 
