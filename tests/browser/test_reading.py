@@ -78,7 +78,9 @@ def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes
     assert picture(page, SCAN)[0, 0].min() > 200  # black is white
     page.keyboard.press("0")
     page.keyboard.press("e")
-    assert page.get_by_role("button", name="Saliency map", exact=True).get_attribute("aria-pressed") == "false"
+    assert (
+        page.get_by_role("button", name="Saliency map", exact=True).get_attribute("aria-pressed") == "false"
+    )
 
 
 def test_broken_file_beside_a_good_one(page: Page, address: str, png_bytes) -> None:

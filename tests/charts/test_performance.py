@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.support.records import evaluation_record
-from utils.charts import calibration, curves, performance, readings, titles, training
+from utils.charts import calibration, curves, performance, readings, training
 from utils.classes import CLASSES
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import figures, softmax
@@ -75,7 +75,9 @@ def all_charts() -> dict[str, go.Figure]:
             }
         ),
         "accuracies": performance.accuracies(models()),
-        "elsewhere": performance.tumor_detection([("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]),
+        "elsewhere": performance.tumor_detection(
+            [("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]
+        ),
         "robustness": performance.robustness(ROBUSTNESS),
         "probabilities": readings.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
     }

@@ -328,7 +328,9 @@ def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) 
     assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
     assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
     page = click(page, "Disagree")
-    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "Select the correct label" in words_of(page)
+    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "Select the correct label" in words_of(
+        page
+    )
     right = next(group for group in page.button_group if (group.key or "").startswith("right-"))
     assert "glioma" not in right.options
     right.set_value("meningioma")
