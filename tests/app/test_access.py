@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import streamlit as st
+from playwright.sync_api import expect
 from streamlit import config
 
 from tests.support.sessions import Session
@@ -213,11 +214,13 @@ def test_login_opens_the_app_and_logout_closes_it(visitor: Page, guarded: str) -
     visitor.goto(f"{guarded}/heatmaps")
     visitor.get_by_text("Log in to read scans").wait_for()
     assert visitor.get_by_role("link", name="Compare").count() == 0
-    assert visitor.get_by_text("not found").count() == 0
+    expect(visitor.get_by_text("not found")).to_have_count(0)
     log_in(visitor, "ada")
     visitor.get_by_text("Upload brain MRI for analysis").wait_for()
     assert visitor.url.startswith(guarded)
-    visitor.get_by_text("ada", exact=True).wait_for()  # more than one would be an error of the driver
+    expect(
+        visitor.get_by_text("ada", exact=True)
+    ).to_be_visible()  # more than one would be an error of the driver
     visitor.goto(f"{guarded}/about")  # a session of its own, by the same cookie
     visitor.get_by_role("link", name="Compare").first.wait_for()
     visitor.get_by_role("button", name="Log out").click()
@@ -238,7 +241,7 @@ def test_pictures_have_no_address_and_downloads_need_the_login(visitor: Page, gu
     visitor.get_by_role("button", name="Try the synthetic example").click()
     visitor.locator('canvas[aria-label*="Grad-CAM saliency map of CNN"]').first.wait_for()
     visitor.locator("img").first.wait_for()  # the scale below the panes
-    sources = visitor.locator("img").evaluate_all("all => all.map(one => one.src)")
+    sources = visitor.locator("img").evaluate_all("all => all.map(image => image.src)")
     assert sources and all(source.startswith("data:image/") for source in sources)
     assert not [address for address in asked if address.startswith(f"{guarded}/media/")]
     visitor.get_by_role("link", name="Heatmaps").click()

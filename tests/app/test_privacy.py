@@ -135,7 +135,7 @@ def test_words_of_an_exception_reach_neither_browser_nor_log(
         Session(address)
     logged = log.read_text()
     assert SECRET not in str(shown.value)
-    assert "ValueError" in logged and "failing.py" in logged  # what failed and where is told all the same
+    assert "ValueError" in logged and "failing.py" in logged  # what failed and where is still logged
     assert SECRET not in logged
 
 
@@ -168,9 +168,9 @@ def test_warnings_and_failed_threads_lose_their_words(wordless: None, capfd: pyt
     warnings.showwarning(UserWarning(SECRET), UserWarning, "reader.py", 7)
     failed = (ValueError, ValueError(SECRET), None, None)
     threading.excepthook(threading.ExceptHookArgs(failed))
-    said = capfd.readouterr()
-    assert "reader.py:7: UserWarning" in said.err
-    assert SECRET not in said.out + said.err
+    printed = capfd.readouterr()
+    assert "reader.py:7: UserWarning" in printed.err
+    assert SECRET not in printed.out + printed.err
 
 
 def test_nothing_is_pickled() -> None:
@@ -185,8 +185,8 @@ def test_nothing_is_pickled() -> None:
         file for room in ("utils", "pages", "benchmarks") for file in (REPOSITORY / room).rglob("*.py")
     ]
     assert len(sources) > 20
-    found = {str(file): forbidden.findall(file.read_text(encoding="utf-8")) for file in sources}
-    assert {file: lines for file, lines in found.items() if lines} == {}
+    by_file = {str(file): forbidden.findall(file.read_text(encoding="utf-8")) for file in sources}
+    assert {file: lines for file, lines in by_file.items() if lines} == {}
     for file in (REPOSITORY / "models").rglob("*.npz"):
         with np.load(file, allow_pickle=False) as archive:
             assert all(archive[name].dtype != object for name in archive.files)

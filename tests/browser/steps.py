@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from PIL import Image
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
+expect.set_options(timeout=PATIENCE * 1000)
 PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "about")
 TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "About")
 READY = ".viewer[data-ready]"
@@ -31,7 +33,7 @@ def upload(page: Page, files: dict[str, bytes]) -> None:
 def go(page: Page, title: str) -> None:
     """To another page of the same session; on a narrow screen the way there is in the menu."""
     link = page.get_by_role("link", name=title, exact=True).first
-    link.wait_for(state="attached")
+    expect(link).to_be_attached()
     place = link.bounding_box()
     if place is None or place["x"] < 0:
         page.locator('[data-testid="stExpandSidebarButton"]').click()
@@ -47,14 +49,14 @@ def go(page: Page, title: str) -> None:
 
 def settled(page: Page) -> None:
     """Nothing runs any more."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    assert page.locator('[data-testid="stException"]').count() == 0
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible()
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
 def picture(page: Page, selector: str) -> np.ndarray:
     """(H, W, 3) int of what a pane of the viewer shows."""
     element: Locator = page.locator(f"{READY} {selector}").first
-    element.wait_for()
+    expect(element).to_be_visible()
     assert element.bounding_box() is not None
     data = element.evaluate("canvas => canvas.toDataURL('image/png')").partition(",")[2]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.steps import PATIENCE, SCAN, TITLES, go, settled, upload
 from utils.paths import REPOSITORY
@@ -46,22 +47,22 @@ def test_no_page_has_a_serious_finding(
 ) -> None:
     page, name = look
     PICTURES.mkdir(parents=True, exist_ok=True)
-    found = {}
+    by_state = {}
 
     def inspect(state: str) -> None:
         settled(page)
         page.screenshot(path=PICTURES / f"{state}-{name}.png", full_page=True)
-        found[state] = findings(page)
+        by_state[state] = findings(page)
 
     page.goto(address)
-    page.get_by_text("Upload brain MRI for analysis").wait_for()
+    expect(page.get_by_text("Upload brain MRI for analysis")).to_be_visible()
     for title in TITLES:
         go(page, title)
         inspect(f"{title.lower()}-empty")
     go(page, "Read")
     upload(page, {"scan.png": png_bytes(0), "other.png": png_bytes(1), "broken.png": b"no picture"})
-    page.locator(SCAN).wait_for()
+    expect(page.locator(SCAN)).to_be_visible()
     for title in TITLES:
         go(page, title)
         inspect(f"{title.lower()}-loaded")
-    assert not [f"{state}: {line}" for state, lines in found.items() for line in lines]
+    assert not [f"{state}: {line}" for state, lines in by_state.items() for line in lines]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pypdf
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.steps import EVIDENCE, SCAN, TITLES, go, overlays, picture, settled, upload
 
@@ -38,34 +39,34 @@ def test_scan_is_dropped_compared_reviewed_and_reported(
 ) -> None:
     page.goto(address)
     zone = page.locator('[data-testid="stFileUploaderDropzone"]')
-    zone.wait_for()
+    expect(zone).to_be_visible()
     zone.evaluate(DROP, ["scan.png", base64.b64encode(png_bytes(0)).decode()])
-    page.locator(SCAN).wait_for()
+    expect(page.locator(SCAN)).to_be_visible()
     settled(page)
     before = overlays(page)
     page.get_by_text("meningioma", exact=True).first.click()
-    page.locator('canvas[aria-label*="saliency map of CNN for meningioma"]').wait_for()
+    expect(page.locator('canvas[aria-label*="saliency map of CNN for meningioma"]')).to_be_visible()
     page.get_by_text("pituitary tumour", exact=True).first.click()
-    page.locator('canvas[aria-label*="saliency map of CNN for pituitary tumour"]').wait_for()
+    expect(page.locator('canvas[aria-label*="saliency map of CNN for pituitary tumour"]')).to_be_visible()
     settled(page)
     assert any((old != new).any() for old, new in zip(before, overlays(page), strict=True))
 
     page.get_by_role("button", name="Unsure").click()
-    kept_review(page).wait_for()
+    expect(kept_review(page)).to_be_visible()
     page.get_by_label("Comment").fill("Seen twice")
     page.keyboard.press("Enter")
     settled(page)
 
     page.get_by_role("link", name="Compare").click()
-    page.locator(EVIDENCE.format("VGG16")).wait_for()
-    page.get_by_text("Models concordant on").wait_for()
+    expect(page.locator(EVIDENCE.format("VGG16"))).to_be_visible()
+    expect(page.get_by_text("Models concordant on")).to_be_visible()
 
     page.get_by_role("link", name="Cases").click()
-    page.get_by_text("scans of this session reviewed").wait_for()
+    expect(page.get_by_text("scans of this session reviewed")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report of all scans (PDF)").click()
     download.value.save_as(tmp_path / "report.pdf")
-    words = "".join(one.extract_text() for one in pypdf.PdfReader(tmp_path / "report.pdf").pages)
+    words = "".join(sheet.extract_text() for sheet in pypdf.PdfReader(tmp_path / "report.pdf").pages)
     for expected in ("Scan 1", "CNN", "VGG16", "Seen twice", "Research and education only"):
         assert expected in words
     assert "scan.png" not in words  # a file's name is often a patient's
@@ -79,25 +80,25 @@ def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(
     with serving(tiny_models, environment=environment) as address:
         page.goto(address)
         upload(page, {"scan.png": png_bytes(0)})
-        page.locator(SCAN).wait_for()
+        expect(page.locator(SCAN)).to_be_visible()
         page.get_by_role("button", name="Unsure").click()
-        kept_review(page).wait_for()
+        expect(kept_review(page)).to_be_visible()
         assert not store.exists()
         page.get_by_role("link", name="Cases").click()
         page.get_by_text("Save reviews on this machine").click()
-        page.get_by_role("button", name="Export CSV").wait_for()
+        expect(page.get_by_role("button", name="Export CSV")).to_be_visible()
         page.goto("about:blank")
     assert b"scan.png" not in store.read_bytes()
     with serving(tiny_models, environment=environment) as address:
         page.goto(f"{address}/cases")
-        page.get_by_text("No scan loaded").wait_for()
-        assert page.get_by_role("button", name="Export CSV").count() == 0  # off until it is switched on
+        expect(page.get_by_text("No scan loaded")).to_be_visible()
+        expect(page.get_by_role("button", name="Export CSV")).to_have_count(0)  # off until it is switched on
         page.get_by_text("Save reviews on this machine").click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Export CSV").click()
         assert "Scan 1" in Path(download.value.path()).read_text(encoding="utf-8-sig")
         page.get_by_text("Save reviews on this machine").click()
-        page.get_by_role("button", name="Export CSV").wait_for(state="detached")
+        expect(page.get_by_role("button", name="Export CSV")).to_have_count(0)
         page.goto("about:blank")
 
 
@@ -108,7 +109,7 @@ def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
         "filechooser", lambda chooser: None
     )  # asks Chromium for its choosers long before the key is pressed
     page.goto(address)
-    page.locator('[data-testid="stFileUploaderDropzone"]').wait_for()
+    expect(page.locator('[data-testid="stFileUploaderDropzone"]')).to_be_visible()
     settled(page)  # what is drawn anew loses the focus
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -121,7 +122,7 @@ def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
         [FilePayload(name=f"{n}.png", mimeType="image/png", buffer=png_bytes(n)) for n in (1, 2)]
     )
     pane = page.locator('canvas[aria-label^="The scan "]').first
-    pane.wait_for()
+    expect(pane).to_be_visible()
     settled(page)
     plain, drawn = picture(page, 'canvas[aria-label^="The scan "]'), overlays(page)[0]
     page.keyboard.press("e")
@@ -129,12 +130,12 @@ def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
     page.keyboard.press("e")
     np.testing.assert_array_equal(overlays(page)[0], drawn)
     page.keyboard.press("u")
-    page.get_by_text("Reviewed as").wait_for()
+    expect(page.get_by_text("Reviewed as")).to_be_visible()
     other = "2.png" if pane.get_attribute("aria-label") == "The scan 1.png" else "1.png"
     settled(page)
     onward = page.get_by_role("button", name="Next").is_enabled()  # the order is by need
     page.keyboard.press("ArrowRight" if onward else "ArrowLeft")
-    page.locator(f'canvas[aria-label="The scan {other}"]').wait_for()
+    expect(page.locator(f'canvas[aria-label="The scan {other}"]')).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390, 3840])
@@ -146,7 +147,7 @@ def test_every_page_fits_the_phone_and_the_wall(
         tab.set_default_timeout(120_000)
         tab.goto(address)
         upload(tab, {"scan.png": png_bytes(0), "broken.png": b"no picture"})
-        tab.locator(SCAN).wait_for()
+        expect(tab.locator(SCAN)).to_be_visible()
         for title in TITLES:
             go(tab, title)
             settled(tab)

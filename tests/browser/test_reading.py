@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.browser.steps import (
     EVIDENCE,
@@ -36,11 +37,11 @@ pytestmark = pytest.mark.browser
 def test_uploaded_scan_is_read_and_its_evidence_drawn(page: Page, address: str, png_bytes, brain) -> None:
     page.goto(address)
     upload(page, {"scan.png": png_bytes(0)})
-    page.locator(SCAN).wait_for()
+    expect(page.locator(SCAN)).to_be_visible()
     settled(page)
     for title in ("CNN", "VGG16"):  # title: answer, probability
-        said = page.locator(".title", has_text=f"{title}: ").first.inner_text()
-        assert any(name in said for name in CLASS_TITLES.values()) and "%" in said
+        heading = page.locator(".title", has_text=f"{title}: ").first.inner_text()
+        assert any(name in heading for name in CLASS_TITLES.values()) and "%" in heading
     plain = at_size_of(picture(page, SCAN), brain)
     assert np.abs(plain.mean(axis=2) - brain * 255).mean() < 4  # the scan itself, not a part of it or another
     drawn = [at_size_of(overlay, brain) for overlay in overlays(page)]
@@ -59,7 +60,7 @@ def test_uploaded_scan_is_read_and_its_evidence_drawn(page: Page, address: str, 
 def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes) -> None:
     page.goto(address)
     upload(page, {"scan.png": png_bytes(0)})
-    page.locator(SCAN).wait_for()
+    expect(page.locator(SCAN)).to_be_visible()
     settled(page)
     before = [picture(page, SCAN), *overlays(page)]
     for name in ("Zoom in", "Invert"):
@@ -78,32 +79,31 @@ def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes
     assert picture(page, SCAN)[0, 0].min() > 200  # black is white
     page.keyboard.press("0")
     page.keyboard.press("e")
-    assert (
-        page.get_by_role("button", name="Saliency map", exact=True).get_attribute("aria-pressed") == "false"
-    )
+    overlay = page.get_by_role("button", name="Saliency map", exact=True)
+    expect(overlay).to_have_attribute("aria-pressed", "false")
 
 
 def test_broken_file_beside_a_good_one(page: Page, address: str, png_bytes) -> None:
     page.goto(address)
     upload(page, {"broken.png": b"This is no picture", "scan.png": png_bytes(3)})
-    page.locator(SCAN).wait_for()
+    expect(page.locator(SCAN)).to_be_visible()
     settled(page)
     alert = page.locator('[data-testid="stAlert"]', has_text="broken.png")
-    assert "not an image" in alert.first.inner_text()
+    expect(alert.first).to_contain_text("not an image")
     assert picture(page, SCAN).shape[2] == 3
 
 
 def test_arrow_keys_go_through_the_scans(page: Page, address: str, png_bytes) -> None:
     page.goto(address)
     upload(page, {"first.png": png_bytes(1), "second.png": png_bytes(2)})
-    page.locator('canvas[aria-label="The scan first.png"]').wait_for()
+    expect(page.locator('canvas[aria-label="The scan first.png"]')).to_be_visible()
     settled(page)
     onward = page.get_by_role("button", name="Next").is_enabled()  # the order is by need
     page.keyboard.press("ArrowRight" if onward else "ArrowLeft")
-    page.locator('canvas[aria-label="The scan second.png"]').wait_for()
+    expect(page.locator('canvas[aria-label="The scan second.png"]')).to_be_visible()
     settled(page)
     page.keyboard.press("ArrowLeft" if onward else "ArrowRight")
-    page.locator('canvas[aria-label="The scan first.png"]').wait_for()
+    expect(page.locator('canvas[aria-label="The scan first.png"]')).to_be_visible()
 
 
 def test_opacity_is_changed_by_the_keyboard_without_leaving_the_scan(
@@ -111,13 +111,13 @@ def test_opacity_is_changed_by_the_keyboard_without_leaving_the_scan(
 ) -> None:
     page.goto(address)
     upload(page, {"first.png": png_bytes(1), "second.png": png_bytes(2)})
-    page.locator('canvas[aria-label="The scan first.png"]').wait_for()
+    expect(page.locator('canvas[aria-label="The scan first.png"]')).to_be_visible()
     settled(page)
     before = overlays(page)[0]
     page.get_by_role("slider", name="Opacity").focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
-    assert page.locator('canvas[aria-label="The scan first.png"]').count() == 1
+    expect(page.locator('canvas[aria-label="The scan first.png"]')).to_have_count(1)
     assert (overlays(page)[0] != before).any()
 
 
@@ -131,9 +131,9 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             tab.goto(address)
             upload(tab, {"scan.png": png_bytes(seed), own: png_bytes(10 + seed)})
         for tab in tabs[:2]:
-            tab.locator(SCAN).wait_for()
+            expect(tab.locator(SCAN)).to_be_visible()
             tab.get_by_text("Prioritise for review").click()  # off: "scan.png" comes first
-            tab.locator("button:not([disabled])", has_text="Next").wait_for()
+            expect(tab.locator("button:not([disabled])", has_text="Next")).to_be_visible()
             tab.locator(SCAN).click()  # keys belong to a switch as long as it has the focus
         for seed, (tab, own, other) in enumerate(
             zip(tabs[:2], ("anna.png", "bert.png"), ("bert.png", "anna.png"), strict=True)
@@ -141,15 +141,16 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             sent = np.asarray(Image.open(io.BytesIO(png_bytes(seed))), dtype=int)
             assert np.abs(at_size_of(picture(tab, SCAN), sent)[..., 0] - sent).mean() < 4
             tab.keyboard.press("ArrowRight")
-            tab.locator(f'canvas[aria-label="The scan {own}"]').wait_for()
+            expect(tab.locator(f'canvas[aria-label="The scan {own}"]')).to_be_visible()
             settled(tab)
             sent = np.asarray(Image.open(io.BytesIO(png_bytes(10 + seed))), dtype=int)
             shown = at_size_of(picture(tab, f'canvas[aria-label="The scan {own}"]'), sent)
             assert np.abs(shown[..., 0] - sent).mean() < 4
-            assert "2 files" in tab.inner_text("body") and other not in tab.content()
+            expect(tab.locator("body")).to_contain_text("2 files")
+            assert other not in tab.content()
         tabs[2].set_default_timeout(PATIENCE * 1000)
         tabs[2].goto(address)
-        tabs[2].get_by_text("Upload brain MRI for analysis").wait_for()
+        expect(tabs[2].get_by_text("Upload brain MRI for analysis")).to_be_visible()
         assert "anna" not in tabs[2].content() and "bert" not in tabs[2].content()
     finally:
         for context in contexts:
@@ -159,17 +160,19 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
 def test_every_page_opens_without_an_error(page: Page, address: str) -> None:
     for name in PAGES:
         page.goto(f"{address}/{name}")
-        page.get_by_text("Not a medical device").first.wait_for()
+        expect(page.get_by_text("Not a medical device").first).to_be_visible()
         settled(page)
 
 
 def test_example_goes_along_to_the_other_pages(page: Page, address: str) -> None:
     page.goto(address)
     page.get_by_role("button", name="Try the synthetic example").click()
-    page.locator('canvas[aria-label="The scan Synthetic example"]').wait_for()
+    expect(page.locator('canvas[aria-label="The scan Synthetic example"]')).to_be_visible()
     for title in ("Compare", "Heatmaps"):
         page.get_by_role("link", name=title).click()
-        page.locator(f"{EVIDENCE.format('CNN')}, img[alt*='Grad-CAM saliency map of CNN']").first.wait_for()
+        expect(
+            page.locator(f"{EVIDENCE.format('CNN')}, img[alt*='Grad-CAM saliency map of CNN']").first
+        ).to_be_visible()
         settled(page)
 
 
@@ -180,7 +183,7 @@ def test_shipped_networks_read_the_example(page: Page, serving: Serving) -> None
     with serving(REPOSITORY / "models") as address:
         page.goto(address)
         page.get_by_role("button", name="Try the synthetic example").click()
-        page.locator(EVIDENCE.format("VGG16")).first.wait_for()
+        expect(page.locator(EVIDENCE.format("VGG16")).first).to_be_visible()
         settled(page)
-        assert "%" in page.inner_text("body")
+        expect(page.locator("body")).to_contain_text("%")
         page.goto("about:blank")

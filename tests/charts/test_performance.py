@@ -66,7 +66,7 @@ def all_charts() -> dict[str, go.Figure]:
         "reliability": calibration.reliability_diagram(reliability(probabilities, targets)),
         "training": training.training_curves(HISTORY),
         "classes": performance.per_class_bars(models()),
-        "tumour": curves.tumor_roc({"one": (probabilities[:, 2], targets == 2)}),
+        "tumour": curves.tumor_roc({"first": (probabilities[:, 2], targets == 2)}),
         "coverage": calibration.risk_coverage(
             {
                 "CNN": risk_coverage(
@@ -76,7 +76,7 @@ def all_charts() -> dict[str, go.Figure]:
         ),
         "accuracies": performance.accuracies(models()),
         "elsewhere": performance.tumor_detection(
-            [("one", "CNN", 0.9, 0.8, 0.95), ("one", "VGG16", 0.7, 0.6, 0.8)]
+            [("first", "CNN", 0.9, 0.8, 0.95), ("first", "VGG16", 0.7, 0.6, 0.8)]
         ),
         "robustness": performance.robustness(ROBUSTNESS),
         "probabilities": readings.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
@@ -107,7 +107,7 @@ def test_every_chart_fits_both_themes_and_names_its_axes(name):
 
 def test_confusion_matrix_shows_counts_and_row_percent():
     figure = performance.confusion_matrix(COUNTS)
-    assert network_title(figure) == "Most frequent error: meningioma predicted as glioma (12 of 169)"
+    assert title_of(figure) == "Most frequent error: meningioma predicted as glioma (12 of 169)"
     heatmap = figure.data[0]
     assert heatmap.text[1][0] == "12<br>7.1 %"
     assert np.sum(heatmap.z, axis=1) == pytest.approx([100] * 4)
@@ -123,7 +123,7 @@ def test_confusion_of_many_tells_how_often_the_very_class_is_named():
 
 def test_confusion_matrix_without_a_mistake_or_a_row():
     figure = performance.confusion_matrix(np.diag([5, 0, 3, 2]).tolist())
-    assert network_title(figure) == "All 10 scans classified correctly"
+    assert title_of(figure) == "All 10 scans classified correctly"
     assert figure.data[0].text[1][1] == "0<br>0.0 %"
 
 
@@ -144,19 +144,19 @@ def test_curves_leave_out_classes_that_do_not_occur(draw):
     targets, probabilities = answers()
     some = targets < 2
     assert words_of(draw(targets[some], probabilities[some])).count("■") == 2
-    one = targets == 2
-    assert title_of(draw(targets[one], probabilities[one])).startswith("Only one class")
+    is_third = targets == 2
+    assert title_of(draw(targets[is_third], probabilities[is_third])).startswith("Only one class")
 
 
 def test_reliability_diagram_says_which_side_the_network_errs_on():
     sure = np.tile([0.97, 0.01, 0.01, 0.01], (10, 1))
     figure = calibration.reliability_diagram(reliability(sure, np.array([0] * 5 + [1] * 5)))
-    assert network_title(figure) == "Overconfident: confidence 47.0 percentage points above accuracy"
+    assert title_of(figure) == "Overconfident: confidence 47.0 percentage points above accuracy"
     points, bars = figure.data[1], figure.data[2]
     assert list(bars.text) == ["10"] or list(bars.text) == [10]
     assert points.y[0] + points.error_y.array[0] < 1 and points.y[0] - points.error_y.arrayminus[0] > 0
     unsure = np.tile([0.4, 0.2, 0.2, 0.2], (10, 1))
-    assert network_title(calibration.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
+    assert title_of(calibration.reliability_diagram(reliability(unsure, np.zeros(10, int)))).startswith(
         "Underconfident"
     )
 
@@ -176,11 +176,11 @@ def test_training_curves_mark_the_change_of_phase_and_the_best_epoch():
 
 @pytest.mark.parametrize("name", ["recall", "auc"])
 def test_per_class_bars_carry_the_intervals(name):
-    found = models()
-    figure = performance.per_class_bars(found, name)
+    measured = models()
+    figure = performance.per_class_bars(measured, name)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [bar.name for bar in bars] == ["CNN", "VGG16"]
-    figures = found["VGG16"].classes["pituitary"]
+    figures = measured["VGG16"].classes["pituitary"]
     value, interval = figures.figure(name), figures.interval(name)
     assert value is not None and interval is not None
     low, high = interval
@@ -188,16 +188,16 @@ def test_per_class_bars_carry_the_intervals(name):
     assert (bars[1].error_x.array[3], bars[1].error_x.arrayminus[3]) == pytest.approx(
         (high - value, value - low)
     )
-    least = min(record.classes[label].figure(name) or 0 for record in found.values() for label in CLASSES)
+    least = min(record.classes[label].figure(name) or 0 for record in measured.values() for label in CLASSES)
     assert f"{least:.3f}" in title_of(figure)
 
 
 def test_a_class_without_a_test_scan_has_no_bar():
-    found = {}
+    measured = {}
     for title, record in models().items():
         empty = record.classes["pituitary"].model_copy(update={"n": 0, "recall": 0.0})
-        found[title] = record.model_copy(update={"classes": record.classes | {"pituitary": empty}})
-    figure = performance.per_class_bars(found)
+        measured[title] = record.model_copy(update={"classes": record.classes | {"pituitary": empty}})
+    figure = performance.per_class_bars(measured)
     assert "pituitary" not in title_of(figure)
     assert all(trace.x[CLASSES.index("pituitary")] is None for trace in figure.data if trace.type == "bar")
 
@@ -219,7 +219,7 @@ def test_the_source_with_the_hardest_tumours_stands_in_the_title():
     tumor = np.array([True, True, False, False])
     easy, hard = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.9, 0.1, 0.5, 0.2])
     figure = curves.tumor_roc({"easy": (easy, tumor), "hard": (hard, tumor)})
-    assert network_title(figure) == "Lowest tumour detection: hard, AUC 0.500"
+    assert title_of(figure) == "Lowest tumour detection: hard, AUC 0.500"
     assert "easy, AUC 1.000" in words_of(figure)
 
 
@@ -228,7 +228,7 @@ def test_referring_the_unsure_is_told_at_80_percent():
     right = np.array([True] * 8 + [False] * 2)
     table = risk_coverage(confidence, right, np.arange(10))
     figure = calibration.risk_coverage({"CNN": table})
-    assert network_title(figure) == "Accuracy at 80 % coverage: CNN 100.0 %"
+    assert title_of(figure) == "Accuracy at 80 % coverage: CNN 100.0 %"
     assert figure.data[1].y[-1] == pytest.approx(80) and figure.data[1].x[-1] == 100
     assert table["low"].iloc[-1] < 0.8 < table["high"].iloc[-1]
 
@@ -236,14 +236,14 @@ def test_referring_the_unsure_is_told_at_80_percent():
 def test_the_best_network_stands_in_the_title_with_its_interval():
     best = evaluation_record(accuracy=0.9, accuracy_interval=(0.85, 0.94))
     figure = performance.accuracies({"CNN": best, "VGG16": evaluation_record("vgg16", accuracy=0.8)})
-    assert network_title(figure) == "Highest accuracy: CNN, 90.0 % (85.0-94.0)"
+    assert title_of(figure) == "Highest accuracy: CNN, 90.0 % (85.0-94.0)"
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(5)
 
 
 def test_the_part_with_the_hardest_tumours_stands_in_the_title():
-    rows = [("one", "CNN", 0.9, 0.85, 0.95), ("two", "CNN", 0.7, 0.6, 0.8)]
-    assert network_title(performance.tumor_detection(rows)) == (
-        "Lowest tumour detection: two, AUC 0.700 (0.600-0.800, CNN)"
+    rows = [("first", "CNN", 0.9, 0.85, 0.95), ("second", "CNN", 0.7, 0.6, 0.8)]
+    assert title_of(performance.tumor_detection(rows)) == (
+        "Lowest tumour detection: second, AUC 0.700 (0.600-0.800, CNN)"
     )
 
 
@@ -254,7 +254,7 @@ def test_recall_s_interval_stands_beside_its_class():
 
 def test_the_strongest_fall_stands_in_the_title():
     figure = performance.robustness(ROBUSTNESS)
-    assert network_title(figure) == "Lowest accuracy under noise 0.2: 50 % instead of 90 %"
+    assert title_of(figure) == "Lowest accuracy under noise 0.2: 50 % instead of 90 %"
 
 
 def test_probability_bars_state_the_answers():
@@ -262,7 +262,7 @@ def test_probability_bars_state_the_answers():
     assert title_of(alone) == "CNN: meningioma 85 %"
     assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
     both = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
-    assert network_title(both) == "Concordant, glioma: CNN 60 %, VGG16 > 99 %"
+    assert title_of(both) == "Concordant, glioma: CNN 60 %, VGG16 > 99 %"
     apart = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
-    assert network_title(apart) == "Discordant. CNN: glioma 60 %, VGG16: no tumour 90 %"
+    assert title_of(apart) == "Discordant. CNN: glioma 60 %, VGG16: no tumour 90 %"
     assert len({trace.marker.color for trace in apart.data}) == 2

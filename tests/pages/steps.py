@@ -32,7 +32,9 @@ def charts_of(page: AppTest) -> list[dict]:
 
 def viewer_of(page: AppTest) -> dict:
     """What the linked pictures were given."""
-    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "scan_viewer")
+    (viewer,) = (
+        element for element in page.get("bidi_component") if element.proto.component_name == "scan_viewer"
+    )
     return json.loads(viewer.proto.json)
 
 

@@ -37,9 +37,7 @@ def test_nothing_reviewed_and_nothing_kept(store_file: Path) -> None:
     page = with_reviewed()
     assert "No scan loaded" in page.info[0].value
     assert not page.toggle[0].value and not store_file.exists()
-    assert any(str(store_file) in text.value for text in page.markdown), (
-        "where it would be kept is told before"
-    )
+    assert any(str(store_file) in text.value for text in page.markdown), "the place is named before"
 
 
 def test_reviews_of_the_session_go_by_neutral_names(make_entry, store_file: Path) -> None:

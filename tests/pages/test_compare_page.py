@@ -17,9 +17,9 @@ from utils.reading.worklist import Entry
 
 def words_of(page: AppTest) -> list[str]:
     """What stands beside the pictures."""
-    said = [element.value for element in (*page.markdown, *page.caption)]
+    texts = [element.value for element in (*page.markdown, *page.caption)]
     panes = viewer_of(page)["panes"] if page.get("bidi_component") else []
-    return said + [pane[part] for pane in panes for part in ("title", "caption")]
+    return texts + [pane[part] for pane in panes for part in ("title", "caption")]
 
 
 def test_nothing_loaded_offers_the_example(tiny_app: Path) -> None:
@@ -51,8 +51,8 @@ def test_agreement_is_counted_and_both_answers_stand_side_by_side(make_entry, ti
         "CNN": (("glioma", "90 %"), ("glioma", "70 %"), ("pituitary tumour", "40 %")),
         "VGG16": (("glioma", "90 %"), ("no tumour", "70 %"), ("pituitary tumour", "40 %")),
     }
-    for title, said in answers.items():
-        for (label, probability), cell in zip(said, table[title], strict=True):
+    for title, texts in answers.items():
+        for (label, probability), cell in zip(texts, table[title], strict=True):
             assert label in cell and probability in cell
     assert table["Status"].tolist() == ["Concordant", "Discordant", "Low confidence"]
     assert len(charts_of(page)) == 2
@@ -134,6 +134,6 @@ def test_the_record_on_test_scans_stands_beside(make_entry, models_copy: Path) -
         table = pd.DataFrame({"file": np.arange(80), "source": "a", "group": np.arange(80)})
         table = table.assign(target=names[targets], label=names[labels])
         table.to_csv(folder / f"{model}--patient-disjoint.csv", index=False)
-    said = " ".join(words_of(opened("compare", make_entry("a.png", ("glioma", "glioma")))))
-    assert "Of 80 held-out test scans, CNN alone was correct on 16 and VGG16 alone on 0" in said
-    assert "CNN is significantly more accurate" in said and " ms" in said
+    texts = " ".join(words_of(opened("compare", make_entry("a.png", ("glioma", "glioma")))))
+    assert "Of 80 held-out test scans, CNN alone was correct on 16 and VGG16 alone on 0" in texts
+    assert "CNN is significantly more accurate" in texts and " ms" in texts

@@ -96,8 +96,8 @@ def test_finer_types_are_told_where_they_were_measured(evaluated) -> None:
     record = evaluation_record("mobilenetv2", accuracy=0.5).model_dump(exclude_unset=True)
     record |= {"classes": subtypes, "top_3_accuracy": 0.9}
     for name, right in (("feltrin44", 1), ("feltrin44--validation", 3), ("feltrin44-random", 5)):
-        told = record | {"confusion": [[right, 1], [1, right]]}
-        (evaluated / "evaluation" / f"mobilenetv2--{name}.json").write_text(json.dumps(told))
+        stored = record | {"confusion": [[right, 1], [1, right]]}
+        (evaluated / "evaluation" / f"mobilenetv2--{name}.json").write_text(json.dumps(stored))
     page = opened("evaluation")
     assert any("50 % of 4 scans" in title for title in titles_of(page))
     assert "on 90 %" in words_of(page) and "promises nothing for a new patient" in words_of(page)

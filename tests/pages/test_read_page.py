@@ -63,10 +63,10 @@ def words_of(page: AppTest) -> str:
         page.warning,
         page.error,
     )
-    said = [element.value for kind in kinds for element in kind]
+    texts = [element.value for kind in kinds for element in kind]
     if page.get("bidi_component"):
-        said += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
-    return " ".join(said)
+        texts += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
+    return " ".join(texts)
 
 
 def shown_scan(page: AppTest) -> str:

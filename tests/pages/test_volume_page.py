@@ -39,7 +39,7 @@ def in_sight(page: AppTest, key: str = "head.nii") -> int:
 
 
 def button(page: AppTest, words: str):
-    return next(one for one in page.button if one.label.startswith(words))
+    return next(element for element in page.button if element.label.startswith(words))
 
 
 def test_without_a_volume_the_page_says_what_to_drop(make_entry, tiny_app) -> None:
@@ -57,23 +57,23 @@ def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app)
 def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     volume = volume_saying("glioma", "glioma", "no_tumor")
     first = volume.slices[0]
-    refused = replace(first, readings=tuple(replace(one, grade="refused") for one in first.readings))
+    refused = replace(first, readings=tuple(replace(reading, grade="refused") for reading in first.readings))
     page = opened("volume", view_slice(replace(volume, slices=(refused, *volume.slices[1:])), 0))
     assert page.subheader[0].value == "Suspicious slices: 1 of 2"
     assert "1 out of distribution" in page.caption[0].value
-    shown = " ".join(one.value for one in page.markdown)
+    shown = " ".join(text.value for text in page.markdown)
     assert "does not look like a brain MRI slice" in shown and "glioma" not in shown
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "no_tumor", "no_tumor"))
     assert page.subheader[0].value == "Suspicious slices: 0 of 3"
-    assert not [one for one in page.button if one.label.startswith("Slice")]
+    assert not [element for element in page.button if element.label.startswith("Slice")]
 
 
 def test_jumps_lead_to_the_most_suspicious_slice_of_each_run(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("glioma", "glioma", "no_tumor", "no_tumor", "meningioma"))
-    assert [one.label for one in page.button if one.label.startswith("Slice")] == [
+    assert [element.label for element in page.button if element.label.startswith("Slice")] == [
         "Slice 2: glioma",
         "Slice 6: meningioma",
     ]
@@ -102,7 +102,7 @@ def test_a_volume_of_one_slice_has_no_slider(volume_saying, tiny_app) -> None:
 
 def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("glioma", "glioma", "glioma"))
-    evidence = next(one for one in page.button_group if one.label == "Saliency map of")
+    evidence = next(group for group in page.button_group if group.label == "Saliency map of")
     assert list(evidence.options) == ["CNN", "VGG16", "none"]
     evidence.set_value("none")
     again(page)

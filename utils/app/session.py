@@ -157,7 +157,12 @@ def referral_threshold() -> float | None:
 
 def referral() -> Referral:
     """The rule by which this session refers scans to a person."""
-    return Referral(referral_threshold(), is_custom=custom_threshold() is not None)
+    is_custom = custom_threshold() is not None
+    return Referral(
+        referral_threshold(),
+        accuracy=None if is_custom else resources.ensemble_accuracy(),
+        is_custom=is_custom,
+    )
 
 
 def referral_control() -> None:
