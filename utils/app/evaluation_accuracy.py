@@ -7,12 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import panels, resources
-from utils.app.colours import MODEL_COLOURS
 from utils.charts import calibration, curves, performance
 from utils.classes import CLASSES
 from utils.datasets.sources import source_title
 from utils.metrics.calibration import reliability, risk_coverage
-from utils.results.records import BASELINE_TITLES, Evaluation, MeasuredModel, of_known_type
+from utils.results.records import BASELINE_TITLES, Evaluation, MeasuredModel, model_colours, of_known_type
 from utils.results.tables import detection_by_source, parts_table
 
 
@@ -37,7 +36,7 @@ def accuracy(selected: Evaluation, same_split: list[Evaluation]) -> None:
         st.subheader("Accuracy")
         panels.chart_with_caption(
             performance.accuracies(
-                {evaluation.title: evaluation.record for evaluation in same_split}, MODEL_COLOURS
+                {evaluation.title: evaluation.record for evaluation in same_split}, model_colours()
             ),
             "With the baselines that the models must exceed: the most similar training image (1-nearest neighbour) "
             "and, where evaluated, simpler classifiers.",
@@ -70,7 +69,7 @@ def confidence(selected: Evaluation, same_split: list[Evaluation]) -> None:
         models: list[MeasuredModel] = [model for model in same_split if model.model not in BASELINE_TITLES]
         panels.chart_with_caption(
             calibration.risk_coverage(
-                _coverage_curves([*models, *([ensemble] if ensemble else [])]), MODEL_COLOURS
+                _coverage_curves([*models, *([ensemble] if ensemble else [])]), model_colours()
             ),
             "Accuracy on the scans that are not referred. Bands: 95 % CI, patient-level bootstrap."
             + (
@@ -94,7 +93,7 @@ def sources(evaluations: list[Evaluation], same_split: list[Evaluation], selecte
         return
     has_external_test = any(evaluation.protocol.left_out for evaluation in evaluations)
     panels.chart_with_caption(
-        performance.tumor_detection(rows, MODEL_COLOURS),
+        performance.tumor_detection(rows, model_colours()),
         "Tumour vs no tumour, including tumours of types outside the output classes. "
         + (
             "External test: models trained without that collection."

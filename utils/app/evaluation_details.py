@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import panels
-from utils.app.colours import MODEL_COLOURS
 from utils.app.evaluation_accuracy import known_scans, targets_and_probabilities
 from utils.charts import curves, performance, training
 from utils.classes import CLASSES
@@ -14,7 +13,7 @@ from utils.datasets.protocols import PROTOCOLS
 from utils.metrics.classification import CLASS_FIGURES
 from utils.networks.registry import NETWORKS
 from utils.paths import models_folder
-from utils.results.records import Evaluation, load_history, load_robustness
+from utils.results.records import Evaluation, load_history, load_robustness, model_colours
 from utils.results.tables import average_precision_intervals, summary_table
 from utils.wording import percent
 
@@ -32,7 +31,7 @@ def all_figures(evaluations: list[Evaluation], selected: Evaluation, same_split:
         )
         models = {evaluation.title: evaluation.record for evaluation in same_split}
         panels.chart_with_caption(
-            performance.per_class_bars(models, figure_name, MODEL_COLOURS),
+            performance.per_class_bars(models, figure_name, model_colours()),
             "Whiskers: 95 % CI, patient-level bootstrap.",
         )
         scans = known_scans(selected)

@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import panels, resources
-from utils.app.colours import MODEL_COLOURS
 from utils.charts import localisation
 from utils.datasets.masks import read_mask
 from utils.datasets.samples import data_folder, outlined_samples
@@ -17,7 +16,7 @@ from utils.evidence import outlines, overlays
 from utils.networks.registry import NETWORKS, network_title, segmenters
 from utils.networks.shipped import evidence_scale
 from utils.records.explanations import ExplanationsRecord
-from utils.results.records import load_explanations, load_outlines
+from utils.results.records import load_explanations, load_outlines, model_colours
 from utils.results.tables import places_table
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file
@@ -45,7 +44,7 @@ def saliency_maps(folder: Path, protocol: str) -> None:
         return
     titled = {network_title(name): record for name, record in records.items()}
     panels.chart_with_caption(
-        localisation.pointing(titled, MODEL_COLOURS),
+        localisation.pointing(titled, model_colours()),
         "Test scans with a reference segmentation; map of the reference class, whatever the model predicts. No "
         "tolerance around the reference segmentation.",
     )

@@ -218,9 +218,12 @@ def _captions(view: panes.View, outline: DrawnOutline | None) -> None:
     if outline is not None:
         from utils.results.track_record import outline_sentence
 
-        title = resources.segmenter_title()
+        segmenter = resources.segmenter()
+        assert segmenter is not None
         record = outline_sentence(resources.outline_record())
-        st.caption(f"Tumour outline ({title}, green): {sizes_in_words(outline.sizes)}. {record}")
+        st.caption(
+            f"Tumour outline ({segmenter.card.title}, green): {sizes_in_words(outline.sizes)}. {record}"
+        )
 
 
 def _track_record(shown: panes.Map) -> str:

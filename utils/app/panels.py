@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
-from utils.app.colours import MODEL_COLOURS
+from utils.networks.registry import NETWORKS
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
@@ -82,7 +82,8 @@ def probabilities(entry: Entry) -> None:
 
     chart(
         readings.probability_bars(
-            {reading.title: reading.probabilities.tolist() for reading in entry.readings}, MODEL_COLOURS
+            {reading.title: reading.probabilities.tolist() for reading in entry.readings},
+            {network.title: network.colour for network in NETWORKS.values()},
         )
     )
 

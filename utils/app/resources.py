@@ -86,14 +86,9 @@ def ensemble_threshold() -> float | None:
 
 
 def ensemble_accuracy() -> float | None:
-    """The accuracy (0..1) on validation scans that the ensemble's referral threshold was fitted for; None if unknown."""
-    from utils.records.base import InvalidRecord, read_record
-
-    try:
-        record = read_record(models_folder() / ENSEMBLE, shipped.Ensemble)
-    except (OSError, InvalidRecord):
-        return None
-    return record.validation.accuracy if record.validation else None
+    """The accuracy (0..1) of concordant models above the ensemble's threshold on validation scans; None if unknown."""
+    stamp = models_folder() / ENSEMBLE
+    return _ensemble_accuracy(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
 
 
 def ensemble() -> MeasuredModel | None:
