@@ -206,10 +206,10 @@ def test_subtypes_are_trained_and_measured_on_both_parts(
     assert run("evaluate", *arguments)[0] == 0
     assert facts_of(weights)["figures"]["feltrin44"]["top_3_accuracy"] is not None
     records = load_subtypes(models_copy / "evaluation", PROTOCOLS.values(), "cnn")
-    assert {key: record["n"] for key, record in records.items()} == {
+    assert {key: record.n for key, record in records.items()} == {
         ("feltrin44", "test"): 8, ("feltrin44", "validation"): 8,
     }  # fmt: skip
-    assert list(records["feltrin44", "test"]["classes"]) == sorted({str(row["label"]) for row in rows})
+    assert list(records["feltrin44", "test"].classes) == sorted({str(row["label"]) for row in rows})
     assert read_evaluations(models_copy / "evaluation", PROTOCOLS.values()) == (
         [],
         [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,7 @@ def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, 
     record, table = measure_evidence(reader, "patient-disjoint", "test", rows, "python model.py evaluate")
     assert (record.n, record.healthy, record.layer) == (6, 2, "cells")
     assert list(record.methods) == list(METHODS)
+    figures: Any  # every figure was measured; mypy knows that each may be None
     for method, figures in record.methods.items():
         glioma, meningioma = figures.classes["glioma"], figures.classes["meningioma"]
         assert (glioma.n, meningioma.n, figures.classes["pituitary"].n) == (4, 2, 0)

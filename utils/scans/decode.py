@@ -15,8 +15,11 @@ def decode(data: bytes) -> Decoded:
     Raises UnreadableScan, or whatever a decoder raises on a damaged file.
     """
     if is_gzip(data):
-        data = inflated(data)
-        if not is_nifti(data) and not is_dicom(data):
+        inside = inflated(data)
+        if is_nifti(inside):
+            return nifti.decode(inside)
+        data = bytes(inside)
+        if not is_dicom(data):
             what = (
                 foreign_format(data) or "neither a NIfTI nor a DICOM file; decompress it and select the scan"
             )

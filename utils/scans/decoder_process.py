@@ -208,9 +208,10 @@ def _receive(stream: BinaryIO, watchdog: _Watchdog) -> tuple[Decoded, dict[str, 
 
 def _frame_facts(entry: dict[str, Any]) -> FrameFacts:
     """JSON knows no tuples."""
-    return FrameFacts(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
-    )
+    facts: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return FrameFacts(**facts)
 
 
 class _Refused(Exception):

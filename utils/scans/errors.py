@@ -32,7 +32,7 @@ def log_unexpected(logger: logging.Logger, activity: str, error: BaseException) 
     also print the messages of the exception and of its causes. Decoders quote the file there: a patient's name, an
     identifier, or the name of the file. Types, source files and line numbers cannot contain any of these.
     """
-    lines = []
+    lines: list[str] = []
     current: BaseException | None = error
     while current is not None and len(lines) < 200:
         kind = type(current)

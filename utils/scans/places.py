@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 
@@ -28,6 +27,9 @@ UPRIGHT = {
 }
 PLANES = {0: "sagittal", 1: "coronal", 2: "axial"}
 Turn = tuple[bool, bool, bool]  # transpose, then reverse the rows, then reverse the columns
+BOTH = (False, True)
+# The first one changes nothing and wins a tie
+TURNS: tuple[Turn, ...] = tuple((a, b, c) for a in BOTH for b in BOTH for c in BOTH)
 
 
 def split_into_stacks(facts: Sequence[FrameFacts]) -> list[list[int]]:
@@ -94,9 +96,8 @@ def upright_turn(orientation: Sequence[float]) -> Turn:
         new_row, new_column = _turned_directions(row, column, turn)
         return float(new_row @ target_row + new_column @ target_column)
 
-    turns = list(product((False, True), repeat=3))  # the first one changes nothing and wins a tie
-    best = max(alignment(turn) for turn in turns)
-    return next(turn for turn in turns if alignment(turn) >= best - 1e-3)
+    best = max(alignment(turn) for turn in TURNS)
+    return next(turn for turn in TURNS if alignment(turn) >= best - 1e-3)
 
 
 def plane_of(orientation: Sequence[float]) -> str:

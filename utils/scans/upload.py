@@ -1,4 +1,4 @@
-"""Bytes -> Scan, Stack or Refusal. The only door for files; the rooms behind it decode one format each."""
+"""Bytes -> Scan, Stack or Refusal: the only entry for files. The formats are decoded by modules of their own."""
 
 from __future__ import annotations
 
