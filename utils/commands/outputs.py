@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +15,11 @@ from utils.commands.errors import CommandError
 
 
 def check_output_folder(folder: Path) -> None:
-    """Make a folder for results and try to write to it. Raises CommandError where that fails."""
+    """Try whether files can be written to a folder, which may not exist yet. Leaves nothing there.
+
+    Raises CommandError where they cannot.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -21,12 +27,19 @@ def check_output_folder(folder: Path) -> None:
         raise CommandError(
             f"{folder} cannot be written ({error.strerror or error}); choose another output."
         ) from None
+    finally:
+        for each in missing:
+            with contextlib.suppress(OSError):  # another program has put something there
+                each.rmdir()
 
 
 def check_output_file(file: Path) -> None:
-    """Try whether a file can be written, without changing it. Raises CommandError where that fails."""
+    """Try whether a file can be written, without changing it.
+
+    Raises CommandError where it cannot, and IsADirectoryError for a folder.
+    """
     if file.is_dir():
-        raise CommandError(f"{file} is a folder; name a file as the output.")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     if not _is_device(file):
         check_output_folder(file.parent)
     if file.exists() and not os.access(file, os.W_OK):
@@ -41,6 +54,7 @@ def whole_text_file(file: Path) -> Iterator[TextIO]:
             yield stream
         return
     file = file.resolve()  # a link stays one
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
         with unfinished.open("w", encoding="utf-8") as stream:
@@ -56,6 +70,7 @@ def write_whole(file: Path, data: bytes) -> None:
         file.write_bytes(data)
         return
     file = file.resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
         unfinished.write_bytes(data)
