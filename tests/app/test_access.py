@@ -66,7 +66,7 @@ def configure(tmp_path: Path) -> Iterator[Callable[[str | None, str | None], Non
 def test_without_login_this_machine_alone_is_said(configure, address: str) -> None:
     configure(None, address)
     assert not access.login_required()
-    assert "this machine only" in access.access_line() and address in access.words_at_start()
+    assert "this machine only" in access.access_line() and address in access.access_line()
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.7", "ward.example", "", None])

@@ -1,4 +1,4 @@
-"""What is told about places: charts, table and words of how often maps point at tumours and outlines lie on them."""
+"""Localisation: charts, table and words of how often maps point at tumours and outlines lie on them."""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ def samples(tmp_path, draw_brain) -> pd.DataFrame:
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_test_image_gets_an_answer(samples, name):
     train, test = samples[:12], samples[12:].reset_index(drop=True)
-    said = BASELINES[name](train, test)
-    assert len(said) == len(test) and set(said["label"]) <= set(CLASSES)
-    if CLASSES[0] in said:
-        np.testing.assert_allclose(said[list(CLASSES)].sum(axis=1), 1)
+    predicted = BASELINES[name](train, test)
+    assert len(predicted) == len(test) and set(predicted["label"]) <= set(CLASSES)
+    if CLASSES[0] in predicted:
+        np.testing.assert_allclose(predicted[list(CLASSES)].sum(axis=1), 1)
     if name != "shortcut":
         known = test["target"] != OTHER_TUMOR
-        assert (said["label"] == test["target"])[known].mean() > 0.6
+        assert (predicted["label"] == test["target"])[known].mean() > 0.6
 
 
 def test_the_shortcut_looks_at_sequence_and_size_alone(samples):
@@ -49,10 +49,10 @@ def test_the_shortcut_looks_at_sequence_and_size_alone(samples):
 
 def test_figures_tell_types_over_known_classes_and_tumours_over_all(samples):
     healthy = samples["target"] == "no_tumor"
-    said = pd.DataFrame(0.1, index=samples.index, columns=list(CLASSES))
-    said["no_tumor"] = np.where(healthy, 0.7, 0.1)
-    said["meningioma"] = np.where(healthy, 0.1, 0.7)
-    predictions = pd.concat([samples, said.idxmax(axis=1).rename("label"), said], axis=1)
+    predicted = pd.DataFrame(0.1, index=samples.index, columns=list(CLASSES))
+    predicted["no_tumor"] = np.where(healthy, 0.7, 0.1)
+    predicted["meningioma"] = np.where(healthy, 0.1, 0.7)
+    predictions = pd.concat([samples, predicted.idxmax(axis=1).rename("label"), predicted], axis=1)
     figures = figures_of(predictions, tumor_threshold=0.5, conformal_threshold=0.2)
     assert figures["n"] == 16 and figures["accuracy"] == 0.5, "other tumours are of no type, right or wrong"
     assert figures["tumor"]["tumors"] == 16 and figures["tumor"]["sensitivity"] == 1

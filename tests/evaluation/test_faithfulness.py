@@ -63,28 +63,28 @@ def test_weights_are_shuffled_from_the_head_down(depth: str) -> None:
     network = cnn(32)
     for layer in network.layers:
         layer.set_weights(
-            [one + np.random.default_rng(1).normal(size=one.shape) ** 2 for one in layer.get_weights()]
+            [array + np.random.default_rng(1).normal(size=array.shape) ** 2 for array in layer.get_weights()]
         )
-    before = [one.copy() for one in network.get_weights()]
+    before = [array.copy() for array in network.get_weights()]
     copy = randomised(network, DEPTHS[depth])
-    for one, kept in zip(network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(one, kept)  # the network itself stays as it is
+    for array, kept in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(array, kept)  # the network itself stays as it is
     changed = {
         layer.name
         for layer in copy.layers
-        for one, old in zip(layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True)
-        if not np.array_equal(one, old)
+        for array, old in zip(layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True)
+        if not np.array_equal(array, old)
     }
     everything = {layer.name for layer in network.layers if layer.weights}
     assert "logits" in changed
     assert ("stage3_block2_2_conv" in changed) == (depth != "head")
     assert (changed == everything) == (depth == "all")
     for layer in copy.layers:
-        for one, old in zip(layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True):
-            np.testing.assert_array_equal(np.sort(one, axis=None), np.sort(old, axis=None))
+        for array, old in zip(layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True):
+            np.testing.assert_array_equal(np.sort(array, axis=None), np.sort(old, axis=None))
 
 
 def test_similarity_is_of_ranks() -> None:
-    one = np.random.default_rng(2).random((5, 5))
-    assert similarity(one, one**3) == pytest.approx(1) and similarity(one, -one) == pytest.approx(-1)
-    assert similarity(one, np.zeros((5, 5))) == 0
+    array = np.random.default_rng(2).random((5, 5))
+    assert similarity(array, array**3) == pytest.approx(1) and similarity(array, -array) == pytest.approx(-1)
+    assert similarity(array, np.zeros((5, 5))) == 0

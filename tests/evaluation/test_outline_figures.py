@@ -51,9 +51,11 @@ def test_no_tumour_and_no_outline() -> None:
     assert (missed["tumors"], missed["found"], missed["overlap_pixels"]) == (1, 0, 0)
 
 
-@pytest.mark.parametrize(("shared", "found"), [(1, 0), (2, 1)])  # columns of 8: 8 of 120 and 16 of 112 pixels
-def test_a_tumour_is_found_from_a_tenth_of_intersection_over_union_on(shared: int, found: int) -> None:
-    assert compare(square(0, 8 - shared), square(0, 0), SIDE)["found"] == found
+@pytest.mark.parametrize(
+    ("shared", "detected"), [(1, 0), (2, 1)]
+)  # columns of 8: 8 of 120 and 16 of 112 pixels
+def test_a_tumour_is_found_from_a_tenth_of_intersection_over_union_on(shared: int, detected: int) -> None:
+    assert compare(square(0, 8 - shared), square(0, 0), SIDE)["found"] == detected
 
 
 def test_each_tumour_counts_but_specks_do_not() -> None:
@@ -91,47 +93,49 @@ TABLE = table(
 
 
 def test_figures_by_hand() -> None:
-    found = outline_figures(TABLE, resamples=50)
-    assert (found["n"], found["tumor_scans"], found["healthy_scans"], found["groups"]) == (7, 3, 4, 6)
-    assert found["dice"] == pytest.approx((1 + 0.5 + 0) / 3, abs=1e-6)
-    assert found["pooled_dice"] == pytest.approx(2 * 200 / (450 + 230), abs=1e-6)
-    assert found["iou"] == pytest.approx((1 + 1 / 3 + 0) / 3, abs=1e-6)
-    assert found["pooled_iou"] == pytest.approx(200 / (450 + 230 - 200), abs=1e-6)
-    assert found["sensitivity"] == pytest.approx(2 / 3, abs=1e-6)
-    assert found["false_outlines_per_100"] == 25.0
+    figures = outline_figures(TABLE, resamples=50)
+    assert (figures["n"], figures["tumor_scans"], figures["healthy_scans"], figures["groups"]) == (7, 3, 4, 6)
+    assert figures["dice"] == pytest.approx((1 + 0.5 + 0) / 3, abs=1e-6)
+    assert figures["pooled_dice"] == pytest.approx(2 * 200 / (450 + 230), abs=1e-6)
+    assert figures["iou"] == pytest.approx((1 + 1 / 3 + 0) / 3, abs=1e-6)
+    assert figures["pooled_iou"] == pytest.approx(200 / (450 + 230 - 200), abs=1e-6)
+    assert figures["sensitivity"] == pytest.approx(2 / 3, abs=1e-6)
+    assert figures["false_outlines_per_100"] == 25.0
     for name in OUTLINE_FIGURES:
-        low, high = found[f"{name}_interval"]
-        assert low <= found[name] <= high and low < high
+        low, high = figures[f"{name}_interval"]
+        assert low <= figures[name] <= high and low < high
 
 
 def test_figures_by_source_class_and_size() -> None:
-    found = outline_figures(TABLE, resamples=50)
-    assert list(found["classes"]) == ["glioma", "pituitary"]
-    assert found["classes"]["glioma"]["dice"] == 0.75
-    assert found["classes"]["glioma"]["dice_interval"] is None, "one patient alone tells no interval"
-    assert found["classes"]["glioma"]["false_outlines_per_100"] is None
-    assert found["sources"]["b"]["dice"] is None and found["sources"]["b"]["false_outlines_per_100"] == 50.0
-    assert found["sources"]["a"]["false_outlines_per_100"] == 0.0
-    assert {name: part["dice"] for name, part in found["sizes"].items()} == {
+    figures = outline_figures(TABLE, resamples=50)
+    assert list(figures["classes"]) == ["glioma", "pituitary"]
+    assert figures["classes"]["glioma"]["dice"] == 0.75
+    assert figures["classes"]["glioma"]["dice_interval"] is None, "one patient alone tells no interval"
+    assert figures["classes"]["glioma"]["false_outlines_per_100"] is None
+    assert (
+        figures["sources"]["b"]["dice"] is None and figures["sources"]["b"]["false_outlines_per_100"] == 50.0
+    )
+    assert figures["sources"]["a"]["false_outlines_per_100"] == 0.0
+    assert {name: part["dice"] for name, part in figures["sizes"].items()} == {
         "small": 0,
         "medium": 1,
         "large": 0.5,
     }
-    assert found["sizes"]["large"]["from"] == found["sizes"]["large"]["to"] == 300 / SIDE**2
+    assert figures["sizes"]["large"]["from"] == figures["sizes"]["large"]["to"] == 300 / SIDE**2
 
 
 def test_a_line_in_words() -> None:
-    said = in_words(outline_figures(TABLE, resamples=50))
-    assert said.startswith("3 scans with a tumour, 4 without, dice 0.500 (")
-    assert "false outlines per 100 25.0 (" in said
+    words = in_words(outline_figures(TABLE, resamples=50))
+    assert words.startswith("3 scans with a tumour, 4 without, dice 0.500 (")
+    assert "false outlines per 100 25.0 (" in words
     assert "dice" not in in_words(outline_figures(TABLE[3:], resamples=50))
 
 
 def scored(truth: np.ndarray, *spots: tuple[np.ndarray, float]) -> Scored:
-    said = np.full((SIDE, SIDE), 0.02, np.float32)
+    probabilities = np.full((SIDE, SIDE), 0.02, np.float32)
     for where, probability in spots:
-        said[where] = probability
-    return Scored(said, Geometry((SIDE, SIDE), 0, 0, SIDE, SIDE, SIDE), truth)
+        probabilities[where] = probability
+    return Scored(probabilities, Geometry((SIDE, SIDE), 0, 0, SIDE, SIDE, SIDE), truth)
 
 
 TUMOURS = [
@@ -157,9 +161,7 @@ def test_false_outlines_are_allowed_up_to_the_limit_for_the_sake_of_dice() -> No
     silent = [scored(NOTHING)] * round(1 / MOST_FALSE)
     for healthy, drawn in (([loud, *silent], True), ([loud, *silent[:10]], False)):  # 1 of 34; 1 of 11
         rows = compare_all(TUMOURS, fit_operating_point([*TUMOURS, *healthy]))
-        assert (rows["overlap_pixels"] > 0).all() == drawn, (
-            "rather no tumour at all than too many false outlines"
-        )
+        assert (rows["overlap_pixels"] > 0).all() == drawn, "rather no outline than too many false ones"
 
 
 def test_where_silence_cannot_be_had_the_fewest_false_outlines_are_taken() -> None:

@@ -46,7 +46,7 @@ def calibrated(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_figures_are_those_of_sklearn():
     targets, probabilities, groups = answers()
     labels = probabilities.argmax(axis=1)
-    found = classification.figures(targets, labels, groups, probabilities, resamples=20)
+    result = classification.figures(targets, labels, groups, probabilities, resamples=20)
     expected = {
         "accuracy": sk.accuracy_score(targets, labels),
         "loss": sk.log_loss(targets, probabilities),
@@ -58,18 +58,20 @@ def test_figures_are_those_of_sklearn():
         "kappa": sk.cohen_kappa_score(targets, labels),
         "ece": expected_calibration_error(probabilities, targets),
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
-    assert found["confusion"] == sk.confusion_matrix(targets, labels).tolist()
-    assert (found["n"], found["groups"]) == (400, len(set(groups.tolist())))
+    assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    assert result["confusion"] == sk.confusion_matrix(targets, labels).tolist()
+    assert (result["n"], result["groups"]) == (400, len(set(groups.tolist())))
     for index, name in enumerate(CLASSES):
-        one = found["classes"][name]
+        class_figures = result["classes"][name]
         true, called = targets == index, labels == index
-        assert one["n"] == true.sum()
-        assert one["precision"] == pytest.approx(sk.precision_score(true, called), abs=1e-6)
-        assert one["recall"] == pytest.approx(sk.recall_score(true, called), abs=1e-6)
-        assert one["f1"] == pytest.approx(sk.f1_score(true, called), abs=1e-6)
-        assert one["iou"] == pytest.approx(sk.jaccard_score(true, called), abs=1e-6)
-        assert one["auc"] == pytest.approx(sk.roc_auc_score(true, probabilities[:, index]), abs=1e-6)
+        assert class_figures["n"] == true.sum()
+        assert class_figures["precision"] == pytest.approx(sk.precision_score(true, called), abs=1e-6)
+        assert class_figures["recall"] == pytest.approx(sk.recall_score(true, called), abs=1e-6)
+        assert class_figures["f1"] == pytest.approx(sk.f1_score(true, called), abs=1e-6)
+        assert class_figures["iou"] == pytest.approx(sk.jaccard_score(true, called), abs=1e-6)
+        assert class_figures["auc"] == pytest.approx(
+            sk.roc_auc_score(true, probabilities[:, index]), abs=1e-6
+        )
 
 
 def test_bootstrap_is_that_of_repeated_groups():
@@ -109,9 +111,9 @@ def test_interval_is_wider_when_patients_have_more_scans_that_agree():
 def test_accuracy_interval_is_near_the_binomial_one():
     targets, probabilities, _ = answers(500)
     labels = probabilities.argmax(axis=1)
-    found = classification.figures(targets, labels, np.arange(500))
+    result = classification.figures(targets, labels, np.arange(500))
     exact = binomtest(int((targets == labels).sum()), 500).proportion_ci(method="wilson")
-    assert found["accuracy_interval"] == pytest.approx([exact.low, exact.high], abs=0.01)
+    assert result["accuracy_interval"] == pytest.approx([exact.low, exact.high], abs=0.01)
 
 
 def test_same_seed_same_intervals():
@@ -126,11 +128,11 @@ def test_same_seed_same_intervals():
 
 def test_without_probabilities():
     targets, probabilities, groups = answers(80)
-    found = classification.figures(targets, probabilities.argmax(axis=1), groups, resamples=10)
+    result = classification.figures(targets, probabilities.argmax(axis=1), groups, resamples=10)
     for name in ("loss", "auc", "ece"):
-        assert found[name] is None and found[f"{name}_interval"] is None
-    assert found["classes"]["glioma"]["auc"] is None
-    assert found["accuracy_interval"] is not None
+        assert result[name] is None and result[f"{name}_interval"] is None
+    assert result["classes"]["glioma"]["auc"] is None
+    assert result["accuracy_interval"] is not None
 
 
 def test_groups_may_be_words():
@@ -149,26 +151,26 @@ def test_degenerate_sets_give_valid_json(targets, labels):
     probabilities = np.eye(4)[labels]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = classification.figures(
+        result = classification.figures(
             np.array(targets), np.array(labels), np.arange(len(targets)), probabilities, 50
         )
-    json.dumps(found, allow_nan=False)
-    assert found["accuracy"] == np.mean(np.equal(targets, labels))
+    json.dumps(result, allow_nan=False)
+    assert result["accuracy"] == np.mean(np.equal(targets, labels))
     present = sorted({*targets, *labels})
     expected = sk.f1_score(targets, labels, average="macro", labels=present, zero_division=0)
-    assert found["macro_f1"] == pytest.approx(expected, abs=1e-6)
+    assert result["macro_f1"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_zero_division_and_absent_classes():
-    found = classification.figures(np.array([0, 1, 1, 0]), np.zeros(4, int), np.arange(4), resamples=10)
-    assert found["classes"]["meningioma"]["precision"] == 0.0
-    assert found["classes"]["pituitary"]["recall"] is None
+    result = classification.figures(np.array([0, 1, 1, 0]), np.zeros(4, int), np.arange(4), resamples=10)
+    assert result["classes"]["meningioma"]["precision"] == 0.0
+    assert result["classes"]["pituitary"]["recall"] is None
 
 
 def test_one_patient_has_no_interval():
-    found = classification.figures(np.array([0, 1, 1]), np.array([0, 1, 0]), np.zeros(3, int))
-    assert found["accuracy"] == pytest.approx(2 / 3, abs=1e-6)
-    assert found["accuracy_interval"] is None
+    result = classification.figures(np.array([0, 1, 1]), np.array([0, 1, 0]), np.zeros(3, int))
+    assert result["accuracy"] == pytest.approx(2 / 3, abs=1e-6)
+    assert result["accuracy_interval"] is None
 
 
 @pytest.mark.parametrize(
@@ -253,9 +255,9 @@ def test_what_is_answered_keeps_the_promise(logits, wish):
 def test_label_sets_cover_the_scans_that_they_were_fitted_on(seed, coverage):
     targets, probabilities, _ = answers(200, seed)
     threshold = calibration.conformal_threshold(probabilities, targets, coverage)
-    found = calibration.label_set_figures(probabilities, targets, threshold)
-    assert coverage <= found["coverage"] <= coverage + 0.02, "and not much more: no two scans are the same"
-    assert 0 <= found["mean_size"] <= 4 and found["single"] + found["empty"] <= 1
+    result = calibration.label_set_figures(probabilities, targets, threshold)
+    assert coverage <= result["coverage"] <= coverage + 0.02, "and not much more: no two scans are the same"
+    assert 0 <= result["mean_size"] <= 4 and result["single"] + result["empty"] <= 1
 
 
 def test_the_most_certain_scans_are_right_more_often():

@@ -1,4 +1,4 @@
-"""Tumour at all: thresholds, and figures against scikit-learn and by construction."""
+"""Tumour detection: thresholds, and figures against scikit-learn and by construction."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def answers(count: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
 
 def test_figures_are_scikit_learns():
     scores, tumor, groups = answers()
-    found = detection_figures(scores, tumor, groups, threshold=0.5, resamples=50)
-    assert found["tumors"] + found["healthy"] == 300
-    assert found["auc"] == pytest.approx(roc_auc_score(tumor, scores), abs=1e-6)
-    assert found["sensitivity"] == pytest.approx(np.mean(scores[tumor] >= 0.5), abs=1e-6)
-    assert found["specificity"] == pytest.approx(np.mean(scores[~tumor] < 0.5), abs=1e-6)
+    figures = detection_figures(scores, tumor, groups, threshold=0.5, resamples=50)
+    assert figures["tumors"] + figures["healthy"] == 300
+    assert figures["auc"] == pytest.approx(roc_auc_score(tumor, scores), abs=1e-6)
+    assert figures["sensitivity"] == pytest.approx(np.mean(scores[tumor] >= 0.5), abs=1e-6)
+    assert figures["specificity"] == pytest.approx(np.mean(scores[~tumor] < 0.5), abs=1e-6)
     false, true, _ = roc_curve(tumor, scores, drop_intermediate=False)
-    assert found["sensitivity_at_95_specificity"] == pytest.approx(true[false <= 0.05].max(), abs=1e-6)
+    assert figures["sensitivity_at_95_specificity"] == pytest.approx(true[false <= 0.05].max(), abs=1e-6)
     for name in DETECTION_FIGURES:
-        low, high = found[f"{name}_interval"]
-        assert low <= found[name] <= high
+        low, high = figures[f"{name}_interval"]
+        assert low <= figures[name] <= high
 
 
 def test_what_has_no_scan_has_no_figure():

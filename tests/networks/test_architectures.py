@@ -170,8 +170,8 @@ def test_normalisation_can_be_added_to_a_network_without_a_change_of_what_it_com
 def test_unet_says_something_of_every_pixel(size: int) -> None:
     network = unet(size)
     assert network.output_shape == (None, size, size, 1)
-    said = np.asarray(network(scans(2, size)))
-    assert said.dtype == np.float32 and said.min() >= 0 and said.max() <= 1
+    probabilities = np.asarray(network(scans(2, size)))
+    assert probabilities.dtype == np.float32 and probabilities.min() >= 0 and probabilities.max() <= 1
 
 
 def test_unet_sees_where_things_are() -> None:

@@ -78,12 +78,12 @@ def drawn_scan(draw_brain, seed: int = 0, tumour: bool = True) -> tuple[np.ndarr
 
 def test_outline_lies_on_the_tumour_with_its_sizes(bright: Path, draw_brain) -> None:
     pixels, mask = drawn_scan(draw_brain)
-    found = Segmenter.load(bright).outline(Scan("off-centre", pixels, "PNG", spacing=(1.0, 0.5)))
-    assert found.mask.shape == pixels.shape
-    assert (found.mask & mask).sum() / (found.mask | mask).sum() > 0.8
-    assert found.area_mm2 == found.area * 0.5
-    assert found.diameter_mm == pytest.approx(np.hypot(20, 12), rel=0.1)
-    assert found.probabilities.shape == (96, 96) and found.probabilities.dtype == np.float16
+    segmented = Segmenter.load(bright).outline(Scan("off-centre", pixels, "PNG", spacing=(1.0, 0.5)))
+    assert segmented.mask.shape == pixels.shape
+    assert (segmented.mask & mask).sum() / (segmented.mask | mask).sum() > 0.8
+    assert segmented.area_mm2 == segmented.area * 0.5
+    assert segmented.diameter_mm == pytest.approx(np.hypot(20, 12), rel=0.1)
+    assert segmented.probabilities.shape == (96, 96) and segmented.probabilities.dtype == np.float16
 
 
 def test_silent_without_a_tumour_because_no_spot_reaches_the_peak(bright: Path, draw_brain) -> None:
@@ -100,9 +100,9 @@ def test_many_scans_give_what_each_gives_in_order(models_copy: Path, draw_brain)
     scans = [Scan("drawn", draw_brain(60 + seed, 50, seed), "PNG") for seed in range(18)]
     together = segmenter.outline_many(scans)
     assert segmenter.outline_many([]) == []
-    for scan, found in zip(scans, together, strict=True):
-        assert found.mask.shape == scan.shape
-        np.testing.assert_allclose(found.probabilities, segmenter.outline(scan).probabilities, atol=2e-3)
+    for scan, segmented in zip(scans, together, strict=True):
+        assert segmented.mask.shape == scan.shape
+        np.testing.assert_allclose(segmented.probabilities, segmenter.outline(scan).probabilities, atol=2e-3)
 
 
 def test_a_mirrored_scan_gets_the_mirrored_outline(models_copy: Path) -> None:
@@ -112,12 +112,12 @@ def test_a_mirrored_scan_gets_the_mirrored_outline(models_copy: Path) -> None:
     network = keras.Model(scan, keras.layers.Activation("sigmoid", name="probabilities")(logits))
     segmenter = Segmenter.load(save_with_card(network, models_copy))
     pixels = np.random.default_rng(0).uniform(0.5, 1, (64, 64)).astype(np.float32)
-    said, of_mirrored = (
+    direct, of_mirrored = (
         segmenter.outline(Scan("drawn", view, "PNG")).probabilities
         for view in (pixels, pixels[:, ::-1].copy())
     )
-    np.testing.assert_allclose(of_mirrored, said[:, ::-1], atol=2e-3)
-    assert not np.allclose(said, said[:, ::-1], atol=2e-3), "the scan itself is not the same both ways"
+    np.testing.assert_allclose(of_mirrored, direct[:, ::-1], atol=2e-3)
+    assert not np.allclose(direct, direct[:, ::-1], atol=2e-3), "the scan itself is not the same both ways"
 
 
 def test_neither_kind_of_network_is_taken_for_the_other(bright: Path, models_copy: Path) -> None:
@@ -151,8 +151,8 @@ def test_segment_writes_mask_and_outline_on_the_scans_own_pixels(
     save(pixels, folder / "a.png")
     save(drawn_scan(draw_brain, tumour=False)[0], folder / "below" / "c.png")
     (folder / "b.png").write_bytes(b"no picture")
-    code, said, errors = run("segment", folder, "--output", output)
-    lines = [json.loads(line) for line in said.splitlines()]
+    code, printed, errors = run("segment", folder, "--output", output)
+    lines = [json.loads(line) for line in printed.splitlines()]
     assert code == 0 and [Path(line["file"]).name for line in lines] == ["a.png", "c.png"]
     assert "b.png" in errors and "not an image" in errors and len(errors.strip().splitlines()) == 1
     names = ["a.mask.png", "a.outline.png", "below/c.mask.png", "below/c.outline.png"]
@@ -171,10 +171,10 @@ def test_segment_writes_mask_and_outline_on_the_scans_own_pixels(
 
 def test_segment_fails_where_nothing_could_be_read(run: Run, bright, tmp_path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
-    code, said, errors = run(
+    code, printed, errors = run(
         "segment", tmp_path / "b.png", tmp_path / "nowhere.png", "--output", tmp_path / "out"
     )
-    assert code == 1 and said == "" and len(errors.strip().splitlines()) == 2
+    assert code == 1 and printed == "" and len(errors.strip().splitlines()) == 2
 
 
 def test_segment_without_the_network_says_how_to_get_it(run: Run, tmp_path) -> None:
@@ -226,10 +226,10 @@ def test_train_calibrate_and_evaluate(
 ) -> None:
     data = outlined_set(tmp_path / "nickparvar", draw_brain)
     arguments = ("--model", "unet", "--protocol", "patient-disjoint", "--data", data)
-    code, said, errors = run("train", *arguments, "--base-weights", first_layer)
+    code, printed, errors = run("train", *arguments, "--base-weights", first_layer)
     assert code == 0, errors
     facts = facts_of(models_copy / "unet.keras")
-    assert "7 scans" not in said and "4 scans with a tumour, 3 without" in said
+    assert "7 scans" not in printed and "4 scans with a tumour, 3 without" in printed
     assert facts["task"] == "segmentation" and facts["classes"] == ["tumor"] and facts["input_size"] == 32
     command = "python model.py train --model unet --protocol patient-disjoint --data DIR"
     assert facts["command"] == f"{command} --base-weights first.npz"
@@ -248,11 +248,11 @@ def test_train_calibrate_and_evaluate(
     facts = facts_of(models_copy / "unet.keras")
     assert (facts["threshold"], facts["peak"], facts["validation"]) == fitted
 
-    code, said, _ = run("evaluate", *arguments, "--json", tmp_path / "copy.json")
+    code, printed, _ = run("evaluate", *arguments, "--json", tmp_path / "copy.json")
     folder = models_copy / "evaluation"
     record = json.loads((folder / "unet--patient-disjoint.json").read_text())
     table = pd.read_csv(folder / "unet--patient-disjoint.csv")
-    assert code == 0 and "dice" in said and json.loads((tmp_path / "copy.json").read_text()) == record
+    assert code == 0 and "dice" in printed and json.loads((tmp_path / "copy.json").read_text()) == record
     assert (record["model"], record["n"], record["tumor_scans"], record["healthy_scans"]) == ("unet", 7, 4, 3)
     assert len(table) == 7 and set(table["file"]) == {f"{number}.png" for number in (0, 1, 2, 3, 5, 6, 7)}
     assert (table["tumor_pixels"] == np.where(table["target"] == "no_tumor", 0, 480)).all()
@@ -293,5 +293,5 @@ def test_masks_of_the_data_go_through_the_geometry_and_back(data_root: Path) -> 
         scan = read_scan_file(row.path)
         truth = read_mask(row.mask, scan.shape) > 127
         geometry = preprocess(scan.pixels, 224)[1]
-        found = outline(geometry.to_network(truth), geometry, OperatingPoint(0.5, 0.0)).mask
-        assert (found & truth).sum() / (found | truth).sum() > 0.85, row.file
+        segmented = outline(geometry.to_network(truth), geometry, OperatingPoint(0.5, 0.0)).mask
+        assert (segmented & truth).sum() / (segmented | truth).sum() > 0.85, row.file

@@ -20,9 +20,9 @@ def answers(only_first: int, only_second: int, both: int) -> tuple[np.ndarray, n
 
 def test_with_one_scan_a_group_it_is_mcnemars_test():
     first, second = answers(25, 10, 200)
-    found = clustered_mcnemar(first, second, np.arange(235))
-    assert (found.n, found.groups, found.first_alone, found.second_alone) == (235, 235, 25, 10)
-    assert found.p == pytest.approx(chi2.sf((25 - 10) ** 2 / 35, 1))
+    paired = clustered_mcnemar(first, second, np.arange(235))
+    assert (paired.n, paired.groups, paired.first_alone, paired.second_alone) == (235, 235, 25, 10)
+    assert paired.p == pytest.approx(chi2.sf((25 - 10) ** 2 / 35, 1))
 
 
 def test_slices_of_one_patient_are_one_piece_of_evidence():
@@ -49,9 +49,9 @@ def evaluation(model: str, labels: list[str], protocol: str = "patient-disjoint"
 def test_the_record_is_taken_on_scans_that_both_have_read():
     first = evaluation("cnn", ["glioma", "glioma", "no_tumor", "glioma"])
     second = evaluation("vgg16", ["glioma", "no_tumor", "glioma"])
-    found = paired_test(first, second)
-    assert found is not None and (found.n, found.first_alone, found.second_alone) == (3, 1, 1)
-    assert "no significant difference (p" in in_words(found, "CNN", "VGG16")
+    paired = paired_test(first, second)
+    assert paired is not None and (paired.n, paired.first_alone, paired.second_alone) == (3, 1, 1)
+    assert "no significant difference (p" in in_words(paired, "CNN", "VGG16")
     assert paired_test(first, evaluation("vgg16", ["glioma"], "published")) is None
     assert paired_test(first, MeasuredModel("vgg16", protocol_named("patient-disjoint"), None)) is None
 
@@ -60,16 +60,16 @@ def test_tumours_without_a_name_are_no_part_of_the_record():
     first, second = evaluation("cnn", ["glioma", "no_tumor"]), evaluation("vgg16", ["glioma", "glioma"])
     assert first.predictions is not None
     first.predictions["target"] = ["glioma", OTHER_TUMOR]
-    found = paired_test(first, second)
-    assert found is not None and (found.n, found.first_alone, found.second_alone) == (1, 0, 0)
+    paired = paired_test(first, second)
+    assert paired is not None and (paired.n, paired.first_alone, paired.second_alone) == (1, 0, 0)
 
 
 def test_words_name_the_better_one():
     first, second = answers(40, 5, 100)
-    said = in_words(clustered_mcnemar(first, second, np.arange(145)), "CNN", "VGG16")
+    words = in_words(clustered_mcnemar(first, second, np.arange(145)), "CNN", "VGG16")
     assert (
         "CNN alone was correct on 40 and VGG16 alone on 5: CNN is significantly more accurate (p < 0.001"
-        in said
+        in words
     )
 
 

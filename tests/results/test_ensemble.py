@@ -29,15 +29,15 @@ def certain(labels: list[int], confidence: list[float]) -> np.ndarray:
 def test_threshold_is_that_of_the_mean_over_scans_on_which_they_agree() -> None:
     first = certain([0, 1, 2, 3], [0.9, 0.8, 0.7, 0.99])
     second = certain([0, 1, 2, 0], [0.7, 0.9, 0.7, 0.98])
-    found = fit([first, second], np.array([0, 1, 3, 3]))
-    assert found["referral_threshold"] == pytest.approx(0.8)
-    assert found["validation"] == {"n": 4, "agreed": 0.75, "answered": 0.5, "accuracy": 1.0}
+    fitted = fit([first, second], np.array([0, 1, 3, 3]))
+    assert fitted["referral_threshold"] == pytest.approx(0.8)
+    assert fitted["validation"] == {"n": 4, "agreed": 0.75, "answered": 0.5, "accuracy": 1.0}
 
 
 def test_where_they_never_agree_nothing_is_answered() -> None:
-    found = fit([certain([0], [0.9]), certain([1], [0.9])], np.array([0]))
-    assert found["referral_threshold"] == 1.0
-    assert found["validation"] == {"n": 1, "agreed": 0.0, "answered": 0.0, "accuracy": None}
+    fitted = fit([certain([0], [0.9]), certain([1], [0.9])], np.array([0]))
+    assert fitted["referral_threshold"] == 1.0
+    assert fitted["validation"] == {"n": 1, "agreed": 0.0, "answered": 0.0, "accuracy": None}
 
 
 def evaluation(
@@ -69,11 +69,11 @@ def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() 
     ]
     assert ensemble.measured_ensemble(both, {"cnn": "a"}) is None
     assert ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "other"}) is None
-    found = ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "b"})
-    assert found is not None and found.predictions is not None
+    measured = ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "b"})
+    assert measured is not None and measured.predictions is not None
     sentence = "PPV for glioma at 70-90 %, models concordant, held-out patients: 30 of 30 (100 %)."
-    assert track_record.trust_sentence(found, "glioma", 0.85) == sentence
-    assert track_record.referral_statement(found.predictions, 0.4) == (0.75, 1.0)
+    assert track_record.trust_sentence(measured, "glioma", 0.85) == sentence
+    assert track_record.referral_statement(measured.predictions, 0.4) == (0.75, 1.0)
 
 
 def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path) -> None:

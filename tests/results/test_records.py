@@ -48,17 +48,21 @@ def test_sorted_and_complete(tmp_path):
     for protocol in ("published", "folder", "patient-disjoint"):
         for model in ("1-nn", "vgg16", "another", "cnn"):
             write_evaluation(tmp_path, model, protocol)
-    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
+    evaluations, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
     assert problems == []
-    assert [one.model for one in found] == ["cnn", "vgg16", "1-nn", "another"] * 3
-    assert [one.protocol.name for one in found[::4]] == ["patient-disjoint", "published", "folder"]
-    network, baseline = found[0].predictions, found[2].predictions
+    assert [evaluation.model for evaluation in evaluations] == ["cnn", "vgg16", "1-nn", "another"] * 3
+    assert [evaluation.protocol.name for evaluation in evaluations[::4]] == [
+        "patient-disjoint",
+        "published",
+        "folder",
+    ]
+    network, baseline = evaluations[0].predictions, evaluations[2].predictions
     assert network is not None and baseline is not None
-    assert found[0].record.n == len(network) == 60
+    assert evaluations[0].record.n == len(network) == 60
     assert set(CLASSES) <= set(network.columns)
     assert "glioma" not in baseline.columns
-    assert [one.model for one in records.load_evaluations(tmp_path, PROTOCOLS.values())] == [
-        one.model for one in found
+    assert [evaluation.model for evaluation in records.load_evaluations(tmp_path, PROTOCOLS.values())] == [
+        evaluation.model for evaluation in evaluations
     ]
 
 
@@ -81,8 +85,8 @@ def test_figures_of_outlines_are_of_another_kind_and_no_problem(tmp_path):
     write_evaluation(tmp_path)
     (tmp_path / "unet--patient-disjoint.json").write_text('{"model": "unet", "dice": 0.8}')
     (tmp_path / "unet--patient-disjoint.csv").write_text("file,tumor_pixels\n")
-    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
-    assert [one.model for one in found] == ["cnn"] and problems == []
+    evaluations, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
+    assert [evaluation.model for evaluation in evaluations] == ["cnn"] and problems == []
 
 
 @pytest.mark.parametrize("folder", ["", "not/there"])
@@ -104,8 +108,8 @@ def test_broken_json_gives_a_sentence(tmp_path, text, sentence):
     write_evaluation(tmp_path, "vgg16")
     path = write_evaluation(tmp_path)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
-    assert [one.model for one in found] == ["vgg16"]
+    evaluations, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
+    assert [evaluation.model for evaluation in evaluations] == ["vgg16"]
     assert len(problems) == 1 and path.name in problems[0] and sentence in problems[0]
 
 
@@ -127,8 +131,8 @@ def test_broken_json_gives_a_sentence(tmp_path, text, sentence):
 def test_wrong_kinds_give_a_sentence(tmp_path, values):
     path = write_evaluation(tmp_path)
     change(path, **values)
-    found, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
-    assert found == [] and len(problems) == 1 and problems[0].startswith(path.name)
+    evaluations, problems = records.read_evaluations(tmp_path, PROTOCOLS.values())
+    assert evaluations == [] and len(problems) == 1 and problems[0].startswith(path.name)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +154,8 @@ def test_broken_predictions_leave_the_figures(tmp_path, text, sentence):
     path.unlink()
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    (found,), (problem,) = records.read_evaluations(tmp_path, PROTOCOLS.values())
-    assert found.predictions is None and found.record.n == 60
+    (evaluation,), (problem,) = records.read_evaluations(tmp_path, PROTOCOLS.values())
+    assert evaluation.predictions is None and evaluation.record.n == 60
     assert path.name in problem and sentence in problem
 
 

@@ -62,15 +62,15 @@ def test_each_source_has_a_row_and_each_external_test_too():
 
 def test_mistakes_come_with_the_surest_first_and_count_a_missed_tumour_of_any_type():
     names = ["glioma", "glioma", OTHER_TUMOR, OTHER_TUMOR, "no_tumor"]
-    said = ["glioma", "pituitary", "glioma", "no_tumor", "glioma"]
-    table = pd.DataFrame({"file": list("abcde"), "target": names, "label": said})
+    labels = ["glioma", "pituitary", "glioma", "no_tumor", "glioma"]
+    table = pd.DataFrame({"file": list("abcde"), "target": names, "label": labels})
     table[list(CLASSES)] = 0.1
-    for row, (label, probability) in enumerate(zip(said, (0.9, 0.6, 0.7, 0.8, 0.5), strict=True)):
+    for row, (label, probability) in enumerate(zip(labels, (0.9, 0.6, 0.7, 0.8, 0.5), strict=True)):
         table.loc[row, label] = probability
-    found = tables.mistakes(table)
-    assert found["file"].tolist() == ["d", "b", "e"]
-    assert found["confidence"].tolist() == [0.8, 0.6, 0.5]
-    assert found["group"].nunique() == 3  # none are told: each scan is its own
+    mistakes = tables.mistakes(table)
+    assert mistakes["file"].tolist() == ["d", "b", "e"]
+    assert mistakes["confidence"].tolist() == [0.8, 0.6, 0.5]
+    assert mistakes["group"].nunique() == 3  # groups are unknown: each scan is its own
     assert tables.mistakes(table.assign(group=7))["group"].tolist() == [7, 7, 7]
 
 

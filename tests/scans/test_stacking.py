@@ -62,9 +62,9 @@ def test_files_of_two_weightings_are_two_stacks(first, second, words) -> None:
         for seed, place in enumerate((10, 0, 5))
         for kind, changes in enumerate((first, second))
     ]
-    one, other = stacks(*files)
-    assert seeds_of(one) == [1, 2, 0] and seeds_of(other) == [5, 6, 4]
-    assert any(words in note for note in other.notes)
+    first, second = stacks(*files)
+    assert seeds_of(first) == [1, 2, 0] and seeds_of(second) == [5, 6, 4]
+    assert any(words in note for note in second.notes)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_frames_of_two_weightings_are_two_stacks(first, second, pointers) -> Non
         for seed, place in enumerate((10, 0, 5))
         for kind, changes in enumerate((first, second))
     ]
-    one, other = stacks(enhanced(frames, pointers))
-    assert seeds_of(one) == [1, 2, 0] and seeds_of(other) == [5, 6, 4]
+    first, second = stacks(enhanced(frames, pointers))
+    assert seeds_of(first) == [1, 2, 0] and seeds_of(second) == [5, 6, 4]
 
 
 def test_the_limits_apply_to_the_stack_that_is_read() -> None:

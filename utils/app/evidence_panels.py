@@ -202,9 +202,11 @@ def _explained(entry: Entry, reading: Reading, method: str, layer: str | None) -
         if method == "scorecam":
             text = f"Score-CAM of {reading.title}"
             bar = st.progress(0.0, text)
-            explained = reader.explain(
-                entry.scan, reading, method, layer, lambda share: bar.progress(share, text)
-            )
+
+            def show_progress(share: float) -> None:
+                bar.progress(share, text)
+
+            explained = reader.explain(entry.scan, reading, method, layer, show_progress)
             bar.empty()
         else:
             explained = reader.explain(entry.scan, reading, method, layer)

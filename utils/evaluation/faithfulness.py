@@ -52,7 +52,9 @@ def randomised(network: keras.Model, share: float, seed: int = 0) -> keras.Model
     chosen = below[len(below) - round(share * len(below)) :]
     rng = np.random.default_rng(seed)
     for layer in [*chosen, copy.get_layer("logits")]:
-        layer.set_weights([rng.permutation(one.ravel()).reshape(one.shape) for one in layer.get_weights()])
+        layer.set_weights(
+            [rng.permutation(weights.ravel()).reshape(weights.shape) for weights in layer.get_weights()]
+        )
     return copy
 
 
