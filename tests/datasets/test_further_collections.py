@@ -143,6 +143,15 @@ def test_unseen_families_are_in_the_test_only(collections: Path, name: str) -> N
     assert split.groupby("group")["part"].nunique().max() == 1
 
 
+def test_a_network_of_the_first_three_may_start_a_training_without_the_brats_family() -> None:
+    first_three, brats = PROTOCOLS["patient-disjoint"], PROTOCOLS["unseen-brats"]
+    assert brats.is_unseen_by(first_three, default_sources())
+    assert not brats.is_unseen_by(first_three, (*default_sources(), "rsna_t1c"))
+    assert not brats.is_unseen_by(PROTOCOLS["published"], ("nickparvar",))
+    assert not PROTOCOLS["unseen-lgg"].is_unseen_by(first_three, default_sources())
+    assert PROTOCOLS["all-collections"].is_unseen_by(first_three, default_sources())
+
+
 @pytest.mark.data
 def test_the_collections_themselves(data_root: Path) -> None:
     if not (data_root / "more").is_dir():

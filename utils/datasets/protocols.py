@@ -14,7 +14,7 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.datasets import splits
-from utils.datasets.sources import all_sources, default_sources, source_title
+from utils.datasets.sources import all_sources, default_sources, source_title, sources_of_families
 from utils.datasets.splits import SplitOptions
 from utils.datasets.tables import DatasetError
 from utils.paths import models_folder
@@ -34,9 +34,9 @@ class Protocol:
 
     `is_shipped`: the app reads with its networks, which lie in the models folder itself. `left_out`: the source that
     the networks do not learn from and are tested on. `tested_source`: the source that all test images come from, where
-    no image of it is in another source. `trains_without_fold_0`: its networks know no test image of a
-    protocol that `tests_on_fold_0`. `takes_own_images`: its images are a user's own, so networks of other protocols can
-    be tested on all of them.
+    no image of it is in another source; `tested_families`: the families of sources that they come from.
+    `trains_without_fold_0`: its networks know no test image of a protocol that `tests_on_fold_0`. `takes_own_images`:
+    its images are a user's own, so networks of other protocols can be tested on all of them.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Protocol:
     is_shipped: bool = False
     left_out: str | None = None
     tested_source: str | None = None
+    tested_families: tuple[str, ...] = ()
     trains_without_fold_0: bool = False
     tests_on_fold_0: bool = False
     takes_own_images: bool = False
@@ -81,9 +82,9 @@ class Protocol:
         """Whether a network that was trained under another protocol from these sources knows no test image of this."""
         if trained_under.name == self.name:
             return True
-        source = self.tested_source
-        is_new_source = not self.tests_on_fold_0 and source is not None and source not in sources
-        return trained_under.trains_without_fold_0 and (self.tests_on_fold_0 or is_new_source)
+        tested = (self.tested_source,) if self.tested_source else sources_of_families(self.tested_families)
+        are_new_sources = not self.tests_on_fold_0 and bool(tested) and not set(tested) & set(sources)
+        return trained_under.trains_without_fold_0 and (self.tests_on_fold_0 or are_new_sources)
 
 
 def external_test(source: str) -> Protocol:
@@ -118,6 +119,7 @@ def unseen_test(name: str) -> Protocol:
         meaning="The model was trained without these families of collections and is tested on all of them.",
         split=partial(splits.family_split, families=(tumor, healthy)),
         sets=all_sources(),
+        tested_families=(tumor, healthy),
         trains_without_fold_0=True,
     )
 
@@ -143,7 +145,6 @@ PROTOCOLS: dict[str, Protocol] = {
             meaning="The patient-level split with ten further collections beside the three of the shipped models.",
             split=splits.fold_split,
             sets=all_sources(),
-            recipes=("unet-all-collections",),
             trains_without_fold_0=True,
             tests_on_fold_0=True,
         ),
