@@ -85,4 +85,4 @@ def test_where_people_log_in_no_store_is_offered(store_file: Path, monkeypatch: 
     monkeypatch.setattr(access, "login_required", lambda: True)
     monkeypatch.setattr(access, "need_login", lambda: None)
     page = with_reviewed()
-    assert not page.toggle and any("log in" in caption.value for caption in page.caption)
+    assert not page.toggle and any("login is required" in caption.value for caption in page.caption)

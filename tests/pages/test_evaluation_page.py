@@ -100,11 +100,12 @@ def test_finer_types_are_told_where_they_were_measured(evaluated) -> None:
         (evaluated / "evaluation" / f"mobilenetv2--{name}.json").write_text(json.dumps(stored))
     page = opened("evaluation")
     assert any("50 % of 4 scans" in title for title in titles_of(page))
-    assert "on 90 %" in words_of(page) and "promises nothing for a new patient" in words_of(page)
+    assert "Top-3 accuracy: 90 %" in words_of(page)
     choose(page, PART_OF_FINER, "validation")
     assert any("75 % of 8 scans" in title for title in titles_of(page))
     choose(page, FINER_SPLIT, "feltrin44-random")
     assert any("83 % of 12 scans" in title for title in titles_of(page))
+    assert "promise nothing for a new patient" in words_of(page)
 
 
 def test_everything_evaluated(evaluated):
@@ -123,8 +124,8 @@ def test_everything_evaluated(evaluated):
 def test_the_leak_is_told_with_the_measured_baseline(evaluated):
     accuracy = json.loads((evaluated / "evaluation" / "1-nn--published.json").read_text())["accuracy"]
     words = words_of(opened("evaluation"))
-    assert "75 %" in words and "patient-disjoint** is the honest split" in words
-    assert f"already scores {100 * accuracy:.0f} %" in words
+    assert "**Patient-level split**: No patient and no copy of an image" in words
+    assert "split of Nickparvar leaks" in words and f"1-nearest neighbour: {100 * accuracy:.0f} %" in words
 
 
 def test_choosing_split_and_network_changes_the_charts(evaluated):
@@ -153,7 +154,7 @@ def test_nothing_evaluated_yet(models):
     page = opened("evaluation")
     assert "No model has been evaluated yet" in page.info[0].value
     assert page.code[0].value == "python model.py evaluate --model cnn --protocol patient-disjoint --data DIR"
-    assert "about 97 %" in words_of(page)
+    assert "**Published split**" in words_of(page) and "leaks" in words_of(page)
     assert not titles_of(page) and not page.dataframe
 
 

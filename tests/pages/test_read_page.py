@@ -263,29 +263,27 @@ def test_class_choice_changes_the_maps_and_not_the_scan(make_entry, tiny_app: Pa
     assert after[CNN] != before[CNN] and after[VGG16] != before[VGG16]
 
 
-def test_where_no_tumour_is_named_the_likeliest_tumour_is_mapped_and_that_is_said(
-    make_entry, tiny_app
-) -> None:
+def test_without_a_predicted_tumour_the_most_probable_tumour_class_is_mapped(make_entry, tiny_app) -> None:
     page = with_entries(make_entry("a.png", ("no_tumor", "no_tumor")))
     assert page.button_group[0].value != "no_tumor"
-    assert "No tumour was named" in words_of(page)
+    assert "No tumour predicted" in words_of(page)
 
 
-def test_a_threshold_of_ones_own_says_where_there_is_no_answer(make_entry, tiny_app: Path) -> None:
+def test_a_custom_threshold_makes_a_prediction_indeterminate(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert not page.warning
-    next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(True)
+    next(toggle for toggle in page.toggle if toggle.label == "Custom threshold").set_value(True)
     page = run(page)
-    next(slider for slider in page.slider if slider.label == "No answer below").set_value(95.0)
+    next(slider for slider in page.slider if slider.label == "Indeterminate below").set_value(95.0)
     page = run(page)
     assert "Indeterminate" in page.warning[0].value
     assert "custom threshold of 95.0 %" in page.warning[0].value
     assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
-    next(toggle for toggle in page.toggle if toggle.label == "A threshold of my own").set_value(False)
+    next(toggle for toggle in page.toggle if toggle.label == "Custom threshold").set_value(False)
     assert not run(page).warning
 
 
-def test_what_needs_eyes_comes_first_and_can_be_asked_for_alone(make_entry, tiny_app: Path) -> None:
+def test_the_worklist_is_ordered_by_priority_and_filtered_by_status(make_entry, tiny_app: Path) -> None:
     page = with_entries(
         make_entry("agreed.png", ("glioma", "glioma"), 0.9),
         make_entry("less sure.png", ("glioma", "glioma"), 0.7),
@@ -362,7 +360,9 @@ def test_missing_file_is_named_with_the_command_that_makes_it(models_copy: Path,
     page = run()
     assert len(page.error) == 1 and not page.file_uploader
     error = page.error[0].value
-    assert missing in error and f"python model.py train --model {missing.split('.')[0]}" in error
+    name, kind = missing.split(".")  # the command stands on the card: a missing card has none
+    remedy = "docs/reproduce.md" if kind == "json" else f"python model.py train --model {name}"
+    assert missing in error and remedy in error
     assert "Traceback" not in words_of(page)
 
 

@@ -183,9 +183,9 @@ def _layer(reading: Reading) -> str:
 
 
 def _map(reading: Reading, label: str) -> panes.Map:
-    card = resources.reader_of(reading).card
-    at_evidence_layer = reading.layer == card.evidence_layer
-    threshold = card.region_threshold(reading.method) if at_evidence_layer else None
+    card = resources.card_of(reading)
+    at_evidence_layer = card is not None and reading.layer == card.evidence_layer
+    threshold = card.region_threshold(reading.method) if card and at_evidence_layer else None
     return panes.Map(reading, label, evidence_scale(reading.method), threshold)
 
 

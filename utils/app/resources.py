@@ -12,7 +12,7 @@ import streamlit as st
 
 from utils.evidence.outlines import contours
 from utils.networks import shipped
-from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.registry import segmenters
 from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
 from utils.paths import file_sha256, models_folder
@@ -51,6 +51,15 @@ def readers() -> list[Reader]:
 def reader_of(reading: Reading) -> Reader:
     """The network that gave a reading."""
     return next(reader for reader in readers() if reader.card.name == reading.network)
+
+
+def card_of(reading: Reading) -> Card | None:
+    """The card of the network that gave a reading, without loading the network; None where it cannot be read."""
+    weights = next((file for file in reading_networks() if file.stem == reading.network), None)
+    try:
+        return load_card(weights) if weights else None
+    except NetworkUnavailable:
+        return None
 
 
 def subtype_reader() -> Reader | None:
