@@ -43,7 +43,7 @@ def _summary(volume: Entry) -> None:
         f"{skipped} with too little brain" if skipped else "",
         f"{rejected} out of distribution" if rejected else "",
     ]
-    without = f" Of {volume.slice_count} slices not analysed: {', '.join(filter(None, excluded))}."
+    without = f" Excluded of {volume.slice_count} slices: {', '.join(filter(None, excluded))}."
     st.caption(
         "Each slice is analysed independently by models trained on single slices; a few suspicious slices are weak "
         f"evidence.{without if rejected or skipped else ''}"

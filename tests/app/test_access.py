@@ -174,7 +174,7 @@ def status(address: str, method: str = "GET") -> int:
 @pytest.mark.parametrize("page", PAGES)
 def test_without_login_every_page_shows_the_login_alone(guarded: str, page: str) -> None:
     with Session(guarded, page) as session:
-        assert session.words() == "Log in to read scans"
+        assert session.words() == "Log in to analyse scans"
         assert [element.button.label for element in session.elements("button")] == ["Log in"]
         for kind in ("file_uploader", "imgs", "dataframe", "plotly_chart", "exception"):
             assert not list(session.elements(kind))
@@ -212,7 +212,7 @@ def visitor(browser: Browser) -> Iterator[Page]:
 @pytest.mark.browser
 def test_login_opens_the_app_and_logout_closes_it(visitor: Page, guarded: str) -> None:
     visitor.goto(f"{guarded}/heatmaps")
-    visitor.get_by_text("Log in to read scans").wait_for()
+    visitor.get_by_text("Log in to analyse scans").wait_for()
     assert visitor.get_by_role("link", name="Compare").count() == 0
     expect(visitor.get_by_text("not found")).to_have_count(0)
     log_in(visitor, "ada")
@@ -226,9 +226,9 @@ def test_login_opens_the_app_and_logout_closes_it(visitor: Page, guarded: str) -
     visitor.get_by_role("button", name="Log out").click()
     visitor.wait_for_url("**/oauth2/end_session**")
     visitor.locator("form button").first.click()
-    visitor.get_by_text("Log in to read scans").wait_for()
+    visitor.get_by_text("Log in to analyse scans").wait_for()
     visitor.goto(f"{guarded}/compare")
-    visitor.get_by_text("Log in to read scans").wait_for()
+    visitor.get_by_text("Log in to analyse scans").wait_for()
     assert visitor.get_by_role("link", name="Compare").count() == 0
 
 

@@ -51,7 +51,7 @@ def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app)
     page = opened("volume", volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
     assert page.subheader[0].value == "Suspicious slices: 3 of 5"
     assert "analysed independently" in page.caption[0].value
-    assert "Of 6 slices not analysed: 1 with too little brain." in page.caption[0].value
+    assert "Excluded of 6 slices: 1 with too little brain." in page.caption[0].value
 
 
 def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:

@@ -66,6 +66,8 @@ def along_the_volume(title: str, slices: Sequence[int], probabilities: Sequence[
     is_read = ~np.isnan(table).any(axis=1)
     labels, slices = table[is_read].argmax(axis=1), np.asarray(slices)[is_read]
     tumors = labels[labels != CLASSES.index("no_tumor")]
+    if not len(labels):
+        return f"{title}: no slice analysed"
     if not len(tumors):
         return f"{title}: no tumour on any of {len(labels)} slices"
     name = CLASSES[int(np.bincount(tumors).argmax())]
