@@ -144,6 +144,17 @@ def test_without_a_command_none_is_made_up(tmp_path: Path) -> None:
         assert "model.py" not in message and "docs/reproduce.md" in message
 
 
+def test_a_missing_card_in_the_models_folder_is_answered_with_the_command_that_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(tmp_path))
+    with pytest.raises(NetworkUnavailable, match=r"python model\.py train --model vgg16 --data DIR"):
+        load_card(tmp_path / "vgg16.keras")
+    for file in ("mobilenetv2.keras", "own.keras", "experiments/published/vgg16.keras"):
+        with pytest.raises(NetworkUnavailable, match=r"\(docs/reproduce\.md\)"):
+            load_card(tmp_path / file)
+
+
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_shipped_command_makes_the_network_that_it_stands_with(file: Path) -> None:
     card = load_card(file.with_suffix(".keras"))

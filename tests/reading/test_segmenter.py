@@ -47,6 +47,7 @@ def save_with_card(network: keras.Model, folder: Path) -> Path:
         "threshold": 0.5,
         "peak": PEAK,
         "protocol": "patient-disjoint",
+        "command": "python model.py train --model unet --protocol patient-disjoint --data DIR",
         "weights_sha256": file_sha256(weights),
     }
     write_card(weights, facts)
@@ -271,9 +272,9 @@ def test_what_does_not_fit_is_told_in_a_sentence(run: Run, bright, class_folders
     code, _, errors = run("train", *own)
     assert code == 2 and "lacks one of them" in errors.splitlines()[-1]
     code, _, errors = run("train", *own, "--teacher", bright)
-    assert code == 2 and "from masks alone" in errors
+    assert code == 2 and "from masks only" in errors
     code, _, errors = run("evaluate", *own, "--weights", bright, "--robustness")
-    assert code == 2 and "that name a class" in errors
+    assert code == 2 and "that predict classes" in errors
     code, _, errors = run("predict", class_folders, "--model", "unet")
     assert code == 2 and "There is no network unet" in errors
 

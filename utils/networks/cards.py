@@ -22,8 +22,8 @@ from utils.networks.card_facts import (
     Validation,
     Versions,
 )
-from utils.networks.registry import network_title
-from utils.paths import file_sha256, shown
+from utils.networks.registry import NETWORKS, network_title
+from utils.paths import file_sha256, models_folder, shown
 from utils.records.base import InvalidRecord, Record, read_record, write_record
 
 
@@ -111,7 +111,9 @@ class Card(Record):
 def load_card(weights: Path) -> Card:
     """The card of a weights file. Raises NetworkUnavailable where it is missing or damaged."""
     file = weights.with_suffix(".json")
-    remedy = f"restore it with `git checkout -- {shown(file)}` or train the network again (docs/reproduce.md)"
+    remedy = (
+        f"restore it with `git checkout -- {shown(file)}` or {_training_advice(_default_command(weights))}"
+    )
     try:
         return read_record(file, Card).model_copy(update={"file": file})
     except OSError:
@@ -169,8 +171,15 @@ def train_command(card: Card) -> str:
 
 
 def _remedy(card: Card, name: str) -> str:
-    command = train_command(card)
-    again = (
-        f"train the network again: `{command}`" if command else "train the network again (docs/reproduce.md)"
-    )
-    return f"restore it with `git checkout -- {name}` or {again}"
+    return f"restore it with `git checkout -- {name}` or {_training_advice(train_command(card))}"
+
+
+def _training_advice(command: str) -> str:
+    return "train the network again" + (f": `{command}`" if command else " (docs/reproduce.md)")
+
+
+def _default_command(weights: Path) -> str:
+    """The command that writes this very file by default: that of a network of the registry in the models folder."""
+    network = NETWORKS.get(weights.stem)
+    is_default = network and not network.is_teacher and weights.parent.resolve() == models_folder().resolve()
+    return f"python model.py train --model {weights.stem} --data DIR" if is_default else ""
