@@ -35,7 +35,7 @@ def main() -> None:
         note = Path(scratch, "referral letter.png")
         note.write_bytes(b"This is not an image.")
         page.set_input_files('input[type="file"]', note)
-        page.get_by_text("Rejected, not analysed").wait_for()
+        page.locator('[data-testid="stAlert"]', has_text=note.name).first.wait_for()
         save("read")
         page.get_by_role("link", name="Compare").click()
         page.locator(EVIDENCE).nth(1).wait_for()

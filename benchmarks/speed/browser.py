@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 UPLOAD_AREA = '[data-testid="stFileUploaderDropzone"]'
-EVIDENCE = 'canvas[aria-label*="Grad-CAM evidence"]'
+EVIDENCE = 'canvas[aria-label*="Grad-CAM saliency map"]'
 LONGEST = 300  # seconds that an action may take
 
 
