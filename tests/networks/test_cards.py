@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.networks import facts_of, write_card
@@ -21,6 +22,7 @@ from utils.networks.cards import (
     load_card,
     log_test_evaluation,
     save_card,
+    save_statistics,
     train_command,
 )
 from utils.networks.registry import NETWORKS
@@ -193,3 +195,17 @@ def test_shipped_cards_are_written_as_they_are_read(file: Path, tmp_path: Path) 
     card = load_card(file.with_suffix(".keras"))
     save_card(card.model_copy(update={"file": tmp_path / file.name}))
     assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+
+
+def test_statistics_that_cannot_be_written_leave_the_old_file(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "cnn.npz"
+    save_statistics(file, picture_hashes=np.zeros((2, 32), np.uint8))
+    before = file.read_bytes()
+
+    def fail(*arguments: object, **arrays: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="No space"):
+        save_statistics(file, picture_hashes=np.ones((2, 32), np.uint8))
+    assert file.read_bytes() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from utils.networks.card_facts import (
@@ -125,6 +126,14 @@ def load_card(weights: Path) -> Card:
 def save_card(card: Card) -> None:
     """Write a card to its file, atomically."""
     write_record(card.file, card)
+
+
+def save_statistics(file: Path, **arrays: np.ndarray) -> None:
+    """Write the arrays beside a card (NAME.npz); the file appears only when it is complete. Raises OSError."""
+    unfinished = file.with_name(f"{file.stem}.new.npz")
+    with unfinished.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    unfinished.replace(file)
 
 
 def log_test_evaluation(

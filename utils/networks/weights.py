@@ -64,18 +64,22 @@ def _weights_by_layer(network: keras.Model, weights: str) -> dict[str, list[np.n
 
 
 def save_small(network: keras.Model, path: Path) -> None:
-    """Write a .keras file whose arrays are float16 inside; it loads as the float32 network that it describes."""
+    """Write a .keras file whose arrays are float16 inside; it loads as the float32 network that it describes.
+
+    The file appears only when it is complete.
+    """
     import h5py
 
-    full = path.with_suffix(".full.keras")
+    full, unfinished = path.with_suffix(".full.keras"), path.with_suffix(".new.keras")
     network.save(full)
-    with zipfile.ZipFile(full) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(full) as source, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as target:
         for item in source.namelist():
             content = source.read(item)
             if item == "model.weights.h5":
                 content = _halved(h5py, content)
             target.writestr(zipfile.ZipInfo(item, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     full.unlink()
+    unfinished.replace(path)
 
 
 def _halved(h5py, content: bytes) -> bytes:

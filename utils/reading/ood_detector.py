@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.networks.card_facts import DetectorRates, DetectorSamples, NoveltyFacts
-from utils.networks.cards import Card, save_card
+from utils.networks.cards import Card, save_card, save_statistics
 from utils.paths import file_sha256
 from utils.reading import novelty, orientation
 
@@ -100,7 +100,7 @@ def save_detector(
         "novelty_scans": scans.whitened_scans,
         "orientation_weights": detector.orientation,
     }
-    np.savez_compressed(card.statistics, **arrays)
+    save_statistics(card.statistics, **arrays)
     facts = NoveltyFacts(
         method=novelty.METHOD,
         source=novelty.SOURCE,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
@@ -28,7 +27,7 @@ from utils.networks.card_facts import (
     TrainingData,
     Versions,
 )
-from utils.networks.cards import Card, load_card, save_card
+from utils.networks.cards import Card, load_card, save_card, save_statistics
 from utils.networks.registry import NETWORKS
 from utils.networks.weights import save_small
 from utils.paths import current_commit, file_sha256
@@ -56,7 +55,7 @@ def release(trained: Trained, samples: pd.DataFrame, folder: Path, origin: Origi
     weights = folder / f"{trained.network.name}.keras"
     save_small(trained.network, weights)
     used = samples[samples["part"] != "test"]
-    np.savez_compressed(weights.with_suffix(".npz"), picture_hashes=hash_files(list(used["path"]))[0])
+    save_statistics(weights.with_suffix(".npz"), picture_hashes=hash_files(list(used["path"]))[0])
     save_card(_uncalibrated_card(trained, used, weights, origin))
     return calibrate(weights, samples)
 
