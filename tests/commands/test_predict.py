@@ -97,9 +97,9 @@ def test_predict_with_an_unknown_network_lists_the_known_ones(run: Run, scans: P
     assert "resnet" in error and "cnn, vgg16" in error
 
 
-@pytest.mark.parametrize(  # only a card knows the command that makes its network
+@pytest.mark.parametrize(
     ("missing", "remedy"),
-    [("cnn.keras", "python model.py train --model"), ("vgg16.json", "docs/reproduce.md")],
+    [("cnn.keras", "python model.py train --model cnn"), ("vgg16.json", "python model.py train --model vgg16")],
 )
 def test_predict_without_a_network_file_names_it_and_the_remedy(
     run: Run, scans, models_copy, missing, remedy

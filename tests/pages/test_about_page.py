@@ -88,7 +88,7 @@ def test_missing_file_is_named_and_the_other_network_shown(models_copy: Path, mi
     (models_copy / missing).unlink()
     page = opened("about")
     assert len(page.error) == 1
-    remedy = "docs/reproduce.md" if missing.endswith(".json") else "python model.py train"
+    remedy = "python model.py train"
     assert missing in page.error[0].value and remedy in page.error[0].value
     assert words_of(page).count("Weights (SHA-256)") == 1
 

@@ -173,7 +173,7 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
         page.button[0].click()
         page = again(page)
     assert "cnn.json" in page.error[0].value
-    assert "docs/reproduce.md" in page.error[0].value  # the command stands on the card, which is missing
+    assert "python model.py train --model" in page.error[0].value
 
 
 def test_no_map_of_what_the_gate_refuses_unless_wished(make_entry, tiny_app: Path) -> None:

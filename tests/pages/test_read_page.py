@@ -361,7 +361,7 @@ def test_missing_file_is_named_with_the_command_that_makes_it(models_copy: Path,
     assert len(page.error) == 1 and not page.file_uploader
     error = page.error[0].value
     name, kind = missing.split(".")  # the command stands on the card: a missing card has none
-    remedy = "docs/reproduce.md" if kind == "json" else f"python model.py train --model {name}"
+    remedy = f"python model.py train --model {name}"
     assert missing in error and remedy in error
     assert "Traceback" not in words_of(page)
 
