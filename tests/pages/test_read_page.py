@@ -360,7 +360,7 @@ def test_missing_file_is_named_with_the_command_that_makes_it(models_copy: Path,
     page = run()
     assert len(page.error) == 1 and not page.file_uploader
     error = page.error[0].value
-    name, kind = missing.split(".")  # the command stands on the card: a missing card has none
+    name = missing.split(".")[0]
     remedy = f"python model.py train --model {name}"
     assert missing in error and remedy in error
     assert "Traceback" not in words_of(page)
