@@ -99,7 +99,10 @@ def test_predict_with_an_unknown_network_lists_the_known_ones(run: Run, scans: P
 
 @pytest.mark.parametrize(
     ("missing", "remedy"),
-    [("cnn.keras", "python model.py train --model cnn"), ("vgg16.json", "python model.py train --model vgg16")],
+    [
+        ("cnn.keras", "python model.py train --model cnn"),
+        ("vgg16.json", "python model.py train --model vgg16"),
+    ],
 )
 def test_predict_without_a_network_file_names_it_and_the_remedy(
     run: Run, scans, models_copy, missing, remedy
