@@ -9,6 +9,7 @@ import pytest
 
 pytest_plugins = [
     "tests.support.brains",
+    "tests.support.cases",
     "tests.support.networks",
     "tests.support.records",
     "tests.support.servers",

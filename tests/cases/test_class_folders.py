@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,32 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.cases import case
 from tests.support.corpus import dicom, dicom_bytes
 from utils.cases.class_folders import file_stems, write_class_folders
-from utils.cases.reviews import LONGEST_NAME, Review
-from utils.cases.store import Answer, Case
+from utils.cases.reviews import LONGEST_NAME
 from utils.classes import CLASSES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.datasets.tables import DatasetError
 from utils.paths import file_sha256
 from utils.scans.upload import read_scan, read_scan_file
-
-GLIOMA = (Answer("cnn", "a" * 64, "glioma", {}),)
-TIME = "2026-01-02T03:04:05Z"
-
-
-def case(data: bytes, name: str, verdict: str = "agree", right_class: str | None = None) -> Case:
-    """A case of a file with these bytes; the networks predicted glioma."""
-    review = Review(verdict, right_class, time=TIME)
-    return Case(hashlib.sha256(data).hexdigest(), name, review, GLIOMA, TIME)
-
-
-@pytest.fixture
-def originals(tmp_path: Path) -> Path:
-    folder = tmp_path / "originals" / "below"
-    folder.mkdir(parents=True)
-    return folder.parent
 
 
 def test_what_is_written_can_be_trained_on(class_folders: Path, tmp_path: Path) -> None:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from pathlib import Path
 
 import pytest
 
 import model
 from tests.commands.steps import Run
+from tests.support.cases import case
 from tests.support.corpus import zipped
 from utils.cases.reviews import Review
-from utils.cases.store import Answer, Case, CaseStore
-
-GLIOMA = (Answer("cnn", "a" * 64, "glioma", {}),)
-TIME = "2026-01-02T03:04:05Z"
-
-
-def case(data: bytes, name: str, verdict: str = "agree", right_class: str | None = None) -> Case:
-    """A case of a file with these bytes; the networks said glioma."""
-    review = Review(verdict, right_class, time=TIME)
-    return Case(hashlib.sha256(data).hexdigest(), name, review, GLIOMA, TIME)
-
-
-@pytest.fixture
-def originals(tmp_path: Path) -> Path:
-    folder = tmp_path / "originals" / "below"
-    folder.mkdir(parents=True)
-    return folder.parent
+from utils.cases.store import CaseStore
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.networks import facts_of, write_card
+from tests.support.networks import CARD, facts_of, write_card
 from utils import paths
 from utils.commands import train
 from utils.commands.main import build_parser
@@ -34,15 +34,7 @@ SHIPPED = [
     for file in sorted((REPOSITORY / "models").rglob("*.json"))
     if file.parent.name != "evaluation" and file.name != "ensemble.json"
 ]
-FACTS = {
-    "name": "cnn",
-    "task": "four-class",
-    "classes": ["glioma", "meningioma", "no_tumor", "pituitary"],
-    "input_size": 224,
-    "evidence_layer": "evidence",
-    "temperature": 1.5,
-    "weights_sha256": hashlib.sha256(b"weights").hexdigest(),
-}
+FACTS = CARD | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
 
 
 @pytest.fixture

@@ -6,42 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.networks import write_card
+from tests.support.networks import CARD, write_card
 from utils.networks.shipped import evidence_scale, reading_networks, scaled_methods
-
-FACTS = {
-    "name": "cnn",
-    "task": "four-class",
-    "classes": ["glioma", "meningioma", "no_tumor", "pituitary"],
-    "input_size": 224,
-    "evidence_layer": "evidence",
-    "temperature": 1.5,
-    "weights_sha256": "0",
-}
 
 
 def test_shipped_networks_come_first_even_where_they_are_missing(tmp_path: Path) -> None:
-    write_card(tmp_path / "added.keras", FACTS | {"name": "added"})
+    write_card(tmp_path / "added.keras", CARD | {"name": "added"})
     (tmp_path / "broken.json").write_text("{")
     assert [file.name for file in reading_networks(tmp_path)] == ["cnn.keras", "vgg16.keras", "added.keras"]
 
 
 def test_evidence_scale_is_the_mean_of_what_was_measured(tmp_path: Path) -> None:
     assert evidence_scale(models=tmp_path) == 1
-    write_card(tmp_path / "cnn.keras", FACTS | {"evidence_scale": {"gradcam": 0.4}})
+    write_card(tmp_path / "cnn.keras", CARD | {"evidence_scale": {"gradcam": 0.4}})
     assert evidence_scale(models=tmp_path) == 0.4  # the other card is missing
-    write_card(tmp_path / "vgg16.keras", FACTS | {"evidence_scale": {"gradcam": 0.7}})
+    write_card(tmp_path / "vgg16.keras", CARD | {"evidence_scale": {"gradcam": 0.7}})
     assert evidence_scale(models=tmp_path) == pytest.approx(0.55)
     assert evidence_scale("another", models=tmp_path) == 1
-    write_card(tmp_path / "vgg16.keras", FACTS | {"evidence_scale": {}})  # trained without TensorFlow
+    write_card(tmp_path / "vgg16.keras", CARD | {"evidence_scale": {}})  # trained without TensorFlow
     assert evidence_scale(models=tmp_path) == 0.4
 
 
 def test_a_method_is_scaled_where_every_card_knows_it(tmp_path: Path) -> None:
     assert scaled_methods(tmp_path) == ()
-    write_card(tmp_path / "cnn.keras", FACTS | {"evidence_scale": {"gradcam": 0.4, "layercam": 0.5}})
+    write_card(tmp_path / "cnn.keras", CARD | {"evidence_scale": {"gradcam": 0.4, "layercam": 0.5}})
     assert scaled_methods(tmp_path) == ("gradcam", "layercam")
-    write_card(tmp_path / "vgg16.keras", FACTS | {"evidence_scale": {"gradcam": 0.7}})
+    write_card(tmp_path / "vgg16.keras", CARD | {"evidence_scale": {"gradcam": 0.7}})
     assert scaled_methods(tmp_path) == ("gradcam",)
-    write_card(tmp_path / "vgg16.keras", FACTS)  # trained without TensorFlow
+    write_card(tmp_path / "vgg16.keras", CARD)  # trained without TensorFlow
     assert scaled_methods(tmp_path) == ()

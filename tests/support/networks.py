@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 def facts_of(weights: Path) -> dict:
     """The JSON of a network's card."""
     return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+CARD: dict[str, Any] = {
+    "name": "cnn",
+    "task": "four-class",
+    "classes": list(CLASSES),
+    "input_size": 224,
+    "evidence_layer": "evidence",
+    "temperature": 1.5,
+    "weights_sha256": "0",
+}
 
 
 def write_card(weights: Path, facts: Mapping[str, object]) -> None:
