@@ -91,7 +91,7 @@ def test_segmentation_loss_is_computed_for_each_image() -> None:
     assert losses.shape == (3,) and losses[:2].max() < 1e-5 and losses[2] > 0.9
 
 
-def boxed(logit_inside: float, logit_far: float, logit_near: float = -8.0) -> float:
+def boxed(logit_inside: float, logit_far: float, logit_near: float = -12.0) -> float:
     """The loss of an image whose tumour is only known to lie in a box in the middle."""
     masks = np.zeros((1, 40, 40, 1), np.float32)
     masks[:, 16:24, 16:24] = BOX_LEVEL / 255
@@ -102,10 +102,10 @@ def boxed(logit_inside: float, logit_far: float, logit_near: float = -8.0) -> fl
 
 
 def test_a_box_asks_for_some_of_the_tumour_inside_and_nothing_far_away() -> None:
-    assert boxed(8, -8) < 0.05
-    assert boxed(-8, -8) > 0.4  # nothing in the box
-    assert boxed(8, 0) > boxed(8, -8) + 0.2  # something far away
-    assert boxed(8, -8, logit_near=8) == pytest.approx(boxed(8, -8), abs=0.01)  # the surroundings are unknown
+    assert boxed(12, -12) < 0.05
+    assert boxed(-12, -12) > 0.4  # nothing in the box
+    assert boxed(12, 0) > boxed(12, -12) + 0.2  # something far away
+    assert boxed(12, -12, logit_near=12) == pytest.approx(boxed(12, -12), abs=0.01)  # the surroundings are unknown
 
 
 def test_masks_that_are_no_boxes_have_the_segmentation_loss() -> None:
