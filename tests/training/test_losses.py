@@ -105,7 +105,9 @@ def test_a_box_asks_for_some_of_the_tumour_inside_and_nothing_far_away() -> None
     assert boxed(12, -12) < 0.05
     assert boxed(-12, -12) > 0.4  # nothing in the box
     assert boxed(12, 0) > boxed(12, -12) + 0.2  # something far away
-    assert boxed(12, -12, logit_near=12) == pytest.approx(boxed(12, -12), abs=0.01)  # the surroundings are unknown
+    assert boxed(12, -12, logit_near=12) == pytest.approx(
+        boxed(12, -12), abs=0.01
+    )  # the surroundings are unknown
 
 
 def test_masks_that_are_no_boxes_have_the_segmentation_loss() -> None:
