@@ -18,7 +18,8 @@ class FrameFacts:
     and `location` the SliceLocation, in mm. `spacing` is (row, column) in mm, `aspect` the height of a pixel over its
     width where only that is known. Frames of one stack have equal `weighting` (echo time, b-value, image type).
     `repetition` numbers the images of one place (time point, inversion time): it matters only where places repeat.
-    Entries of both that begin with "#" are hashes, the others are words for the user.
+    Entries of both that begin with "#" are hashes, the others are words for the user. `index` is the place of the frame
+    in its file, from 0.
     """
 
     orientation: tuple[float, ...] = ()
@@ -29,6 +30,7 @@ class FrameFacts:
     weighting: tuple[str, ...] = ()
     repetition: tuple[str, ...] = ()
     window: Window | None = None
+    index: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -50,7 +51,8 @@ def facts_of(ds: Dataset, count: int) -> tuple[FrameFacts, ...]:
     """The facts of all frames, in the order of the file."""
     dimensions = _dimensions(ds)
     if not ds.get("PerFrameFunctionalGroupsSequence"):
-        return (_facts(ds, 0, dimensions),) * count
+        first = _facts(ds, 0, dimensions)
+        return tuple(replace(first, index=index) for index in range(count))
     return tuple(_facts(ds, index, dimensions) for index in range(count))
 
 
@@ -84,6 +86,7 @@ def _facts(ds: Dataset, index: int, dimensions: list[int]) -> FrameFacts:
         weighting=_weighting(ds, index),
         repetition=_repetition(ds, index, dimensions),
         window=window_of_frame(ds, index),
+        index=index,
     )
 
 

@@ -8,6 +8,19 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class SourceGrid:
+    """Where the pixels of a scan lie in its file: `utils.scans.source_grid` puts a map of the scan back there.
+
+    `frame` counts from 0 in the file; `shape` is its (rows, columns) as stored. `turn` made the frame upright:
+    transpose, then reverse the rows, then reverse the columns; then it was resampled to square pixels.
+    """
+
+    frame: int
+    shape: tuple[int, int]
+    turn: tuple[bool, bool, bool]
+
+
+@dataclass(frozen=True)
 class Scan:
     """One grayscale image, from a file of any format.
 
@@ -15,7 +28,8 @@ class Scan:
     `slice` is the 0-based slice number in a stack, None for a single image. `notes` are short
     sentences about the file for the user. `sha256` is that of the file's bytes (in a ZIP those of its member),
     hexadecimal, "" where there is no file. `spacing` has two equal numbers: pixels that were not square have been
-    resampled. `intensities` are the stored values that brightness 0 and 1 stand for, where they differ within a stack.
+    resampled. `intensities` are the stored values that brightness 0 and 1 stand for, where they differ within a
+    stack. `grid` is that of a DICOM file, None for other formats.
     """
 
     name: str
@@ -26,6 +40,7 @@ class Scan:
     notes: tuple[str, ...] = ()
     sha256: str = ""
     intensities: tuple[float, float] | None = None
+    grid: SourceGrid | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from utils.scans.decoded import Decoded, FrameFacts
 from utils.scans.errors import UnreadableScan
 from utils.scans.limits import check_stack
 from utils.scans.resampling import PixelGrid
-from utils.scans.scan import Refusal, Scan, Stack
+from utils.scans.scan import Refusal, Scan, SourceGrid, Stack
 
 AS_STORED = (0.0, 1.0, "LINEAR")  # the window of frames that are brightness already
 
@@ -118,6 +118,9 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
                 scan_notes,
                 item.sha256,
                 intensities[position],
+                SourceGrid(item.facts.index, (height, width), turn)
+                if item.source.format == "DICOM"
+                else None,
             )
         )
     own = [*notes, order_note, window_note]

@@ -1,0 +1,41 @@
+"""Fixtures: drawn series that were read, and a check with Debian's dciodvfy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from tests.support.mr_series import BrightSpots
+from utils.reports.dicom.series import ReadSeries, read_series
+
+
+@pytest.fixture
+def read(tiny_readers) -> Callable[[Sequence[tuple[str, bytes]]], ReadSeries]:
+    """A function that reads files (name, bytes) of one stack with small networks and outlines bright spots."""
+
+    def read_files(files: Sequence[tuple[str, bytes]]) -> ReadSeries:
+        (result,) = read_series(files, tiny_readers, BrightSpots())  # type: ignore[arg-type]
+        assert isinstance(result, ReadSeries)
+        return result
+
+    return read_files
+
+
+@pytest.fixture
+def errors_of(tmp_path: Path) -> Callable[[Dataset], list[str]]:
+    """A function that returns the errors that dciodvfy finds in an object; [] where it is not installed."""
+
+    def validate(made: Dataset) -> list[str]:
+        if shutil.which("dciodvfy") is None:
+            pytest.skip("dciodvfy is missing: apt-get install dicom3tools")
+        file = tmp_path / "object.dcm"
+        made.save_as(file, enforce_file_format=True)
+        run = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True)
+        return [line for line in run.stderr.splitlines() if line.startswith("Error")]
+
+    return validate

@@ -1,0 +1,81 @@
+"""A series of DICOM images that was read: what results are made from. No Keras here; the networks come loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+from utils.networks.cards import Card
+from utils.networks.shipped import ensemble_threshold
+from utils.reading import worklist
+from utils.reading.conclusion import Referral
+from utils.reading.worklist import Entry
+from utils.reports.dicom.sources import sources_of
+from utils.scans.scan import Refusal
+
+if TYPE_CHECKING:
+    from utils.evidence.outlines import Outline
+    from utils.reading.reader import Reader
+    from utils.reading.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class ReadSeries:
+    """The readings of one image or stack with the headers of its files.
+
+    `entry` has the readings of every network. `outlines` has one for each scan of `scans`; none without segmentation
+    network, whose card is `segmenter`. `sources`: header of each file by the SHA-256 of the file. `referral` is the
+    rule by which the result counts as indeterminate.
+    """
+
+    entry: Entry
+    sources: Mapping[str, Dataset]
+    outlines: tuple[Outline, ...] = ()
+    segmenter: Card | None = None
+    referral: Referral = field(default_factory=Referral)
+
+    @property
+    def scans(self) -> tuple[Entry, ...]:
+        """The slices that were read, or the single image, in order."""
+        return self.entry.slices or (self.entry,)
+
+    @property
+    def key(self) -> Entry:
+        """The key image: the single one, or the most suspicious slice."""
+        return worklist.representative(self.entry)
+
+
+def read_series(
+    files: Sequence[tuple[str, bytes]], readers: Sequence[Reader], segmenter: Segmenter | None
+) -> Iterator[ReadSeries | Refusal]:
+    """Read files (name, bytes), as the app does: one ReadSeries for each image or stack, a Refusal for other files.
+
+    Network errors are raised. The referral threshold is that of the ensemble, where it fits the networks.
+    """
+    entries = worklist.open_files(files)
+    hashes = {scan.sha256 for entry in entries for scan in (entry.scan,) if scan} | {
+        part.scan.sha256 for entry in entries for part in entry.slices if part.scan
+    }
+    sources = sources_of(files, hashes)
+    for entry in entries:
+        if entry.scan is None:
+            yield Refusal(entry.name, entry.reason or "")
+            continue
+        yield with_readings(entry, sources, readers, segmenter)
+
+
+def with_readings(
+    entry: Entry, sources: Mapping[str, Dataset], readers: Sequence[Reader], segmenter: Segmenter | None
+) -> ReadSeries:
+    """Read an entry without readings (`worklist.open_files`) with every network."""
+    read = worklist.merge_slices(worklist.read_entries(entry.slices or (entry,), readers))
+    threshold = ensemble_threshold()
+    if threshold is not None:
+        read = worklist.with_referral_threshold(read, threshold)
+    scans = [part.scan for part in read.slices or (read,) if part.scan is not None]
+    outlines = tuple(segmenter.outline_many(scans)) if segmenter else ()
+    card = segmenter.card if segmenter else None
+    return ReadSeries(read, sources, outlines, card, Referral(threshold))

@@ -1,0 +1,53 @@
+"""DICOM files -> the headers that results are made from, by the SHA-256 of the file, like `Scan.sha256`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterable, Sequence
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from utils.scans import archives
+from utils.scans.errors import UnreadableScan
+from utils.scans.gzipped import inflated, is_gzip
+from utils.scans.signatures import is_dicom, is_zip
+
+
+def source_of(data: bytes) -> Dataset | None:
+    """The header of a DICOM file (also gzipped) that the decoder has accepted, without pixels; None for other files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote what they read
+        try:
+            data = bytes(inflated(data)) if is_gzip(data) else data
+            if not is_dicom(data):
+                return None
+            return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        except Exception:  # pydicom raises almost anything on broken files
+            return None
+
+
+def sources_of(files: Sequence[tuple[str, bytes]], accepted: Iterable[str]) -> dict[str, Dataset]:
+    """The headers of the files, and of the files inside ZIPs, whose SHA-256 is among the accepted ones."""
+    hashes = set(accepted)
+    sources = {}
+    for data in _contents(files):
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 in hashes:
+            source = source_of(data)
+            if source is not None:
+                sources[sha256] = source
+    return sources
+
+
+def _contents(files: Sequence[tuple[str, bytes]]) -> Iterable[bytes]:
+    for _, data in files:
+        if not is_zip(data):
+            yield data
+            continue
+        try:
+            yield from (content for _, content in archives.unpacked(data) if isinstance(content, bytes))
+        except UnreadableScan:
+            continue
