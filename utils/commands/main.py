@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from utils.cases.store import CaseStoreError
-from utils.commands import calibrate, cases, data, evaluate, explain, predict, segment, train
+from utils.commands import calibrate, cases, data, evaluate, explain, node, predict, segment, train
 from utils.commands.command_line import command_line
 from utils.commands.errors import CommandError
 from utils.datasets.tables import DatasetError
@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": explain,
     "cases": cases,
     "segment": segment,
+    "node": node,
 }
 USER_ERRORS = (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError)
 

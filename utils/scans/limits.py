@@ -39,6 +39,14 @@ DECODER_SECONDS_PER_MEGAPIXEL = (
 DECODER_MEMORY = 400 * MEGABYTE
 MOST_DECODER_FAILURES = 8  # in one upload; later files are not tried any more
 
+# The DICOM node (`model.py node`).
+MOST_ASSOCIATIONS = 32  # open at once; further callers are rejected and may try again
+LARGEST_SPOOL = (
+    8000 * MEGABYTE
+)  # bytes of images and results on disk; then images are answered "out of resources"
+SMALLEST_FREE_DISK = 256 * MEGABYTE  # bytes that the spool leaves on its disk
+MOST_ATTEMPTS = 10  # to read a series, where each ended with the node; then it is put aside
+
 UPLOAD_FULL = (
     f"All files together have more than the {LARGEST_UPLOAD / 1e6:.0f} million pixels that are read at once; "
     "read this file alone."

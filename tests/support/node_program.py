@@ -1,0 +1,27 @@
+"""`model.py node` with a quick reader in place of the networks, for tests of spool and network: no TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.dicom_peers import quick_result
+from utils.commands import node
+from utils.dicom_node.node import Answer
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    node.add_arguments(parser)
+    args = parser.parse_args()
+    return node.serve(args, args.spool, "quick", lambda: read)
+
+
+def read(images: Sequence[Path]) -> Answer:
+    return Answer([quick_result(images)], len(images))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""DICOM files of a series -> result objects, for the commands that talk to an archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.networks.shipped import reading_networks, segmentation_weights
+from utils.scans.scan import Refusal
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from utils.reading.reader import Reader
+    from utils.reading.segmenter import Segmenter
+
+KINDS = ("seg", "sr")
+
+
+@dataclass(frozen=True)
+class SeriesResults:
+    """Result objects of one series; `slices` were read. `reasons` say why others were not, without text of a file."""
+
+    results: tuple[Dataset, ...]
+    slices: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SeriesReader:
+    """The loaded networks, and the kinds of results to make."""
+
+    readers: Sequence[Reader]
+    segmenter: Segmenter
+    kinds: Sequence[str] = KINDS
+
+    @classmethod
+    def load(cls, kinds: Sequence[str] = KINDS) -> SeriesReader:
+        """Raises NetworkUnavailable."""
+        from utils.reading.reader import Reader
+        from utils.reading.segmenter import Segmenter
+
+        readers = [Reader.load(weights) for weights in reading_networks()]
+        return cls(readers, Segmenter.load(segmentation_weights()), kinds)
+
+    def read(self, files: Sequence[bytes]) -> SeriesResults:
+        """Read the files of one series; each image or stack of it has its own results."""
+        from utils.reports.dicom.errors import NotReportable
+        from utils.reports.dicom.results import dicom_results
+        from utils.reports.dicom.series import read_series
+
+        results: list[Dataset] = []
+        reasons: list[str] = []
+        slices = 0
+        named = [(f"{number}.dcm", data) for number, data in enumerate(files, 1)]
+        for series in read_series(named, self.readers, self.segmenter):
+            if isinstance(series, Refusal):
+                reasons.append(series.reason)
+                continue
+            slices += len(series.scans)
+            try:
+                results += dicom_results(series, self.kinds)
+            except NotReportable as error:
+                reasons.append(str(error))
+        return SeriesResults(tuple(results), slices, tuple(dict.fromkeys(reasons)))
+
+
+def version_of_networks(kinds: Sequence[str]) -> str:
+    """Changes when other networks read, or other kinds of results are made. Raises NetworkUnavailable."""
+    from utils.networks.cards import load_card
+
+    weights: list[Path] = [*reading_networks(), segmentation_weights()]
+    parts = [load_card(file).version for file in weights] + sorted(kinds)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
