@@ -93,7 +93,7 @@ def upright_turn(orientation: Sequence[float]) -> Turn:
     target_row, target_column = UPRIGHT[_normal_axis(orientation)]
 
     def alignment(turn: Turn) -> float:
-        new_row, new_column = _turned_directions(row, column, turn)
+        new_row, new_column = turned_directions(row, column, turn)
         return float(new_row @ target_row + new_column @ target_column)
 
     best = max(alignment(turn) for turn in TURNS)
@@ -117,7 +117,7 @@ def _normal_axis(orientation: Sequence[float]) -> int:
     return int(np.argmax(np.abs(np.cross(orientation[:3], orientation[3:]))))
 
 
-def _turned_directions(row: np.ndarray, column: np.ndarray, turn: Turn) -> tuple[np.ndarray, np.ndarray]:
+def turned_directions(row: np.ndarray, column: np.ndarray, turn: Turn) -> tuple[np.ndarray, np.ndarray]:
     transpose, rows, columns = turn
     row, column = (column, row) if transpose else (row, column)
     return (-row if columns else row), (-column if rows else column)
@@ -126,7 +126,7 @@ def _turned_directions(row: np.ndarray, column: np.ndarray, turn: Turn) -> tuple
 def _normal(orientation: Sequence[float]) -> np.ndarray:
     """The normal of the upright image, so that the order of a stack does not depend on how it is stored."""
     row, column = np.asarray(orientation[:3]), np.asarray(orientation[3:])
-    return np.cross(*_turned_directions(row, column, upright_turn(orientation)))
+    return np.cross(*turned_directions(row, column, upright_turn(orientation)))
 
 
 def _by_orientation(facts: Sequence[FrameFacts]) -> list[list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,20 @@ from tests.support.mr_series import BrightSpots
 from utils.reports.dicom.series import ReadSeries, read_series
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read(tiny_readers) -> Callable[[Sequence[tuple[str, bytes]]], ReadSeries]:
-    """A function that reads files (name, bytes) of one stack with small networks and outlines bright spots."""
+    """A function that reads files (name, bytes) of one stack with small networks and outlines bright spots.
 
-    def read_files(files: Sequence[tuple[str, bytes]]) -> ReadSeries:
+    The same files are read once for all tests; do not change the headers of the result.
+    """
+
+    @cache
+    def read_files(files: tuple[tuple[str, bytes], ...]) -> ReadSeries:
         (result,) = read_series(files, tiny_readers, BrightSpots())  # type: ignore[arg-type]
         assert isinstance(result, ReadSeries)
         return result
 
-    return read_files
+    return lambda files: read_files(tuple(files))
 
 
 @pytest.fixture

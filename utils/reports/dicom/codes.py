@@ -17,4 +17,5 @@ NEOPLASM = Code("108369006", "SCT", "Neoplasm")
 BRAIN = codes.SCT.Brain
 CERTAINTY = codes.DCM.CertaintyOfFinding  # in percent
 PERCENT = codes.UCUM.Percent
+NO_UNITS = codes.UCUM.NoUnits
 DIAMETER = Code("103339001", "SCT", "Long axis")

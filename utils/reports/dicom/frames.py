@@ -7,39 +7,27 @@ in. So one path serves files of every kind, and only the attributes named here a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from highdicom.sr import CodedConcept
 from pydicom import uid
 from pydicom.config import RAISE
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.sr.coding import Code
 from pydicom.valuerep import validate_value
 
 from utils.reading.worklist import Entry
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.series import ReadSeries
+from utils.reports.dicom.sources import PATIENT_AND_STUDY
 from utils.scans.dicom_values import finite_numbers, first_number, frame_value, texts, value_of
 from utils.scans.scan import SourceGrid
 
-# What a PACS files an object by. Nothing else of the patient is copied.
-PATIENT_AND_STUDY = {
-    "PatientName": "PN",
-    "PatientID": "LO",
-    "IssuerOfPatientID": "LO",
-    "PatientBirthDate": "DA",
-    "PatientSex": "CS",
-    "PatientIdentityRemoved": "CS",
-    "DeidentificationMethod": "LO",
-    "StudyDate": "DA",
-    "StudyTime": "TM",
-    "ReferringPhysicianName": "PN",
-    "StudyID": "SH",
-    "AccessionNumber": "SH",
-    "StudyDescription": "LO",
-}
 IDENTITY = (
     "PatientName",
     "PatientID",
@@ -77,15 +65,25 @@ class Frame:
         row, column = self.image.PixelSpacing
         return float(row), float(column)
 
+    def reference(self, purpose: Code | None = None, with_frame: bool = True) -> Dataset:
+        """An item of a sequence of references to the file and the frame."""
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = self.sop_class, self.sop_instance
+        if with_frame and self.number is not None:
+            item.ReferencedFrameNumber = self.number
+        if purpose is not None:
+            item.PurposeOfReferenceCodeSequence = Items([CodedConcept.from_code(purpose)])
+        return item
 
-class Frames:
+
+class Frames(Sequence[Frame]):
     """The frames of a series in its order. Raises NotReportable where it is no series of MR images with places."""
 
     def __init__(self, series: ReadSeries) -> None:
-        self.frames = tuple(_frame(entry, series) for entry in series.scans)
-        first = self.frames[0]
+        self._frames = tuple(_frame(entry, series) for entry in series.scans)
+        first = self._frames[0]
         direction = np.asarray(first.image.ImageOrientationPatient, float)
-        for frame in self.frames:
+        for frame in self._frames:
             own = np.asarray(frame.image.ImageOrientationPatient, float)
             same_grid = frame.grid.shape == first.grid.shape and frame.grid.turn == first.grid.turn
             if not same_grid or np.abs(own - direction).max() > SAME_DIRECTION:
@@ -100,11 +98,22 @@ class Frames:
         if np.any(np.abs(np.diff(self.places)) < 1e-3):
             raise NotReportable(NOT_PARALLEL)
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._frames[index]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the source."""
+        return self._frames[0].grid.shape
+
     @cached_property
     def places(self) -> np.ndarray:
         """(N,) float: the place of each frame along the normal, in mm."""
-        direction = np.asarray(self.frames[0].image.ImageOrientationPatient, float)
-        corners = np.asarray([frame.image.ImagePositionPatient for frame in self.frames], float)
+        direction = np.asarray(self._frames[0].image.ImageOrientationPatient, float)
+        corners = np.asarray([frame.image.ImagePositionPatient for frame in self._frames], float)
         return corners @ np.cross(direction[:3], direction[3:])
 
     @property
@@ -116,15 +125,14 @@ class Frames:
     @property
     def images(self) -> list[Dataset]:
         """One single-frame image for each frame."""
-        return [frame.image for frame in self.frames]
+        return [frame.image for frame in self._frames]
 
     @property
     def instances(self) -> list[Dataset]:
         """One dataset for each file, under its own UID and class: the evidence of a report."""
         files: dict[str, Dataset] = {}
-        for frame in self.frames:
-            instance = Dataset()
-            instance.update(frame.image)
+        for frame in self._frames:
+            instance = deepcopy(frame.image)
             instance.SOPClassUID, instance.SOPInstanceUID = frame.sop_class, frame.sop_instance
             files.setdefault(frame.sop_instance, instance)
         return list(files.values())

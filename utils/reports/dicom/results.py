@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pydicom.dataset import Dataset
 
 from utils.reading.ood_detector import REFUSED
-from utils.reports.dicom import seg, sr
+from utils.reports.dicom import capture, map, pdf, seg, sr
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.frames import Frames
+from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS, MANUFACTURER
+from utils.reports.dicom.request import Request
 from utils.reports.dicom.series import ReadSeries
 
-KINDS = ("seg", "sr")
+MODULES = {module.KIND: module for module in (seg, sr, capture, pdf, map)}
 
 
 def dicom_results(
-    series: ReadSeries, kinds: Sequence[str] = KINDS, created: datetime | None = None
+    series: ReadSeries, kinds: Sequence[str] = DEFAULT_KINDS, created: datetime | None = None
 ) -> list[Dataset]:
-    """The objects of these kinds, each complete with file meta information, in the study of the source.
+    """The objects of these KINDS, each complete with file meta information, in the study of the source.
 
-    Without an outline there is no SEG. The report refers to the SEG where both are made. Raises NotReportable, and for
-    a scan that does not look like a brain MRI, too. created: now by default; it is not part of the UIDs.
+    Without an outline there is no SEG; the report refers to the SEG where both are made. created: local time, now by
+    default; it is not part of the UIDs. Raises NotReportable, also for a scan that does not look like a brain MRI.
     """
-    created = created or datetime.now()
-    if series.key.grade == "refused":
-        raise NotReportable(REFUSED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote the header
-        frames = Frames(series)
-        made: list[Dataset] = []
-        segmentation = seg.build(series, frames, created) if "seg" in kinds else None
-        made += [segmentation] if segmentation is not None else []
-        if "sr" in kinds:
-            made.append(sr.build(series, frames, created, segmentation))
-        return made
+        request = Request(series, _frames(series), created or datetime.now())
+        made: dict[str, Dataset | None] = {}
+        for kind, module in MODULES.items():
+            if kind in kinds:
+                own = replace(request, segmentation=made.get(seg.KIND)) if kind == sr.KIND else request
+                made[kind] = module.build(own)
+    return [ds for ds in made.values() if ds is not None]
+
+
+def check(series: ReadSeries) -> None:
+    """Raises NotReportable where `dicom_results` does; quick, and without outlines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _frames(series)
+
+
+def kind_of(made: Dataset) -> str | None:
+    """The kind of an object of this program, read from a file; None for any other."""
+    if made.get("Manufacturer") != MANUFACTURER:
+        return None
+    numbers = {kind.series: name for name, kind in KINDS.items()}
+    return numbers.get(made.get("SeriesNumber"))
+
+
+def file_of(made: Dataset) -> bytes:
+    """The object as a file."""
+    stream = io.BytesIO()
+    made.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def zip_of(results: Sequence[Dataset]) -> bytes:
+    """A ZIP with the objects of one series, each named by its kind."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for made in results:
+            archive.writestr(f"{kind_of(made)}.dcm", file_of(made))
+    return stream.getvalue()
+
+
+def _frames(series: ReadSeries) -> Frames:
+    if series.key.grade == "refused":
+        raise NotReportable(REFUSED)
+    return Frames(series)

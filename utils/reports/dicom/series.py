@@ -56,15 +56,18 @@ def read_series(
     Network errors are raised. The referral threshold is that of the ensemble, where it fits the networks.
     """
     entries = worklist.open_files(files)
-    hashes = {scan.sha256 for entry in entries for scan in (entry.scan,) if scan} | {
-        part.scan.sha256 for entry in entries for part in entry.slices if part.scan
-    }
-    sources = sources_of(files, hashes)
+    sources = sources_of(files, hashes_of(entries))
     for entry in entries:
         if entry.scan is None:
             yield Refusal(entry.name, entry.reason or "")
             continue
         yield with_readings(entry, sources, readers, segmenter)
+
+
+def hashes_of(entries: Sequence[Entry]) -> set[str]:
+    """The SHA-256 of every file of the entries."""
+    parts = [part for entry in entries for part in entry.slices or (entry,)]
+    return {part.scan.sha256 for part in parts if part.scan is not None}
 
 
 def with_readings(
@@ -75,7 +78,13 @@ def with_readings(
     threshold = ensemble_threshold()
     if threshold is not None:
         read = worklist.with_referral_threshold(read, threshold)
-    scans = [part.scan for part in read.slices or (read,) if part.scan is not None]
+    return with_outlines(read, sources, segmenter, Referral(threshold))
+
+
+def with_outlines(
+    entry: Entry, sources: Mapping[str, Dataset], segmenter: Segmenter | None, referral: Referral
+) -> ReadSeries:
+    """Outline the scans of an entry that was read."""
+    scans = [part.scan for part in entry.slices or (entry,) if part.scan is not None]
     outlines = tuple(segmenter.outline_many(scans)) if segmenter else ()
-    card = segmenter.card if segmenter else None
-    return ReadSeries(read, sources, outlines, card, Referral(threshold))
+    return ReadSeries(entry, sources, outlines, segmenter.card if segmenter else None, referral)

@@ -15,16 +15,48 @@ from utils.scans.errors import UnreadableScan
 from utils.scans.gzipped import inflated, is_gzip
 from utils.scans.signatures import is_dicom, is_zip
 
+# What a PACS files an object by. Nothing else of the patient is copied.
+PATIENT_AND_STUDY = {
+    "PatientName": "PN",
+    "PatientID": "LO",
+    "IssuerOfPatientID": "LO",
+    "PatientBirthDate": "DA",
+    "PatientSex": "CS",
+    "PatientIdentityRemoved": "CS",
+    "DeidentificationMethod": "LO",
+    "StudyDate": "DA",
+    "StudyTime": "TM",
+    "ReferringPhysicianName": "PN",
+    "StudyID": "SH",
+    "AccessionNumber": "SH",
+    "StudyDescription": "LO",
+}
+OTHERS = (  # what kind of image it is, where it lies, and its own UIDs
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+    *(
+        "NumberOfFrames",
+        "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+        "LossyImageCompression",
+    ),
+    *("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness"),
+)
+
 
 def source_of(data: bytes) -> Dataset | None:
-    """The header of a DICOM file (also gzipped) that the decoder has accepted, without pixels; None for other files."""
+    """What results need of the header of a DICOM file (also gzipped) that the decoder has accepted; else None."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote what they read
         try:
             data = bytes(inflated(data)) if is_gzip(data) else data
             if not is_dicom(data):
                 return None
-            return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+            return pydicom.dcmread(
+                io.BytesIO(data),
+                stop_before_pixels=True,
+                force=True,
+                specific_tags=[*PATIENT_AND_STUDY, *OTHERS],
+            )
         except Exception:  # pydicom raises almost anything on broken files
             return None
 
