@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DELETE_ON_ERROR:
-.PHONY: app check test lint format benchmark load evaluation browser
+.PHONY: app check test lint format benchmark load evaluation debian
 
 app: $(VENV)/app.stamp
 	$(BIN)/python -m streamlit run app.py
@@ -26,7 +26,7 @@ app: $(VENV)/app.stamp
 check: lint
 	@$(PYTEST) -q -m "not browser and not data"
 
-test: lint browser
+test: lint debian
 	@$(PYTEST)
 
 lint: $(VENV)/dev.stamp
@@ -48,14 +48,18 @@ load: $(VENV)/app.stamp
 evaluation: $(VENV)/app.stamp
 	@$(BIN)/python -m benchmarks.accuracy.stored_figures
 
-# The browser tests use Debian's Chromium. Where it cannot be installed they are skipped, with a reason.
-browser: $(VENV)/dev.stamp
-	@if command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then :; \
+# Debian's Chromium for the browser tests; Orthanc (a PACS) and dcmtk for those of the DICOM node; dicom3tools checks DICOM
+# objects. Where they cannot be installed these tests are skipped, with a reason.
+DEBIAN := chromium orthanc orthanc-dicomweb dcmtk dicom3tools
+debian: $(VENV)/dev.stamp
+	@if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || dpkg -s $(DEBIAN) >/dev/null 2>&1; then :; \
 	else \
-		echo "Installing chromium for the browser tests"; \
-		{ apt-get update -qq && \
-		  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
-		} >/dev/null 2>&1 || echo "chromium could not be installed; the browser tests will be skipped"; \
+		echo "Installing $(DEBIAN) for the tests"; \
+		apt-get update -qq >/dev/null 2>&1; \
+		for package in $(DEBIAN); do \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$package >/dev/null 2>&1 \
+			|| echo "$$package could not be installed; the tests that need it will be skipped"; \
+		done; \
 	fi
 
 $(BIN)/python:

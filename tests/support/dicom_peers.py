@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,10 +180,13 @@ class NodeProcess:
         quiet: float = 0.3,
         options: Sequence[str] = (),
         program: Sequence[str] = ("-m", "tests.support.node_program"),
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """program: `model.py node` for the node with its networks; tls: of a caller."""
-        self.spool, self.port, self.metrics, self._tls = spool, free_port(), free_port(), tls
+        self.spool, self.port, self.metrics, self._tls = spool, port or free_port(), free_port(), tls
+        self._environment = os.environ | dict(environment or {})
         self._command = [
             sys.executable, *program, "--spool", str(spool), "--port", str(self.port), "--allow", SCANNER, ARCHIVE,
             "--send-to", destination, "--quiet", str(quiet), "--metrics-port", str(self.metrics), *options,
@@ -192,7 +195,7 @@ class NodeProcess:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, cwd=REPOSITORY, stderr=log, env=os.environ)
+            self.process = subprocess.Popen(self._command, cwd=REPOSITORY, stderr=log, env=self._environment)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log.read_text()
@@ -210,6 +213,13 @@ class NodeProcess:
         """End it as an administrator does; the exit code."""
         self.process.terminate()
         return self.process.wait(PATIENCE)
+
+    def wait_for_event(self, event: str, after: int = 0) -> None:
+        """Wait until the log has an event behind its first `after` lines."""
+        end = time.monotonic() + PATIENCE
+        while event not in [line["event"] for line in self.lines()[after:]]:
+            assert time.monotonic() < end and self.process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log."""

@@ -220,3 +220,23 @@ def make_entry(tiny_readers: list[Reader], png_bytes: Callable[[int], bytes]) ->
         return replace(entry, readings=tuple(readings))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def dicom_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_models` with a network in place of the segmentation network that outlines bright spots."""
+    import keras
+
+    from utils.networks.weights import save_small
+    from utils.paths import file_sha256
+
+    folder = tmp_path_factory.mktemp("dicom") / "models"
+    shutil.copytree(tiny_models, folder)
+    scan = keras.Input((64, 64, 1), name="scan")
+    logits = keras.layers.Rescaling(1 / 8, offset=-230 / 8, name="logits")(scan)
+    probabilities = keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")(logits)
+    weights = folder / "unet.keras"
+    save_small(keras.Model(scan, probabilities, name="unet"), weights)
+    facts = {"name": "unet", "task": "segmentation", "classes": ["tumor"], "input_size": 64, "threshold": 0.5}
+    write_card(weights, facts | {"peak": 0.9, "weights_sha256": file_sha256(weights)})
+    return folder

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.orthanc import Orthanc
+from tests.support.orthanc import missing as orthanc_missing
 from tests.support.processes import CHROMIUM_FLAGS, PATIENCE, Server, chromium, streamlit_server
 from tests.support.processes import free_port as find_free_port
 
@@ -66,3 +68,15 @@ def _wait_until_healthy(server: Server) -> None:
         except OSError:
             time.sleep(0.2)
     raise TimeoutError(f"{server.address} did not answer")
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """An empty PACS; without Orthanc the test is skipped."""
+    reason = orthanc_missing()
+    if reason:
+        pytest.skip(reason)
+    server = Orthanc(tmp_path_factory.mktemp("orthanc"))
+    server.start()
+    yield server
+    server.kill()
