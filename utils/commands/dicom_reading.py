@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.networks.shipped import reading_networks, segmentation_weights
+from utils.reports.dicom.kinds import DEFAULT_KINDS
 from utils.scans.scan import Refusal
 
 if TYPE_CHECKING:
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
 
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
-
-KINDS = ("seg", "sr")
+    from utils.reports.dicom.series import ReadSeries
 
 
 @dataclass(frozen=True)
 class SeriesResults:
-    """Result objects of one series; `slices` were read. `reasons` say why others were not, without text of a file."""
+    """What was read of one series, with the result objects.
 
+    `reasons` say why the rest was not read or gave no results, without text of a file.
+    """
+
+    read: tuple[ReadSeries, ...]
     results: tuple[Dataset, ...]
-    slices: int
     reasons: tuple[str, ...]
+
+    @property
+    def slices(self) -> int:
+        return sum(len(series.scans) for series in self.read)
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,10 @@ class SeriesReader:
 
     readers: Sequence[Reader]
     segmenter: Segmenter
-    kinds: Sequence[str] = KINDS
+    kinds: Sequence[str] = DEFAULT_KINDS
 
     @classmethod
-    def load(cls, kinds: Sequence[str] = KINDS) -> SeriesReader:
+    def load(cls, kinds: Sequence[str] = DEFAULT_KINDS) -> SeriesReader:
         """Raises NetworkUnavailable."""
         from utils.reading.reader import Reader
         from utils.reading.segmenter import Segmenter
@@ -53,19 +60,19 @@ class SeriesReader:
         from utils.reports.dicom.series import read_series
 
         results: list[Dataset] = []
+        read: list[ReadSeries] = []
         reasons: list[str] = []
-        slices = 0
         named = [(f"{number}.dcm", data) for number, data in enumerate(files, 1)]
         for series in read_series(named, self.readers, self.segmenter):
             if isinstance(series, Refusal):
                 reasons.append(series.reason)
                 continue
-            slices += len(series.scans)
             try:
                 results += dicom_results(series, self.kinds)
+                read.append(series)
             except NotReportable as error:
                 reasons.append(str(error))
-        return SeriesResults(tuple(results), slices, tuple(dict.fromkeys(reasons)))
+        return SeriesResults(tuple(read), tuple(results), tuple(dict.fromkeys(reasons)))
 
 
 def version_of_networks(kinds: Sequence[str]) -> str:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from utils.cases.store import CaseStoreError
-from utils.commands import calibrate, cases, data, evaluate, explain, node, predict, segment, train
+from utils.commands import calibrate, cases, data, evaluate, explain, node, predict, segment, study, train
 from utils.commands.command_line import command_line
 from utils.commands.errors import CommandError
 from utils.datasets.tables import DatasetError
+from utils.dicomweb.errors import ArchiveError
 from utils.networks.cards import NetworkUnavailable
 from utils.scans.errors import UnreadableScan
 
@@ -29,8 +30,9 @@ COMMANDS = {
     "cases": cases,
     "segment": segment,
     "node": node,
+    "study": study,
 }
-USER_ERRORS = (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError)
+USER_ERRORS = (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

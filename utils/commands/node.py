@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.commands.dicom_reading import KINDS, SeriesReader, version_of_networks
+from utils.commands.dicom_reading import SeriesReader, version_of_networks
 from utils.commands.errors import CommandError
+from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.limits import LARGEST_FILE, LARGEST_SPOOL, MEGABYTE
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ SUMMARY = "DICOM node: receive series from a PACS, read them, and send the resul
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--send-to", metavar="AET@HOST:PORT", help="the archive that takes the results")
     parser.add_argument("--allow", nargs="+", metavar="AET", help="AE titles that may send images")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="results (default: all)")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=list(KINDS), default=DEFAULT_KINDS, help="results (default: seg sr)"
+    )
     parser.add_argument("--aet", default="BRAINMRI", help="AE title of this node (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=11112, help="port to listen on (default: %(default)s)")
