@@ -143,9 +143,9 @@ class Archive:
         """Store objects in the archive. Raises ArchiveError where it did not take all of them."""
         with _errors():
             answer = self._client.store_instances(results)
-        failed = len(answer.get("FailedSOPSequence") or [])
-        if failed:
-            raise ArchiveError(f"The archive did not take {failed} of {len(results)} results.")
+        taken = len(answer.get("ReferencedSOPSequence") or [])
+        if taken < len(results):
+            raise ArchiveError(f"The archive confirmed {taken} of {len(results)} results.")
 
 
 def _check_uid(uid: str, what: str) -> None:
