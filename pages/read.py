@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from utils.app import evidence_panels, panels, review_panel, session
+from utils.app import dicom_panel, evidence_panels, panels, review_panel, session
 from utils.reading.conclusion import conclude, mean_probability, reading_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
 from utils.wording import counted
@@ -32,7 +32,9 @@ def main() -> None:
             _conclusion(entry)
             evidence_panels.evidence(entry, "read")
             review_panel.review_panel(entry)
-            review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
+            with st.container(horizontal=True):
+                review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
+                dicom_panel.download(entry, "read")
             panels.probabilities(entry)
             panels.subtype_panel(entry)
 
@@ -71,6 +73,7 @@ def _uploader(label: str) -> None:
         accept_multiple_files=True,
         key=f"upload-{round_key}",
     )
+    dicom_panel.choice()
     if files:
         session.add_files([(file.name, file.getvalue()) for file in files])
         st.session_state["upload-round"] += 1  # empties the drop zone; the worklist keeps the files

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from utils.app import evidence_panels, panels, session, viewer
+from utils.app import dicom_panel, evidence_panels, panels, session, viewer
 from utils.charts import readings
 from utils.reading import ood_detector, worklist
 from utils.reading.conclusion import reading_in_words
@@ -22,6 +22,7 @@ def main() -> None:
         st.stop()
     volume = panels.scan_picker(volumes)
     _summary(volume)
+    dicom_panel.download(volume, "volume")
     image_side, curve_side = st.columns([2, 3], gap="large")
     with curve_side:
         _curves(volume)

@@ -39,8 +39,8 @@ class Drawn:
     seed: int = 0
 
 
-def series(drawn: Drawn) -> list[tuple[str, bytes]]:
-    """The files (name, bytes) of single-frame MR images, one a slice."""
+def series(drawn: Drawn, images: Sequence[np.ndarray] = ()) -> list[tuple[str, bytes]]:
+    """The files (name, bytes) of single-frame MR images, one a slice; `images` take the place of the drawn pixels."""
     files = []
     for number in range(drawn.slices):
         ds = _header(drawn, uid.MRImageStorage, number)
@@ -50,12 +50,12 @@ def series(drawn: Drawn) -> list[tuple[str, bytes]]:
         ds.EchoTime, ds.RepetitionTime, ds.EchoTrainLength = 15.0, 500.0, 1
         ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = "SE", "NONE", ""
         ds.MRAcquisitionType = "2D"
-        ds.PixelData = pixels(drawn, number).tobytes()
+        ds.PixelData = (images[number] if images else pixels(drawn, number)).tobytes()
         files.append((f"{number}.dcm", _bytes(ds)))
     return files
 
 
-def enhanced(drawn: Drawn) -> list[tuple[str, bytes]]:
+def enhanced(drawn: Drawn, images: Sequence[np.ndarray] = ()) -> list[tuple[str, bytes]]:
     """One enhanced MR file with all slices as frames."""
     ds = _header(drawn, uid.EnhancedMRImageStorage, 0)
     ds.NumberOfFrames = drawn.slices
@@ -70,7 +70,8 @@ def enhanced(drawn: Drawn) -> list[tuple[str, bytes]]:
     measures.PixelSpacing, measures.SliceThickness = list(drawn.spacing), drawn.distance
     shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = Items([orientation]), Items([measures])
     ds.SharedFunctionalGroupsSequence, ds.PerFrameFunctionalGroupsSequence = Items([shared]), Items(groups)
-    ds.PixelData = b"".join(pixels(drawn, number).tobytes() for number in range(drawn.slices))
+    frames = images or [pixels(drawn, number) for number in range(drawn.slices)]
+    ds.PixelData = b"".join(frame.tobytes() for frame in frames)
     return [("enhanced.dcm", _bytes(ds))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import streamlit as st
@@ -16,6 +17,9 @@ from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.scans.example import synthetic_scan
 from utils.wording import percent
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 FIRST_READING = 60  # seconds that an upload waits for its first scan; the rest is read in the background
 THUMBNAIL = 64  # pixels
@@ -66,7 +70,28 @@ def need_scans() -> list[Entry]:
 def add_files(files: Sequence[tuple[str, bytes]]) -> None:
     """Read uploaded files (name, bytes) into the worklist; files already there are not read again."""
     opened = {entry.key: entry for entry in worklist.open_files(files)}
+    if keeps_headers():
+        from utils.reports.dicom.series import hashes_of
+        from utils.reports.dicom.sources import sources_of
+
+        headers().update(sources_of(files, hashes_of([*opened.values()])))
     add_entries([entry for key, entry in opened.items() if key not in _store()])
+
+
+def keeps_headers() -> bool:
+    """Whether the user wants DICOM results: what they need of the headers of uploaded files stays in the session."""
+    return st.session_state.get("keeps-headers", False)
+
+
+def keep_headers(on: bool) -> None:
+    """Keep headers from now on, or forget them."""
+    st.session_state["keeps-headers"] = on
+    headers().clear()
+
+
+def headers() -> dict[str, Dataset]:
+    """The headers that the session keeps, by the SHA-256 of their files."""
+    return st.session_state.setdefault("headers", {})
 
 
 def add_example() -> None:
@@ -107,6 +132,7 @@ def clear() -> None:
     for name in ("thumbnails", "evidence-maps", "outlines"):
         st.session_state.pop(name, None)
     _shown_anyway().clear()
+    headers().clear()
     st.session_state.pop("selected", None)
 
 

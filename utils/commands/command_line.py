@@ -6,7 +6,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-FILE_OPTIONS = ("--base-weights", "--output", "--json", "--patients", "--weights", "--teacher")
+FILE_OPTIONS = (
+    "--base-weights",
+    "--output",
+    "--dicom-output",
+    "--json",
+    "--patients",
+    "--weights",
+    "--teacher",
+)
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -7,7 +7,19 @@ import sys
 from collections.abc import Sequence
 
 from utils.cases.store import CaseStoreError
-from utils.commands import calibrate, cases, data, evaluate, explain, node, predict, segment, study, train
+from utils.commands import (
+    calibrate,
+    cases,
+    data,
+    evaluate,
+    explain,
+    node,
+    objects,
+    predict,
+    segment,
+    study,
+    train,
+)
 from utils.commands.command_line import command_line
 from utils.commands.errors import CommandError
 from utils.datasets.tables import DatasetError
@@ -29,6 +41,7 @@ COMMANDS = {
     "explain": explain,
     "cases": cases,
     "segment": segment,
+    "objects": objects,
     "node": node,
     "study": study,
 }

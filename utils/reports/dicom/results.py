@@ -15,7 +15,8 @@ from utils.reading.ood_detector import REFUSED
 from utils.reports.dicom import capture, map, pdf, seg, sr
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.frames import Frames
-from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS, MANUFACTURER
+from utils.reports.dicom.kinds import DEFAULT_KINDS
+from utils.reports.dicom.made import kind_of
 from utils.reports.dicom.request import Request
 from utils.reports.dicom.series import ReadSeries
 
@@ -46,14 +47,6 @@ def check(series: ReadSeries) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _frames(series)
-
-
-def kind_of(made: Dataset) -> str | None:
-    """The kind of an object of this program, read from a file; None for any other."""
-    if made.get("Manufacturer") != MANUFACTURER:
-        return None
-    numbers = {kind.series: name for name, kind in KINDS.items()}
-    return numbers.get(made.get("SeriesNumber"))
 
 
 def file_of(made: Dataset) -> bytes:
