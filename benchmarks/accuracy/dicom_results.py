@@ -52,17 +52,18 @@ def main() -> None:
     options = parser.parse_args()
     readers = [Reader.load(weights) for weights in reading_networks()]
     segmenter = Segmenter.load(segmentation_weights())
-    rows, total = [], 0
+    rows, total, count = [], 0, 0
     for name, files in [*real_series(options.data), *drawn_series(options.data)]:
         for series in read_series(files, readers, segmenter):
             if isinstance(series, ReadSeries):
                 kinds, errors = _checked(series)
                 rows.append([name, kinds, str(errors)])
                 total += errors
+                count += not kinds.startswith("none")
             else:
                 rows.append([name, f"rejected: {series.reason}", ""])
     print_table("DICOM results", [["series", "objects", "errors"], *rows])
-    print(f"{total} errors over {sum(bool(row[2]) for row in rows)} series")
+    print(f"{total} errors over {count} series with objects")
 
 
 def real_series(data: Path) -> Iterator[tuple[str, Files]]:

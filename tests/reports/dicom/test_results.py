@@ -21,6 +21,7 @@ from tests.support.mr_series import Drawn
 from utils.evidence.regions import overlap
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.kinds import KINDS
+from utils.reports.dicom.quiet import quiet
 from utils.reports.dicom.results import dicom_results, kind_of
 from utils.reports.dicom.series import ReadSeries
 from utils.scans import places
@@ -158,7 +159,7 @@ def test_what_cannot_be_reported_is_refused_in_one_sentence(read, png_bytes) -> 
         dicom_results(read([("scan.png", png_bytes(1))]))
 
 
-def test_damaged_identifiers_are_left_empty(read, errors_of) -> None:
+def test_damaged_identifiers_are_left_empty(read, errors_of, caplog, recwarn) -> None:
     """Values that break the rules of their type do not get into an object, nor stop it."""
     series = read(mr_series.series(Drawn(slices=2)))
     series = replace(series, sources={key: copy.deepcopy(source) for key, source in series.sources.items()})
@@ -169,3 +170,17 @@ def test_damaged_identifiers_are_left_empty(read, errors_of) -> None:
         assert errors_of(ds) == []
         assert (ds.PatientSex, ds.StudyDate, ds.PatientBirthDate) == ("", "", "") or not ds.PatientSex
         assert ds.PatientName == mr_series.PATIENT
+    assert "FEMALE" not in caplog.text and not any("FEMALE" in str(each.message) for each in recwarn)
+
+
+def test_names_that_break_the_rules_are_copied_without_being_logged(read, caplog, recwarn) -> None:
+    """The archive files by them, whatever they are."""
+    series = read(mr_series.series(Drawn(slices=2)))
+    series = replace(series, sources={key: copy.deepcopy(source) for key, source in series.sources.items()})
+    long = "Secret" * 20
+    with quiet():
+        for source in series.sources.values():
+            source.PatientName = source.PatientID = source.AccessionNumber = long
+    for ds in dicom_results(series):
+        assert ds.PatientName == ds.PatientID == long
+    assert "Secret" not in caplog.text and not any("Secret" in str(each.message) for each in recwarn)

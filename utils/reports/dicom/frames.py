@@ -179,7 +179,7 @@ def _frame(entry: Entry, series: ReadSeries) -> Frame:
     ):
         raise NotReportable(NO_IMAGES)
     index = scan.grid.frame
-    sop_class, instance = str(source.SOPClassUID), str(value_of(source, "SOPInstanceUID") or "")
+    sop_class, instance = str(value_of(source, "SOPClassUID")), str(value_of(source, "SOPInstanceUID") or "")
     has_frames = (
         sop_class != uid.MRImageStorage or (first_number(value_of(source, "NumberOfFrames")) or 1) > 1
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from utils.reports.dicom.kinds import KINDS, MANUFACTURER
+from utils.reports.dicom.quiet import quiet
 
 UIDS = {
     "sop_instance_uid": "SOPInstanceUID",
@@ -53,8 +53,7 @@ def _contents(file: Path) -> Iterator[bytes]:
 
 def _header(data: bytes) -> Dataset | None:
     tags = [*UIDS.values(), "Manufacturer", "SeriesNumber"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=tags)
         except Exception:  # pydicom raises almost anything on other files

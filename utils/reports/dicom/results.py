@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.frames import Frames
 from utils.reports.dicom.kinds import DEFAULT_KINDS
 from utils.reports.dicom.made import kind_of
+from utils.reports.dicom.quiet import quiet
 from utils.reports.dicom.request import Request
 from utils.reports.dicom.series import ReadSeries
 
@@ -31,8 +31,7 @@ def dicom_results(
     Without an outline there is no SEG; the report refers to the SEG where both are made. created: local time, now by
     default; it is not part of the UIDs. Raises NotReportable, also for a scan that does not look like a brain MRI.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote the header
+    with quiet():
         request = Request(series, _frames(series), created or datetime.now())
         made: dict[str, Dataset | None] = {}
         for kind, module in MODULES.items():
@@ -44,8 +43,7 @@ def dicom_results(
 
 def check(series: ReadSeries) -> None:
     """Raises NotReportable where `dicom_results` does; quick, and without outlines."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         _frames(series)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from collections.abc import Iterable, Sequence
 
 import pydicom
 from pydicom.dataset import Dataset
 
+from utils.reports.dicom.quiet import quiet
 from utils.scans import archives
 from utils.scans.errors import UnreadableScan
 from utils.scans.gzipped import inflated, is_gzip
@@ -45,8 +45,7 @@ OTHERS = (  # what kind of image it is, where it lies, and its own UIDs
 
 def source_of(data: bytes) -> Dataset | None:
     """What results need of the header of a DICOM file (also gzipped) that the decoder has accepted; else None."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote what they read
+    with quiet():
         try:
             data = bytes(inflated(data)) if is_gzip(data) else data
             if not is_dicom(data):
