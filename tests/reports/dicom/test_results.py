@@ -147,6 +147,9 @@ def test_what_cannot_be_reported_is_refused_in_one_sentence(read, png_bytes) -> 
         {"Modality": "CT", "SOPClassUID": CTImageStorage},
         {"FrameOfReferenceUID": ""},
         {"PixelSpacing": []},
+        {"PixelSpacing": [1e300, 1]},
+        {"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]},
+        {"ImagePositionPatient": [0, 0, 1e300]},
     )
     for change in changes:
         changed = {key: copy.deepcopy(source) for key, source in series.sources.items()}

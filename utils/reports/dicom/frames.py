@@ -25,6 +25,7 @@ from utils.reading.worklist import Entry
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.series import ReadSeries
 from utils.reports.dicom.sources import PATIENT_AND_STUDY
+from utils.scans.decoded import spacing_in_mm
 from utils.scans.dicom_values import finite_numbers, first_number, frame_value, texts, value_of
 from utils.scans.scan import SourceGrid
 
@@ -41,6 +42,7 @@ NEEDED_BY_THE_STANDARD = (  # type 2: may be empty, may not be missing
 )
 MR_IMAGES = (uid.MRImageStorage, uid.EnhancedMRImageStorage, uid.LegacyConvertedEnhancedMRImageStorage)
 SAME_DIRECTION = 1e-3  # largest difference of the cosines of slices that share one grid
+FAR = 100_000  # mm: no slice lies farther from the origin
 NO_IMAGES = "DICOM results are made of MR images only."
 NO_PLACE = "These images do not say where they lie in the patient; DICOM results need that."
 NOT_PARALLEL = (
@@ -211,7 +213,13 @@ def _place(source: Dataset, index: int) -> dict[str, Any]:
     )
     corner = finite_numbers(frame_value(source, "PlanePositionSequence", "ImagePositionPatient", index))
     spacing = finite_numbers(frame_value(source, "PixelMeasuresSequence", "PixelSpacing", index))
-    if (len(orientation), len(corner), len(spacing)) != (6, 3, 2) or min(spacing) <= 0:
+    if (len(orientation), len(corner), len(spacing)) != (6, 3, 2) or spacing_in_mm(*spacing) is None:
+        raise NotReportable(NO_PLACE)
+    row, column = np.reshape(np.clip(orientation, -2, 2), (2, 3))
+    if (
+        not np.allclose((row @ row, column @ column, row @ column), (1, 1, 0), atol=0.01)
+        or max(map(abs, corner)) > FAR
+    ):
         raise NotReportable(NO_PLACE)
     thickness = first_number(frame_value(source, "PixelMeasuresSequence", "SliceThickness", index))
     return {
