@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Callable
 from dataclasses import replace
@@ -185,6 +186,14 @@ def test_pdf_is_the_report_without_identity(series) -> None:
     document = made.EncapsulatedDocument[: made.EncapsulatedDocumentLength]
     assert document.startswith(b"%PDF-") and document.rstrip().endswith(b"%%EOF")
     assert b"Drawn" not in document and made.MIMETypeOfEncapsulatedDocument == "application/pdf"
+
+
+def test_burned_in_text_of_the_source_is_passed_on(series) -> None:
+    sources = {key: copy.deepcopy(source) for key, source in series.sources.items()}
+    for source in sources.values():
+        source.BurnedInAnnotation = "YES"
+    made = stored(replace(series, sources=sources), "capture", "pdf")
+    assert made["capture"].BurnedInAnnotation == made["pdf"].BurnedInAnnotation == "YES"
 
 
 def test_kinds_have_series_of_their_own(series) -> None:

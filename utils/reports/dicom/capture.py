@@ -38,7 +38,7 @@ def build(request: Request) -> Dataset | None:
         **request.header(KIND),
     )
     made.BodyPartExamined = "BRAIN"
-    made.BurnedInAnnotation = "NO"  # no text in it identifies the patient
+    made.BurnedInAnnotation = request.key.image.BurnedInAnnotation  # of the scan; the words name nobody
     made.DerivationDescription = SENTENCE
     made.SourceImageSequence = Items([frame.reference(standard.DCM.SourceImageForImageProcessingOperation)])
     return made

@@ -201,6 +201,7 @@ def _frame(entry: Entry, series: ReadSeries) -> Frame:
     image.PositionReferenceIndicator = ""
     if not uid.UID(instance).is_valid:
         raise NotReportable(NO_PLACE)
+    image.BurnedInAnnotation = "YES" if "YES" in texts(value_of(source, "BurnedInAnnotation")) else "NO"
     if "01" in texts(value_of(source, "LossyImageCompression")):
         image.LossyImageCompression = "01"
     return Frame(entry, scan.grid, image, sop_class, instance, number)

@@ -32,7 +32,7 @@ def build(request: Request) -> Dataset | None:
     document = report_pdf([request.reported], reported_networks(), request.created.astimezone(UTC))
     made.ConversionType = "WSD"
     made.AcquisitionDateTime = ""
-    made.BurnedInAnnotation = "NO"  # nothing in it identifies the patient
+    made.BurnedInAnnotation = request.key.image.BurnedInAnnotation  # of the scan; the words name nobody
     made.DocumentTitle = "Brain MRI reader: report"
     made.ConceptNameCodeSequence = Items([CodedConcept.from_code(standard.DCM.ImagingMeasurementReport)])
     made.SourceInstanceSequence = Items([request.key.reference(with_frame=False)])

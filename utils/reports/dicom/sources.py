@@ -39,7 +39,13 @@ OTHERS = (  # what kind of image it is, where it lies, and its own UIDs
         "PerFrameFunctionalGroupsSequence",
         "LossyImageCompression",
     ),
-    *("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness"),
+    *(
+        "ImageOrientationPatient",
+        "ImagePositionPatient",
+        "PixelSpacing",
+        "SliceThickness",
+        "BurnedInAnnotation",
+    ),
 )
 
 
