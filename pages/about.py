@@ -96,7 +96,15 @@ def _versions() -> None:
             with st.expander(f"Training data of {card.title}"):
                 training["target"] = training["target"].map(TARGET_TITLES)
                 st.dataframe(training, hide_index=True)
-    packages = ("streamlit", "tensorflow", "keras", "tf-keras-vis", "opencv-python-headless", "numpy")
+    packages = (
+        "streamlit",
+        "openvino",
+        "tensorflow",
+        "keras",
+        "tf-keras-vis",
+        "opencv-python-headless",
+        "numpy",
+    )
     st.caption(
         "Running on " + ", ".join(f"{name} {version}" for name, version in map(_version, packages) if version)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -13,6 +14,19 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def models_folder() -> Path:
     """The folder of the shipped networks: $BRAIN_MRI_MODELS, else models/ of the repository."""
     return Path(os.environ.get("BRAIN_MRI_MODELS") or REPOSITORY / "models")
+
+
+def cache_folder() -> Path:
+    """The folder for files that can be made again: `brain-mri-reader` in the user's cache folder (Linux: XDG)."""
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not folder.is_absolute():  # the XDG specification: ignore relative paths
+            folder = Path.home() / ".cache"
+    return folder / "brain-mri-reader"
 
 
 def file_sha256(file: Path) -> str:

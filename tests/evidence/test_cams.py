@@ -12,13 +12,17 @@ from tf_keras_vis.scorecam import Scorecam
 from tf_keras_vis.utils.scores import CategoricalScore
 
 from utils.evidence.cams import GRADIENT_METHODS, METHODS, gradient_maps, score_cam
+from utils.evidence.linear_maps import LinearHead, linear_maps
 from utils.networks.registry import NETWORKS, app_networks
+from utils.networks.runtime.archive import layers_of
 from utils.networks.surgery import logits_of, map_layers, split_at
 from utils.networks.weights import save_small
+from utils.reading.heads import linear_head
 from utils.reading.reader import Reader
 from utils.scans.scan import Scan
 
 LIBRARY = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "layercam": Layercam}
+LINEAR = ("cnn", "vgg16")  # behind their evidence layers
 INNER_LAYERS = {  # before the evidence layer, three of them inside a residual block
     "cnn": "stage3_block2_1_conv",
     "vgg16": "block4_conv2",
@@ -63,15 +67,30 @@ def test_head_gives_the_maps_of_the_whole_network(name: str, reloaded: bool, inn
     scan = np.random.default_rng(0).uniform(0, 255, (64, 64, 1)).astype(np.float32)
     trunk, head = split_at(network, layer)
     tensors = tensors_of(trunk, scan)
+    closed_form = linear_head(
+        layers_of(network.get_config()), layer, network.get_layer("logits").get_weights()
+    )
+    assert bool(closed_form) == (name in LINEAR and not inner)
     for method in LIBRARY:
         maps = gradient_maps(head, tensors, 4, method)[0]
         assert maps.dtype == np.float32 and maps.shape == (4, *tensors[0].shape[1:3])
+        factor = np.ones(4)
         if method == "gradcam++":
-            logits = np.asarray(logits_of(network)([scan[None]]))[0]
-            maps = maps * np.exp(logits)[:, None, None]
-        expected = library_maps(method, network, scan, layer)
+            factor = np.exp(np.asarray(logits_of(network)([scan[None]]))[0])
+        expected = library_maps(method, network, scan, layer) / factor[:, None, None]
         assert expected.max() > 0
         np.testing.assert_allclose(maps, expected, rtol=2e-3, atol=2e-4 * expected.max(), err_msg=method)
+        if closed_form:
+            closed = linear_maps(closed_form, tensors[0], method)[0]
+            assert closed.dtype == np.float32
+            np.testing.assert_allclose(
+                closed, expected, rtol=2e-3, atol=2e-4 * expected.max(), err_msg=method
+            )
+    if closed_form:
+        hires = gradient_maps(head, tensors, 4, "hirescam")
+        np.testing.assert_allclose(
+            linear_maps(closed_form, tensors[0], "hirescam"), hires, rtol=2e-3, atol=2e-4 * hires.max()
+        )
 
 
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
@@ -92,6 +111,33 @@ def test_over_a_linear_head_two_and_two_methods_are_one() -> None:
     np.testing.assert_allclose(maps["hirescam"], maps["gradcam"], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(maps["gradcam++"], maps["layercam"], rtol=1e-3, atol=1e-6)
     assert not np.allclose(maps["layercam"], maps["gradcam"], rtol=1e-2, atol=1e-4)
+
+
+def pooled_head(shape: tuple[int, int], window: tuple[int, int]) -> tuple[keras.Model, LinearHead]:
+    """The same head as a Keras model and for the closed form."""
+    keras.utils.set_random_seed(8)
+    features = keras.Input((*shape, 6), name="features")
+    x = keras.layers.Activation("linear", name="evidence")(features)
+    x = keras.layers.MaxPooling2D(window)(x)
+    dense = keras.layers.Dense(3, name="logits")
+    model = keras.Model(features, dense(keras.layers.GlobalAveragePooling2D()(x)))
+    return model, LinearHead(dense.get_weights()[0], window)
+
+
+@pytest.mark.parametrize(("shape", "window"), [((6, 4), (2, 2)), ((7, 5), (2, 2)), ((7, 8), (3, 2))])
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
+def test_closed_form_through_max_pooling(
+    method: str, shape: tuple[int, int], window: tuple[int, int]
+) -> None:
+    """Also with rows and columns that the pooling leaves over, and with equal features in a window."""
+    model, head = pooled_head(shape, window)
+    features = np.random.default_rng(9).integers(0, 4, (2, *shape, 6)).astype(np.float32)
+    expected = gradient_maps(model, [features], 3, method)
+    if (
+        method == "gradcam++"
+    ):  # a gradient of exactly 0 at some positions makes the library's weights differ there
+        assert expected.max() > 0
+    np.testing.assert_allclose(linear_maps(head, features, method), expected, rtol=1e-3, atol=1e-5)
 
 
 def test_hirescam_is_gradient_times_activation() -> None:

@@ -163,7 +163,7 @@ def bright_reader(tmp_path: Path) -> Reader:
         temperature=2.0,
         weights_sha256="",
     )
-    return Reader(network, card)
+    return Reader.of_network(network, card)
 
 
 @pytest.fixture

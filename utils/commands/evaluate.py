@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from utils.classes import CLASSES
 from utils.commands.calibrate import with_card_sets
 from utils.commands.errors import CommandError
-from utils.commands.inputs import check_layer
+from utils.commands.inputs import add_runtime_argument, check_layer
 from utils.commands.outputs import check_output_file, check_output_folder, write_whole
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.masks import with_outlines
@@ -84,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layer", help="for --explanations: a convolutional layer (default: the evidence layer)"
     )
+    add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

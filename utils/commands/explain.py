@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from utils.classes import CLASSES, class_of
 from utils.commands.errors import CommandError
-from utils.commands.inputs import check_layer, scans_and_targets, weights_of
+from utils.commands.inputs import add_runtime_argument, check_layer, scans_and_targets, weights_of
 from utils.commands.outputs import check_output_folder, write_whole
 from utils.evidence.cams import METHODS
 from utils.networks.shipped import evidence_scale, reading_networks, scaled_methods
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layer", help="a convolutional layer (default: the network's evidence layer)")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

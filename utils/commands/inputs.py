@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.commands.errors import CommandError
+from utils.networks.runtime.choice import RUNTIMES
 from utils.networks.shipped import reading_networks
 from utils.paths import models_folder
 from utils.scans.files import Input, files_in, output_stems, read_files
@@ -31,6 +33,14 @@ def scans_and_targets(paths: Iterable[Path], output: Path) -> Iterator[tuple[Inp
         target = output / item.stem(stems[item.path])
         target.parent.mkdir(parents=True, exist_ok=True)
         yield item, item.scan, target
+
+
+def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what computes the networks (default: BRAIN_MRI_RUNTIME, else openvino where the package is installed)",
+    )
 
 
 def weights_of(model: str | None) -> list[Path]:

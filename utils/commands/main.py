@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-from utils.cases.store import CaseStoreError
-from utils.commands import (
-    calibrate,
-    cases,
-    data,
-    evaluate,
-    explain,
-    node,
-    objects,
-    predict,
-    segment,
-    study,
-    train,
-)
 from utils.commands.command_line import command_line
-from utils.commands.errors import CommandError
-from utils.datasets.tables import DatasetError
-from utils.dicomweb.errors import ArchiveError
-from utils.networks.cards import NetworkUnavailable
-from utils.scans.errors import UnreadableScan
+from utils.networks.runtime.choice import choose
 
 DESCRIPTION = (
     "Brain MRI reader: train, evaluate and apply networks. For research, not for diagnosis. "
     "`python model.py COMMAND --help` describes a command."
 )
-# Every module has SUMMARY, add_arguments(parser) and run(args) -> exit code
-COMMANDS = {
-    "data": data,
-    "train": train,
-    "calibrate": calibrate,
-    "evaluate": evaluate,
-    "predict": predict,
-    "explain": explain,
-    "cases": cases,
-    "segment": segment,
-    "objects": objects,
-    "node": node,
-    "study": study,
-}
-USER_ERRORS = (DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError)
+# Every module of utils.commands has SUMMARY, add_arguments(parser) and run(args) -> exit code
+COMMANDS = (
+    "data", "train", "calibrate", "evaluate", "predict", "explain", "cases", "segment", "objects", "node",
+    "study",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,23 +28,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one sentence on standard error.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    args = build_parser().parse_args(arguments)
+    names = [name for name in COMMANDS if name == next(iter(arguments), None)] or COMMANDS
+    args = build_parser(names).parse_args(arguments)
     args.command_line = command_line(arguments)
     try:
-        return args.run(args)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+        with choose(getattr(args, "runtime", None)):
+            return args.run(args)
     except OSError as error:  # a file that is missing, or cannot be read or written
         print(f"error: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, _user_errors()):
+            raise
+        print(f"error: {error}", file=sys.stderr)
     return 2
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; `run` of its result is the function of the chosen command."""
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of these commands; `run` of its result is the function of the chosen command.
+
+    Only their modules are imported: those of other commands bring pandas and take a second.
+    """
     parser = argparse.ArgumentParser(prog="model.py", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
+    for name in names:
+        module = importlib.import_module(f"utils.commands.{name}")
         child = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
         child.set_defaults(run=module.run)
         module.add_arguments(child)
     return parser
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """The errors that a user can correct; importing them all takes a second."""
+    from utils.cases.store import CaseStoreError
+    from utils.commands.errors import CommandError
+    from utils.datasets.tables import DatasetError
+    from utils.dicomweb.errors import ArchiveError
+    from utils.networks.cards import NetworkUnavailable
+    from utils.scans.errors import UnreadableScan
+
+    return DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from utils.commands.errors import CommandError
-from utils.commands.inputs import weights_of
+from utils.commands.inputs import add_runtime_argument, weights_of
 from utils.commands.outputs import check_output_file, check_output_folder, whole_text_file
 from utils.reading.ood_detector import REFUSED, worst_grade
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help=f"DICOM results of these kinds: {', '.join(KINDS)}",
     )
+    add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

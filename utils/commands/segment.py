@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from utils.commands.inputs import scans_and_targets
+from utils.commands.inputs import add_runtime_argument, scans_and_targets
 from utils.commands.outputs import check_output_folder, write_whole
 from utils.networks.shipped import segmentation_weights
 
@@ -19,6 +19,7 @@ SUMMARY = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -171,7 +171,7 @@ def _similarities(
     rows = rows[rows["path"].isin(kept)]
     correlations: dict[tuple[str, str, str], dict[str, float]] = {}
     for depth, share in DEPTHS.items():
-        shuffled = Reader(randomised(reader.network, share), reader.card)
+        shuffled = Reader.of_network(randomised(reader.network, share), reader.card)
         for row, _, readings in _explained(shuffled, rows, METHODS, layer, f"shuffled: {depth}"):
             index = reader.classes.index(row.target)
             for method, reading in readings.items():

@@ -3,7 +3,8 @@
 Gradients are those of the head, the part of a network behind the evidence layer. Where global average pooling and one
 dense layer follow (the CNN's evidence layer), the gradient is the same at every position, so that HiResCAM equals
 Grad-CAM and Grad-CAM++ equals LayerCAM. At earlier layers, and before VGG16's last max-pooling, they differ.
-TensorFlow is imported when the first map is computed.
+`linear_maps` has the maps of such heads in closed form. Those of other heads need TensorFlow, which is imported with
+the first of them.
 
 To add a gradient method, write one function like `_layercam` and add it to `_GRADIENT_METHODS` with its title.
 """
@@ -14,6 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from utils.metrics.softmax import softmax
 
 if TYPE_CHECKING:
     import keras
@@ -138,8 +141,6 @@ def score_cam(
     itself and so needs logits. Source: Wang et al., CVPR workshops 2020; the limit on channels is that of Faster
     Score-CAM (tabayashi0117).
     """
-    from utils.metrics.classification import softmax  # imports pandas, which the first page does not need
-
     features = features.astype(np.float32)
     most = np.argsort(-features.std(axis=(0, 1)), kind="stable")[:channels]
     chosen = features[..., most].transpose(2, 0, 1)

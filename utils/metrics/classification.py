@@ -13,6 +13,7 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.metrics.bootstrap import RESAMPLES, group_sums, group_weights, ratio, weighted_auc, with_interval
+from utils.metrics.softmax import softmax
 
 CLASS_FIGURES = ("precision", "recall", "f1", "iou", "auc")
 OVERALL_FIGURES = (
@@ -21,12 +22,6 @@ OVERALL_FIGURES = (
 ECE_BINS = 15
 LEAST_PROBABILITY = 1e-12  # the loss of one scan stays below 27.7 nats
 _ROWS_AT_ONCE = 200  # resamples weighted at a time: (200, N) floats, a few MB
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(N, C) probabilities from (N, C) logits."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:

@@ -189,3 +189,28 @@ class NoveltyFacts(Record):
     fitted_on: DetectorSamples
     validation: DetectorRates
     statistics_sha256: str
+
+
+class Bfloat16Facts(Record):
+    """What was measured with the network in bfloat16 on `n` validation scans, in place of the card's float32 values.
+
+    `agreement`: the share (0..1) of the scans with the same label; for segmentation the mean Dice of the two outlines,
+    1 where neither has any. `logit_difference`: the largest; for segmentation that of probabilities.
+    """
+
+    n: int
+    agreement: float
+    logit_difference: float
+    temperature: float | None = None
+    referral_threshold: float | None = None
+    conformal_threshold: float | None = None
+    tumor_threshold: float | None = None
+    evidence_scale: Mapping[str, float] | None = None
+    evidence_threshold: Mapping[str, float] | None = None
+    unusual: float | None = None
+    refused: float | None = None
+    threshold: float | None = None
+    peak: float | None = None
+    command: str = ""
+    date: str = ""
+    commit: str = ""

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from utils.networks.card_facts import (
     SEGMENTATION,
+    Bfloat16Facts,
     Epoch,
     NoveltyFacts,
     OutlineTestFigures,
@@ -26,6 +27,8 @@ from utils.networks.card_facts import (
 from utils.networks.registry import NETWORKS, network_title
 from utils.paths import file_sha256, models_folder, shown
 from utils.records.base import InvalidRecord, Record, read_record, write_record
+
+PROVENANCE = ("command", "date", "commit")  # of a card, and of what was measured in bfloat16
 
 
 class NetworkUnavailable(RuntimeError):
@@ -72,6 +75,7 @@ class Card(Record):
     tumor_threshold: float | None = None
     validation: Validation | OutlineValidation | None = None
     novelty: NoveltyFacts | None = None
+    bfloat16: Bfloat16Facts | None = None
 
     @model_validator(mode="after")
     def _has_the_facts_of_its_task(self) -> Card:
@@ -107,6 +111,17 @@ class Card(Record):
         """
         scale, fraction = self.evidence_scale.get(method), self.evidence_threshold.get(method)
         return scale * fraction if scale and fraction else None
+
+    def measured_in_bfloat16(self) -> Card:
+        """The card with the values of `bfloat16` in place of those that were measured in float32."""
+        assert self.bfloat16 is not None
+        fields = Card.model_fields.keys() & Bfloat16Facts.model_fields.keys()
+        measured = {name: getattr(self.bfloat16, name) for name in fields if name not in PROVENANCE}
+        changes: dict[str, object] = {name: value for name, value in measured.items() if value is not None}
+        if self.novelty:
+            thresholds = {"unusual": self.bfloat16.unusual, "refused": self.bfloat16.refused}
+            changes["novelty"] = self.novelty.model_copy(update=thresholds)
+        return self.model_copy(update=changes)
 
 
 def load_card(weights: Path) -> Card:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from utils.evidence.cams import METHODS, gradient_maps, score_cam
-from utils.metrics.classification import softmax
+from utils.evidence.cams import METHODS, score_cam
+from utils.evidence.linear_maps import linear_maps
+from utils.metrics.softmax import softmax
 from utils.networks.card_facts import FOUR_CLASS, SUBTYPES, Task
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
-from utils.networks.surgery import map_layers, split_at
+from utils.networks.runtime.archive import map_layers
+from utils.networks.runtime.backend import Backend, load_keras, open_network
+from utils.networks.runtime.choice import BFLOAT16, runtime_of
+from utils.reading.heads import KerasHeads, linear_head
 from utils.reading.ood_detector import load_detector
-from utils.scans.preprocessing import Geometry, preprocess
+from utils.scans.preprocessing import Geometry, as_input, preprocess
 from utils.scans.scan import Scan
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH = 16  # scans a forward pass; more costs memory and gains nothing on a CPU
 
@@ -93,30 +99,54 @@ class Reading:
 
 
 class Reader:
-    """A loaded network. Safe to share between threads."""
+    """A network with its calibration, ready to read. Safe to share between threads.
 
-    def __init__(self, network: keras.Model, card: Card) -> None:
+    `runtime` is what computes it (`runtime.choice`). Keras is loaded for maps that have no closed form, when the first
+    of them is asked for, and for `network`.
+    """
+
+    def __init__(self, backend: Backend, card: Card, load: Callable[[], keras.Model] | None = None) -> None:
+        """backend: opened for the evidence layer and `logits`; load: gives the network as a Keras model."""
         self.card = card
-        self.network = network
         self.classes = card.classes
         self.size = card.input_size
-        evidence, self.head = split_at(network, card.evidence_layer)
-        self._forward = keras.Model(network.inputs, [evidence.outputs[0], network.get_layer("logits").output])
-        self.layers = map_layers(network)
-        self._cuts: dict[str, tuple[keras.Model, keras.Model]] = {}
+        self.runtime = backend.runtime
+        self.layers = map_layers(backend.layers)
+        self._backend = backend
+        self._linear = linear_head(backend.layers, card.evidence_layer, backend.logits)
+        self._heads = KerasHeads(load or (lambda: load_keras(card.weights)))
         self._detector = load_detector(card)
-        self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, weights: Path) -> Reader:
-        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it is for segmentation."""
-        return cls(*load_network(weights, (FOUR_CLASS, SUBTYPES)))
+    def load(cls, weights: Path, runtime: str | None = None) -> Reader:
+        """runtime: KERAS, FLOAT32 or BFLOAT16 of `runtime.choice` with the card as it is; None: the one chosen.
+
+        Raises NetworkUnavailable where file or card is missing, they do not fit, or it is for segmentation.
+        """
+        return cls(*load_network(weights, (FOUR_CLASS, SUBTYPES), _outputs, runtime))
+
+    @classmethod
+    def of_network(cls, network: keras.Model, card: Card) -> Reader:
+        """A reader that computes this Keras model."""
+        from utils.networks.runtime.keras_backend import KerasBackend
+
+        return cls(KerasBackend(network, _outputs(card)), card, lambda: network)
+
+    @property
+    def network(self) -> keras.Model:
+        """The network as a Keras model."""
+        return self._heads.network
+
+    def loads_keras(self, method: str, layer: str | None = None) -> bool:
+        """Whether `explain` will first load Keras, which takes seconds."""
+        is_closed_form = layer in (None, self.card.evidence_layer) and (self._linear or method == "scorecam")
+        return not is_closed_form and not self._heads.is_loaded
 
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
 
     def read_many(self, scans: Sequence[Scan], with_maps: bool = True) -> list[Reading]:
-        """One Reading a scan, in order. Without maps (which need TensorFlow) their arrays are zero."""
+        """One Reading a scan, in order. Without maps their arrays are zero."""
         readings: list[Reading] = []
         for start in range(0, len(scans), BATCH):
             readings += self._read_batch(scans[start : start + BATCH], with_maps)
@@ -148,7 +178,7 @@ class Reader:
         """`explain` for a batch of scans with their readings and several methods: {method: Reading} for each scan."""
         layer = layer or self.card.evidence_layer
         inputs = np.stack([preprocess(scan.pixels, self.size)[0] for scan in scans]).astype(np.float32)
-        head, tensors = self._head_at(layer, inputs, readings)
+        tensors = self._tensors_at(layer, inputs, readings)
         result: list[dict[str, Reading]] = [{} for _ in scans]
         for method in methods:
             if method == "scorecam":
@@ -159,45 +189,39 @@ class Reader:
                     ]
                 )
             else:
-                with self._lock:
-                    maps = gradient_maps(head, tensors, len(self.classes), method)
+                maps = self._gradient_maps(layer, tensors, method)
             for row, reading in enumerate(readings):
                 result[row][method] = replace(reading, maps=maps[row], method=method, layer=layer)
         return result
 
     def predict_logits(self, inputs: np.ndarray) -> np.ndarray:
         """(N, C) logits of network inputs (N, S, S, 1) float32 0..255."""
-        with self._lock:
-            return keras.ops.convert_to_numpy(self._forward.predict_on_batch(inputs)[1])
+        return self._backend.run(inputs)[1]
 
-    def _head_at(
-        self, layer: str, inputs: np.ndarray, readings: Sequence[Reading]
-    ) -> tuple[keras.Model, list[np.ndarray]]:
-        """The part of the network behind a layer, and its inputs. Heads are cached: building one is slow."""
+    def _tensors_at(self, layer: str, inputs: np.ndarray, readings: Sequence[Reading]) -> list[np.ndarray]:
+        """What the head behind a layer takes: the features first."""
         if layer == self.card.evidence_layer:
-            return self.head, [np.stack([reading.features for reading in readings]).astype(np.float32)]
+            return [np.stack([reading.features for reading in readings]).astype(np.float32)]
         if layer not in self.layers:
             raise ValueError(
                 f"{self.card.name} has no layer {layer} with maps; it has {', '.join(self.layers)}."
             )
-        with self._lock:
-            if layer not in self._cuts:
-                self._cuts[layer] = split_at(self.network, layer)
-            trunk, head = self._cuts[layer]
-            outputs = trunk([inputs[..., None]])
-        tensors = outputs if isinstance(outputs, list) else [outputs]
-        return head, [keras.ops.convert_to_numpy(tensor) for tensor in tensors]
+        return self._heads.tensors(layer, as_input(inputs))
+
+    def _gradient_maps(self, layer: str, tensors: Sequence[np.ndarray], method: str) -> np.ndarray:
+        """(N, C, h, w) float32: the maps of a gradient method; in closed form where the head is linear."""
+        if self._linear and layer == self.card.evidence_layer:
+            return linear_maps(self._linear, tensors[0], method)
+        return self._heads.maps(layer, tensors, len(self.classes), method)
 
     def _read_batch(self, scans: Sequence[Scan], with_maps: bool) -> list[Reading]:
         began = time.perf_counter()
         images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in scans), strict=True)
-        with self._lock:
-            outputs = self._forward.predict_on_batch(np.stack(images)[..., None].astype(np.float32))
-            features, logits = (keras.ops.convert_to_numpy(output) for output in outputs)
-            if with_maps:
-                maps = gradient_maps(self.head, [features], len(self.classes))
-            else:
-                maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
+        features, logits = self._backend.run(as_input(np.stack(images)))
+        if with_maps:
+            maps = self._gradient_maps(self.card.evidence_layer, [features], "gradcam")
+        else:
+            maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
         seconds = (time.perf_counter() - began) / len(scans)
         temperature = self.card.temperature
         probabilities = softmax(logits / temperature).astype(np.float32)
@@ -230,8 +254,13 @@ class Reader:
         ]
 
 
-def load_network(weights: Path, tasks: Sequence[Task]) -> tuple[keras.Model, Card]:
-    """A network of one of these tasks, with its card.
+def load_network(
+    weights: Path,
+    tasks: Sequence[Task],
+    outputs: Callable[[Card], tuple[str, ...]],
+    runtime: str | None = None,
+) -> tuple[Backend, Card]:
+    """A network of one of these tasks, with its card; outputs: names the layers that are computed.
 
     Raises NetworkUnavailable where file or card is missing, they do not fit, the task is another, or the file holds
     code.
@@ -240,12 +269,13 @@ def load_network(weights: Path, tasks: Sequence[Task]) -> tuple[keras.Model, Car
     if card.task not in tasks:
         raise NetworkUnavailable(f"{weights} is for the task {card.task}; give one for {' or '.join(tasks)}.")
     check_weights(card)
-    try:
-        return keras.saving.load_model(weights, compile=False, safe_mode=True), card
-    except ValueError:  # what Keras raises for a file that would run code
-        raise NetworkUnavailable(
-            f"{weights} cannot be loaded safely: it is damaged or holds code of its own. Train it again."
-        ) from None
+    if runtime is None and (runtime := runtime_of(card)) == BFLOAT16:
+        card = card.measured_in_bfloat16()
+    return open_network(card, outputs(card), runtime), card
+
+
+def _outputs(card: Card) -> tuple[str, ...]:
+    return card.evidence_layer, "logits"
 
 
 def _unsure(probabilities: np.ndarray, threshold: float | None) -> tuple[str, ...]:

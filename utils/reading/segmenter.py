@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from utils.evidence.outlines import OperatingPoint, Outline, outline
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card
+from utils.networks.runtime.backend import Backend
 from utils.reading.reader import BATCH, load_network
 from utils.scans.preprocessing import Geometry, as_input, preprocess
 from utils.scans.scan import Scan
 
 
 class Segmenter:
-    """A loaded network. Safe to share between threads."""
+    """A network that is ready to segment. Safe to share between threads."""
 
-    def __init__(self, network: keras.Model, card: Card) -> None:
+    def __init__(self, backend: Backend, card: Card) -> None:
+        """backend: opened for the layer `probabilities`."""
         self.card = card
-        self.network = network
+        self.runtime = backend.runtime
+        self._backend = backend
         self.size = card.input_size
         self.point = OperatingPoint(card.threshold, card.peak)
-        self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, weights: Path) -> Segmenter:
-        """Raises NetworkUnavailable where file or card is missing, they do not fit, or it is a classifier."""
-        return cls(*load_network(weights, (SEGMENTATION,)))
+    def load(cls, weights: Path, runtime: str | None = None) -> Segmenter:
+        """runtime: as in `Reader.load`.
+
+        Raises NetworkUnavailable where file or card is missing, they do not fit, or it is a classifier.
+        """
+        return cls(*load_network(weights, (SEGMENTATION,), lambda card: ("probabilities",), runtime))
 
     def outline(self, scan: Scan) -> Outline:
         return self.outline_many([scan])[0]
@@ -54,10 +57,6 @@ class Segmenter:
                 *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
             )
             inputs = as_input(np.stack(images))
-            with self._lock:
-                maps, mirrored = (
-                    keras.ops.convert_to_numpy(self.network.predict_on_batch(batch))[..., 0]
-                    for batch in (inputs, inputs[:, :, ::-1])
-                )
+            maps, mirrored = (self._backend.run(batch)[0][..., 0] for batch in (inputs, inputs[:, :, ::-1]))
             results += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
         return results
