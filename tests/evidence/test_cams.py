@@ -133,10 +133,7 @@ def test_closed_form_through_max_pooling(
     model, head = pooled_head(shape, window)
     features = np.random.default_rng(9).integers(0, 4, (2, *shape, 6)).astype(np.float32)
     expected = gradient_maps(model, [features], 3, method)
-    if (
-        method == "gradcam++"
-    ):  # a gradient of exactly 0 at some positions makes the library's weights differ there
-        assert expected.max() > 0
+    assert expected.max() > 0
     np.testing.assert_allclose(linear_maps(head, features, method), expected, rtol=1e-3, atol=1e-5)
 
 

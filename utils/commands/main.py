@@ -34,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with choose(getattr(args, "runtime", None)):
             return args.run(args)
-    except OSError as error:  # a file that is missing, or cannot be read or written
-        print(f"error: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
     except Exception as error:
-        if not isinstance(error, _user_errors()):
+        if isinstance(error, _user_errors()):
+            print(f"error: {error}", file=sys.stderr)
+        elif isinstance(error, OSError):  # a file that is missing, or cannot be read or written
+            print(f"error: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
+        else:
             raise
-        print(f"error: {error}", file=sys.stderr)
     return 2
 
 

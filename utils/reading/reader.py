@@ -105,8 +105,8 @@ class Reader:
     of them is asked for, and for `network`.
     """
 
-    def __init__(self, backend: Backend, card: Card, load: Callable[[], keras.Model] | None = None) -> None:
-        """backend: opened for the evidence layer and `logits`; load: gives the network as a Keras model."""
+    def __init__(self, backend: Backend, card: Card) -> None:
+        """backend: opened for the evidence layer and `logits`."""
         self.card = card
         self.classes = card.classes
         self.size = card.input_size
@@ -114,7 +114,8 @@ class Reader:
         self.layers = map_layers(backend.layers)
         self._backend = backend
         self._linear = linear_head(backend.layers, card.evidence_layer, backend.logits)
-        self._heads = KerasHeads(load or (lambda: load_keras(card.weights)))
+        network = getattr(backend, "network", None)  # Keras's backend has it already
+        self._heads = KerasHeads(lambda: network or load_keras(card.weights))
         self._detector = load_detector(card)
 
     @classmethod
@@ -130,7 +131,7 @@ class Reader:
         """A reader that computes this Keras model."""
         from utils.networks.runtime.keras_backend import KerasBackend
 
-        return cls(KerasBackend(network, _outputs(card)), card, lambda: network)
+        return cls(KerasBackend(network, _outputs(card)), card)
 
     @property
     def network(self) -> keras.Model:
