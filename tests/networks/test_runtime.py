@@ -171,7 +171,7 @@ def test_damaged_cache_is_written_anew(logits_of: Callable, cache: Path, damage:
     content = bytearray(file.read_bytes())
     if damage == "changed":
         content[len(content) // 2] ^= 1
-    file.write_bytes({"truncated": content[:-100], "empty": b""}.get(damage, content))
+    file.write_bytes({"truncated": bytes(content[:-100]), "empty": b""}.get(damage, bytes(content)))
     damaged = file.read_bytes()
     np.testing.assert_array_equal(logits_of(), converted)
     assert [entry.read_bytes() != damaged for entry in cache.iterdir()] == [True]

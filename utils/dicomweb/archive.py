@@ -168,7 +168,8 @@ def _errors() -> Iterator[None]:
     except (ArchiveError, MemoryError):
         raise
     except requests.HTTPError as error:
-        raise ArchiveError(_refusal(error.response.status_code)) from None
+        status = error.response.status_code if error.response is not None else 0
+        raise ArchiveError(_refusal(status)) from None
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
         raise ArchiveError("The archive does not answer; check its address and that it runs.") from None
     except Exception:  # what it sent is no DICOM: the library and pydicom raise almost anything
