@@ -1,4 +1,4 @@
-"""Folders of the repository, its commit, and the SHA-256 of a file."""
+"""Folders of the repository and the user, the commit, and the SHA-256 of a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+_USER_FOLDERS = {  # kind -> XDG variable, folder on Linux, folder on macOS
+    "cache": ("XDG_CACHE_HOME", ".cache", "Caches"),
+    "data": ("XDG_DATA_HOME", ".local/share", "Application Support"),
+    "state": ("XDG_STATE_HOME", ".local/state", "Application Support"),
+}
 
 
 def models_folder() -> Path:
@@ -16,16 +22,20 @@ def models_folder() -> Path:
     return Path(os.environ.get("BRAIN_MRI_MODELS") or REPOSITORY / "models")
 
 
-def cache_folder() -> Path:
-    """The folder for files that can be made again: `brain-mri-reader` in the user's cache folder (Linux: XDG)."""
+def user_folder(kind: Literal["cache", "data", "state"]) -> Path:
+    """The folder `brain-mri-reader` among the user's files of a kind: files that can be made again, data, state.
+
+    On Linux the rules of the XDG base directory specification hold.
+    """
+    variable, on_linux, on_macos = _USER_FOLDERS[kind]
     if sys.platform == "win32":
         folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Caches"
+        folder = Path.home() / "Library" / on_macos
     else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        folder = Path(os.environ.get(variable, ""))
         if not folder.is_absolute():  # the XDG specification: ignore relative paths
-            folder = Path.home() / ".cache"
+            folder = Path.home() / on_linux
     return folder / "brain-mri-reader"
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sqlite3
-import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review, check_review, checked_name, label_of
+from utils.paths import user_folder
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
@@ -101,15 +101,7 @@ def default_path() -> Path:
     configured = os.environ.get("BRAIN_MRI_CASES")
     if configured:
         return Path(configured).expanduser()
-    if sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Application Support"
-    else:
-        folder = Path(os.environ.get("XDG_DATA_HOME", ""))
-        if not folder.is_absolute():  # the XDG specification: ignore relative paths
-            folder = Path.home() / ".local" / "share"
-    return folder / "brain-mri-reader" / "cases.sqlite3"
+    return user_folder("data") / "cases.sqlite3"
 
 
 class CaseStore:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from utils.commands.dicom_reading import SeriesReader, version_of_networks
 from utils.commands.errors import CommandError
+from utils.paths import user_folder
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.limits import LARGEST_FILE, LARGEST_SPOOL, MEGABYTE
 
@@ -69,11 +70,8 @@ def _load(kinds: Sequence[str]) -> Read:
 
 
 def default_spool() -> Path:
-    """A folder in the user's state folder (XDG)."""
-    folder = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not folder.is_absolute():  # the XDG specification: ignore relative paths
-        folder = Path.home() / ".local" / "state"
-    return folder / "brain-mri-reader" / "spool"
+    """A folder among the user's state (Linux: XDG)."""
+    return user_folder("state") / "spool"
 
 
 def serve(args: argparse.Namespace, folder: Path, version: str, load: Callable[[], Read]) -> int:

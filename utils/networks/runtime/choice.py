@@ -63,8 +63,7 @@ def runtime_of(card: Card) -> str:
         check_bfloat16()
         if card.bfloat16 is None:
             raise NetworkUnavailable(
-                f"The network {card.name} was not measured in bfloat16; use the runtime {FLOAT32}, or measure it with "
-                f"`python model.py calibrate --model {card.name} --runtime {BFLOAT16} --data DIR`."
+                f"The network {card.name} was not measured in bfloat16; use the runtime {FLOAT32}."
             )
     return name
 

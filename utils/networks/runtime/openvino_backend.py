@@ -19,7 +19,7 @@ from utils.networks.cards import Card
 from utils.networks.runtime.archive import read_layers
 from utils.networks.runtime.choice import BFLOAT16, processor_flags
 from utils.networks.runtime.library import openvino
-from utils.paths import cache_folder
+from utils.paths import user_folder
 
 FORMAT = 1  # of the cached files and of the graph that they hold: count up with every change of graph.py
 KEPT = 30 * 86_400  # seconds that an unused file stays in the cache
@@ -68,7 +68,7 @@ def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> tuple[Any, tu
 def _cached_file(card: Card, outputs: Sequence[str], runtime: str) -> Path:
     """Where a network is cached: the name stands for everything that the content depends on."""
     facts = (FORMAT, card.version, *outputs, runtime, openvino().__version__, *sorted(processor_flags()))
-    return cache_folder() / "networks" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.npz"
+    return user_folder("cache") / "networks" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.npz"
 
 
 def _read(file: Path) -> Converted | None:
