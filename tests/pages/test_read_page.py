@@ -317,6 +317,7 @@ def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monk
     assert page.dataframe[0].value["Status"].tolist().count("Waiting") == 3
     assert len(pictures_of(page)) == 3  # the first one is there to be studied
     gate.set()
+    assert page.session_state["background"].wait(seconds=60)
     assert "Waiting" not in run(page).dataframe[0].value["Status"].tolist()
 
 
