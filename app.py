@@ -7,13 +7,15 @@ from utils.app import access
 
 def main() -> None:
     """Page config, navigation, warm-up. No logic."""
-    from utils.app import resources  # after the server has started: its caches belong to the server
+    from utils.app import pacs, resources  # after the server has started: its caches belong to the server
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
     access.need_login()
+    archive = [st.Page("pages/pacs.py", title="PACS", icon=":material/dns:")] if pacs.is_configured() else []
     page = st.navigation(
         [
             st.Page("pages/read.py", title="Read", icon=":material/radiology:", default=True),
+            *archive,
             st.Page("pages/volume.py", title="Volume", icon=":material/stacks:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
             st.Page("pages/heatmaps.py", title="Heatmaps", icon=":material/layers:"),

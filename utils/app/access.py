@@ -97,12 +97,17 @@ def access_line() -> str:
         provider = urlsplit(st.secrets["auth"]["server_metadata_url"]).hostname
         return f"Access: only after a login at {provider}."
     address = st.get_option("server.address")
-    if _is_this_machine(address):
+    if not is_open_to_network():
         return f"Access: open to this machine only ({address}), without login."
     return (
         f"Access: WARNING, anyone who can reach {address or 'this machine'} can use the app: no login is configured. "
         "See SECURITY.md."
     )
+
+
+def is_open_to_network() -> bool:
+    """Whether other machines can use the app without a login."""
+    return not login_required() and not _is_this_machine(st.get_option("server.address"))
 
 
 def _is_this_machine(address: str | None) -> bool:
