@@ -46,7 +46,7 @@ def test_objects_of_a_series_are_downloaded_after_the_choice(page: Page, address
     assert button(page).count() == 0
 
     page.get_by_text(CHOICE, exact=True).click()
-    expect(page.get_by_text("upload its files again")).to_be_visible()
+    expect(page.get_by_text("add its files again")).to_be_visible()
     upload(page, dict(FILES))
     expect(button(page)).to_be_visible()
     settled(page)

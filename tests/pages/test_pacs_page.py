@@ -72,13 +72,16 @@ def shown(page: AppTest) -> str:
 
 
 def test_search_lists_studies_and_their_series(page: AppTest, archive: type[FakeArchive]) -> None:
-    assert not page.selectbox and not archive.queries
+    assert not page.dataframe and not archive.queries
     page = search(page, " P-1 ", "A-1", (date(2024, 1, 1), date(2024, 1, 31)))
     assert archive.queries == [StudyQuery("P-1", "A-1", "20240101-20240131")]
-    study, chosen = page.selectbox
-    assert study.options == ["20240102, Head, patient P-1, A-1", "20230102, patient P-1"]
-    assert chosen.options == ["3, T1, 3 images"]
-    study.set_value(STUDIES[1])
+    studies, series = page.dataframe
+    assert studies.value.values.tolist() == [
+        ["2024-01-02", "Head", "P-1", "A-1"],
+        ["2023-01-02", "", "P-1", ""],
+    ]
+    assert series.value.values.tolist() == [["3", "T1", "3", ""]]
+    page.session_state[studies.key or ""] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     page = again(page)
     assert "no MR series" in page.info[0].value and len(archive.queries) == 1
     for secret in SECRETS.values():
@@ -94,8 +97,24 @@ def test_series_is_loaded_under_a_neutral_name(page: AppTest, monkeypatch: pytes
     page.button[1].click()
     page = again(page)
     (entry,) = page.session_state["worklist"].values()
-    assert entry.name.startswith("PACS series 1, image 1 and 2 more") and entry.is_accepted
-    assert opened == ["pages/read.py"]
+    assert entry.name.startswith("PACS 1 (1) and 2 more") and entry.is_accepted
+    assert opened == ["pages/read.py"] and "headers" not in page.session_state
+    page = again(page)
+    assert page.dataframe[1].value["Loaded as"].tolist() == ["PACS 1"]
+
+
+def test_headers_are_kept_for_dicom_results_after_the_choice(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import streamlit as st
+
+    monkeypatch.setattr(st, "switch_page", lambda _: None)
+    page = search(page, "P-1")
+    page.toggle[0].set_value(True)
+    page = again(page)
+    page.button[1].click()
+    page = again(page)
+    assert len(page.session_state["headers"]) == 3
 
 
 def test_search_needs_something_to_search_for(page: AppTest, archive: type[FakeArchive]) -> None:

@@ -12,7 +12,7 @@ from utils.reports.dicom.kinds import KINDS
 CHOICE = "DICOM results for this study"
 DEFAULT = [kind for kind in KINDS if kind != "map"]  # it is large
 HELP = (
-    "Keeps the patient's identity and the position of each slice from the headers of the DICOM files that you upload "
+    "Keeps the patient's identity and the position of each slice from the headers of the DICOM files that you add "
     "from now on, in the memory of this session only, so that results can be downloaded as DICOM objects. Off: no "
     "header is kept."
 )
@@ -35,7 +35,7 @@ def download(entry: Entry, page: str) -> None:
 
     sources, segmenter, referral = session.headers(), resources.segmenter(), session.referral()
     if not hashes_of([entry]) <= sources.keys():
-        st.caption(f"{CHOICE}: upload its files again; their headers were not kept.")
+        st.caption(f"{CHOICE}: add its files again; their headers were not kept.")
         return
     try:
         check(ReadSeries(entry, sources))

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from utils.app import access
-from utils.dicomweb.archive import Archive
+from utils.dicomweb.archive import Archive, StudyEntry
 from utils.dicomweb.errors import ArchiveError
 
 SECTION = "pacs"
@@ -39,8 +39,40 @@ def archive() -> Archive:
         st.stop()
 
 
+def studies() -> list[StudyEntry] | None:
+    """The result of the last search; None before the first."""
+    return st.session_state.get("pacs-studies")
+
+
+def keep_studies(entries: list[StudyEntry]) -> None:
+    """Keep the result of a search in the session."""
+    st.session_state["pacs-studies"] = entries
+
+
+def forget_studies() -> None:
+    """Before another search: its result and what was selected in it."""
+    st.session_state.pop("pacs-studies", None)
+    st.session_state["pacs-searches"] = st.session_state.get("pacs-searches", 0) + 1
+
+
+def table_key(name: str) -> str:
+    """The key of a table of the last search: rows that were selected in an earlier result do not count."""
+    return f"pacs-{name}-{st.session_state.get('pacs-searches', 0)}"
+
+
+def loaded_as(series: str) -> str:
+    """The neutral name of a series in this session's worklist; "" where it was not loaded."""
+    number = _numbers().get(series)
+    return "" if number is None else f"PACS {number}"
+
+
 def file_names(series: str, count: int) -> list[str]:
     """Neutral names of the files of a series; the same series has the same names in a session."""
-    numbers = st.session_state.setdefault("pacs-series", {})
-    number = numbers.setdefault(series, len(numbers) + 1)
-    return [f"PACS series {number}, image {image}" for image in range(1, count + 1)]
+    numbers = _numbers()
+    numbers.setdefault(series, len(numbers) + 1)
+    return [f"{loaded_as(series)} ({image})" for image in range(1, count + 1)]
+
+
+def _numbers() -> dict[str, int]:
+    """The series that this session has loaded, by UID."""
+    return st.session_state.setdefault("pacs-series", {})
