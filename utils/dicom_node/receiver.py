@@ -16,8 +16,8 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
-from pynetdicom.transport import AssociationSocket
 
+from utils.dicom_node.connections import LateHandshake, limited_to
 from utils.dicom_node.journal import Journal
 from utils.dicom_node.spool import SeriesTooLarge, Spool, SpoolFull
 from utils.scans.dicom import PLUGINS
@@ -28,8 +28,7 @@ IMAGES = (uid.MRImageStorage, uid.EnhancedMRImageStorage)
 # Deflated files are not taken: their header cannot be read without inflating them whole.
 SYNTAXES = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian, *PLUGINS)
 HEADER = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
-SILENT_SECONDS = 60  # a peer that sends nothing for so long is cut off
-LARGEST_PDU = 8 * MEGABYTE  # bytes; the node asks for 16 KB, a request of an association may be larger
+SILENT_SECONDS = 60  # a peer that sends nothing, or no whole message, for so long is cut off
 
 SUCCESS = 0x0000
 NOT_SUPPORTED = 0x0122
@@ -66,12 +65,15 @@ class Receiver:
     def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen. Raises OSError where the port cannot be used."""
         _write_transfers_to(self._spool.incoming)
-        _refuse_huge_messages()
         self._server = self._ae.start_server(
             (host, port),
             block=False,
-            ssl_context=tls,
-            evt_handlers=[(evt.EVT_C_STORE, self._store), (evt.EVT_CONN_CLOSE, self._closed)],
+            ssl_context=cast(ssl.SSLContext, LateHandshake(tls)) if tls else None,
+            evt_handlers=[
+                (evt.EVT_C_STORE, self._store),
+                (evt.EVT_CONN_CLOSE, self._closed),
+                limited_to(SILENT_SECONDS),
+            ],
         )
 
     def stop(self) -> None:
@@ -156,18 +158,3 @@ def _write_transfers_to(folder: Path) -> None:
     """Let pynetdicom write what arrives to files in the spool instead of memory."""
     _config.STORE_RECV_CHUNKED_DATASET = True
     tempfile.tempdir = str(folder)
-
-
-def _refuse_huge_messages() -> None:
-    """Close connections that announce a message of more than LARGEST_PDU bytes: pynetdicom would collect up to 4 GB."""
-    receive = AssociationSocket.recv
-    if getattr(receive, "is_limited", False):
-        return
-
-    def limited(self: AssociationSocket, nr_bytes: int) -> bytearray:
-        if nr_bytes > LARGEST_PDU:
-            raise OSError("too large")
-        return receive(self, nr_bytes)
-
-    limited.is_limited = True  # type: ignore[attr-defined]
-    AssociationSocket.recv = limited  # type: ignore[method-assign]

@@ -12,12 +12,14 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from utils.dicom_node.connections import limited_to
 from utils.dicom_node.journal import Journal
 from utils.dicom_node.ledger import Ledger
 from utils.dicom_node.peers import Peer, Tls
 from utils.dicom_node.spool import Batch
 
-SECONDS = 30  # until a destination must connect or answer
+SECONDS = 30  # until a destination must connect, answer or read on
+SLOWEST = 100_000  # bytes a second of the slowest connection
 TEMPORARY = (0xA700, 0xA701, 0xA702, 0x0124, 0x0210, 0x0213)  # out of resources, not authorised now
 DUPLICATE = 0x0111
 
@@ -60,6 +62,7 @@ class Sender:
 
     def _send(self, association: Association, file: Path) -> str:
         try:
+            association.dimse_timeout = SECONDS + file.stat().st_size / SLOWEST  # the transfer counts
             answer = association.send_c_store(file)
         except ValueError:  # no presentation context: the destination does not take such objects
             return "refused"
@@ -82,7 +85,11 @@ class Sender:
         for sop_class, syntax in sorted(contexts):
             ae.add_requested_context(sop_class, syntax)
         association = ae.associate(
-            self._peer.host, self._peer.port, ae_title=self._peer.aet, tls_args=self._tls
+            self._peer.host,
+            self._peer.port,
+            ae_title=self._peer.aet,
+            tls_args=self._tls,
+            evt_handlers=[limited_to(SECONDS)],
         )
         if not association.is_established:
             raise Unreachable("rejected" if association.is_rejected else "no connection")
