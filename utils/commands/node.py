@@ -97,6 +97,7 @@ def serve(args: argparse.Namespace, folder: Path, version: str, load: Callable[[
         server_tls = tls.server() if tls else None
         spool = Spool(folder, args.spool_limit * MEGABYTE, version)
         journal = Journal()
+        journal.catch_failures_of_threads()
         receiver = Receiver(spool, journal, aet, list(allowed))
         sender = Sender(spool.ledger, journal, aet, peer, tls)
     except (PeerError, SpoolError) as error:

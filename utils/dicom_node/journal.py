@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 import warnings
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -51,7 +52,7 @@ class Journal:
     def line(self, event: str, **facts: object) -> None:
         """Write one line. `event` and `facts` never hold text from a file or a peer, but for the peer's address."""
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts}
-        with self._lock:
+        with self._lock, suppress(OSError):  # a disk without room for the log does not stop the node
             self._stream.write(json.dumps(entry) + "\n")
             self._stream.flush()
 
@@ -60,6 +61,12 @@ class Journal:
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
         self.line(event, error=type(error).__name__, place=place, **facts)
+
+    def catch_failures_of_threads(self) -> None:
+        """Write one line where a thread of pynetdicom fails, instead of its traceback."""
+        threading.excepthook = lambda failure: self.failure(
+            "a connection failed", failure.exc_value or failure.exc_type()
+        )
 
 
 def silence_libraries() -> None:

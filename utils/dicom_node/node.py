@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import ssl
 import threading
 import time
@@ -170,8 +171,11 @@ class Node:
                 self._sender.send(batch)
                 self._spool.finish(batch)
                 wait = 1.0
+                continue
             except Unreachable as error:
                 self._journal.unreachable.inc()
                 self._journal.line("destination did not take results", reason=str(error), next_try=wait)
-                self._stopping.wait(wait)
-                wait = min(2 * wait, LONGEST_WAIT)
+            except (OSError, sqlite3.OperationalError) as error:  # the disk, as in `_read`
+                self._journal.failure("the spool could not be written", error, batch=batch.number)
+            self._stopping.wait(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
