@@ -65,6 +65,7 @@ def _load(senders: int, slices: int, quick: bool) -> None:
         node = NodeProcess(Path(folder) / "spool", archive.address, QUIET, KIND, program)
         with running(node):
             node.wait_for_event("networks loaded")
+            loaded = memory_now(node.process.pid)
             failures = _send_at_once(node, [Path(folder, str(senders))])  # warm-up
             _wait(archive, 1, node)
             idle, begin = memory_now(node.process.pid), time.monotonic()
@@ -87,9 +88,10 @@ def _load(senders: int, slices: int, quick: bool) -> None:
             ),
             ("seconds until all slices were stored", f"{taken:.0f}"),
             ("seconds until all reports had come", f"{total:.0f}"),
+            ("memory of the idle node, networks loaded", megabytes(loaded)),
             ("memory of the idle node, after one series", megabytes(idle)),
-            ("peak over idle", _difference(peak, idle)),
-            ("at the end, over idle", _difference(after, idle)),
+            ("peak over the latter", _difference(peak, idle)),
+            ("at the end, over the latter", _difference(after, idle)),
         ],
     )
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from tests.support.dciodvfy import errors_in
 from tests.support.dicom_peers import SCANNER, NodeProcess, running
-from tests.support.mr_series import SAGITTAL, Drawn, series
+from tests.support.mr_series import CORONAL, SAGITTAL, Drawn, series
 from tests.support.orthanc import AET, Orthanc, missing
 from tests.support.processes import free_port
+from utils.reports.dicom.kinds import KINDS
+from utils.reports.dicom.made import kind_of
 
 MODALITY = "brainmri"
 PATIENT_WORDS = ("Drawn", "D-1", "A-1", "19700101")
@@ -43,7 +46,7 @@ def node(
         spool,
         destination,
         quiet=1,
-        options=["--allow", AET, SCANNER],
+        options=["--allow", AET, SCANNER, "--kinds", *KINDS],
         program=["model.py", "node"],
         port=port,
         environment={"BRAIN_MRI_MODELS": str(dicom_models)},
@@ -61,6 +64,9 @@ def test_study_goes_to_the_node_and_its_results_come_back(
     (report,) = map(dcmread, map(io.BytesIO, server.wait_for(study, "SR")))
     (mask,) = map(dcmread, map(io.BytesIO, server.wait_for(study, "SEG")))
     source = dcmread(io.BytesIO(server.instances(study, "MR")[0]))
+    others = [*server.wait_for(study, "DOC"), *server.wait_for(study, "OT", 2)]  # PDF; capture and map
+    kinds = [kind_of(dcmread(io.BytesIO(data))) for data in others]
+    assert kinds[0] == "pdf" and {*kinds[1:]} == {"capture", "map"}
     for result in (report, mask):
         assert result.StudyInstanceUID == source.StudyInstanceUID
         assert result.PatientName == source.PatientName
@@ -70,6 +76,15 @@ def test_study_goes_to_the_node_and_its_results_come_back(
     log = node.log.read_text()
     for word in (*PATIENT_WORDS, str(source.StudyInstanceUID), str(mask.SOPInstanceUID)):
         assert word not in log
+
+
+def test_results_in_the_pacs_are_valid(pacs: tuple[Orthanc, int], node: NodeProcess) -> None:
+    server, _ = pacs
+    study = server.put([data for _, data in series(Drawn(orientation=CORONAL, seed=30))])
+    server.post(f"/modalities/{MODALITY}/store", study.encode())
+    for modality, count in {"SEG": 1, "SR": 1, "DOC": 1, "OT": 2}.items():
+        for data in server.wait_for(study, modality, count):
+            assert errors_in(data) == []
 
 
 def test_results_reach_a_pacs_that_was_killed_before_they_came(

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from tests.support.mr_series import Drawn, series
+from tests.support.dciodvfy import errors_in
+from tests.support.mr_series import OBLIQUE, Drawn, series
 from tests.support.orthanc import Orthanc
 from utils.commands.main import main
 from utils.dicomweb.archive import Archive, StudyQuery
 from utils.dicomweb.errors import ArchiveError
+from utils.reports.dicom.kinds import KINDS
 
 DRAWN = Drawn(slices=3, seed=7)
 
@@ -51,6 +53,20 @@ def test_study_is_read_and_its_results_are_stored_in_it(
     stored = {entry["modality"]: entry["uid"] for entry in line["stored"]}
     for modality in ("SR", "SEG"):
         assert instances(orthanc.instances(study, modality)) == [stored[modality]]
+
+
+def test_results_in_the_archive_are_valid(
+    orthanc: Orthanc, dicom_models: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("BRAIN_MRI_MODELS", str(dicom_models))
+    study = orthanc.put([data for _, data in series(Drawn(OBLIQUE, slices=3, seed=8))])
+    name, _ = uids(orthanc, study)
+    archive = ["--dicomweb", orthanc.dicomweb, "--study", name]
+    assert main(["study", *archive, "--store", "--kinds", *KINDS]) == 0
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    files = [file for modality in ("SEG", "SR", "DOC", "OT") for file in orthanc.instances(study, modality)]
+    assert instances(files) == sorted(entry["uid"] for entry in line["stored"]) and len(files) == len(KINDS)
+    assert [errors_in(file) for file in files] == [[]] * len(KINDS)
 
 
 def test_archive_is_searched(orthanc: Orthanc, study: str) -> None:

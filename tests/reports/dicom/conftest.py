@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
 
+from tests.support.dciodvfy import errors_in
 from tests.support.mr_series import BrightSpots
+from utils.reports.dicom.results import file_of
 from utils.reports.dicom.series import ReadSeries, read_series
 
 
@@ -32,15 +31,7 @@ def read(tiny_readers) -> Callable[[Sequence[tuple[str, bytes]]], ReadSeries]:
 
 
 @pytest.fixture
-def errors_of(tmp_path: Path) -> Callable[[Dataset], list[str]]:
-    """A function that returns the errors that dciodvfy finds in an object; [] where it is not installed."""
+def errors_of() -> Callable[[Dataset], list[str]]:
+    """A function that returns the errors that dciodvfy finds in an object."""
 
-    def validate(made: Dataset) -> list[str]:
-        if shutil.which("dciodvfy") is None:
-            pytest.skip("dciodvfy is missing: apt-get install dicom3tools")
-        file = tmp_path / "object.dcm"
-        made.save_as(file, enforce_file_format=True)
-        run = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True)
-        return [line for line in run.stderr.splitlines() if line.startswith("Error")]
-
-    return validate
+    return lambda made: errors_in(file_of(made))
