@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydicom.dataset import Dataset
 
@@ -12,7 +12,7 @@ from utils.networks.cards import Card
 from utils.networks.shipped import ensemble_threshold
 from utils.reading import worklist
 from utils.reading.conclusion import Referral
-from utils.reading.worklist import Entry
+from utils.reading.worklist import READ_AT_ONCE, Entry
 from utils.reports.dicom.sources import sources_of
 from utils.scans.scan import Refusal
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from utils.evidence.outlines import Outline
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,13 @@ def with_readings(
     entry: Entry, sources: Mapping[str, Dataset], readers: Sequence[Reader], segmenter: Segmenter | None
 ) -> ReadSeries:
     """Read an entry without readings (`worklist.open_files`) with every network."""
-    read = worklist.merge_slices(worklist.read_entries(entry.slices or (entry,), readers))
+    read = worklist.merge_slices(
+        [
+            part
+            for parts in _at_once(entry.slices or (entry,))
+            for part in worklist.read_entries(parts, readers)
+        ]
+    )
     threshold = ensemble_threshold()
     if threshold is not None:
         read = worklist.with_referral_threshold(read, threshold)
@@ -86,5 +94,13 @@ def with_outlines(
 ) -> ReadSeries:
     """Outline the scans of an entry that was read."""
     scans = [part.scan for part in entry.slices or (entry,) if part.scan is not None]
-    outlines = tuple(segmenter.outline_many(scans)) if segmenter else ()
-    return ReadSeries(entry, sources, outlines, segmenter.card if segmenter else None, referral)
+    outlines: list[Outline] = []
+    if segmenter:
+        for part in _at_once(scans):
+            outlines += segmenter.outline_many(part)
+    return ReadSeries(entry, sources, tuple(outlines), segmenter.card if segmenter else None, referral)
+
+
+def _at_once(parts: Sequence[T]) -> list[Sequence[T]]:
+    """Few slices a pass, as in the app: more need hundreds of megabytes and are hardly faster on a CPU."""
+    return [parts[start : start + READ_AT_ONCE] for start in range(0, len(parts), READ_AT_ONCE)]
