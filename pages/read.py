@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from utils.app import dicom_panel, evidence_panels, panels, review_panel, session
-from utils.reading.conclusion import conclude, mean_probability, reading_in_words
+from utils.reading.conclusion import conclude, ensemble_probability, reading_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
 from utils.wording import counted
 
@@ -170,7 +170,7 @@ def _conclusion(entry: Entry) -> None:
     else:
         st.subheader(conclusion.headline)
     if entry.is_concordant and len(entry.readings) > 1:
-        st.caption(f"{mean_probability(entry)}. {panels.ensemble_trust(entry)}")
+        st.caption(f"{ensemble_probability(entry)}. {panels.ensemble_trust(entry)}")
     if entry.slices:
         st.page_link(
             "pages/volume.py",

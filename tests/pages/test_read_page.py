@@ -180,10 +180,10 @@ def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
 
     read = worklist.read_entries
 
-    def fails_on_one(entries, readers):
+    def fails_on_one(entries, *networks):
         if any(entry.name == "bad.png" for entry in entries):
             raise RuntimeError("out of memory")
-        return read(entries, readers)
+        return read(entries, *networks)
 
     monkeypatch.setattr(worklist, "read_entries", fails_on_one)
     page = upload(run(), {"a.png": png_bytes(1), "bad.png": png_bytes(2), "c.png": png_bytes(3)})
@@ -303,10 +303,10 @@ def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monk
 
     read, gate = worklist.read_entries, threading.Event()
 
-    def waits_after_the_first(entries, readers):
+    def waits_after_the_first(entries, *networks):
         if entries[0].name != "0.png":
             assert gate.wait(60)
-        return read(entries, readers)
+        return read(entries, *networks)
 
     monkeypatch.setattr(worklist, "READ_AT_ONCE", 1)
     monkeypatch.setattr(worklist, "read_entries", waits_after_the_first)

@@ -23,7 +23,7 @@ class FakeReader:
         self.released = threading.Event()
         self.released.set()
 
-    def read_many(self, scans):
+    def read_many(self, scans, with_maps=True):
         assert self.released.wait(30)
         if any(scan.name == "broken" for scan in scans):
             raise RuntimeError("broken DOE^JANE shape mismatch")

@@ -13,7 +13,7 @@ from utils.reading.conclusion import (
     Conclusion,
     Referral,
     conclude,
-    mean_probability,
+    ensemble_probability,
     reading_in_words,
     tumor_likely,
 )
@@ -94,4 +94,4 @@ def test_tumor_likely_needs_every_model_above_its_threshold() -> None:
 
 def test_a_reading_in_words() -> None:
     assert reading_in_words(CNN) == "glioma, 90 %"
-    assert mean_probability(entry_of(CNN, VGG16)) == "Mean predicted probability 85 %"
+    assert ensemble_probability(entry_of(CNN, VGG16)) == "Mean predicted probability 85 %"

@@ -99,8 +99,8 @@ def test_many_scans_give_what_each_gives_in_order(models_copy: Path, draw_brain)
     keras.utils.set_random_seed(0)
     segmenter = Segmenter.load(save_with_card(unet(32), models_copy))
     scans = [Scan("drawn", draw_brain(60 + seed, 50, seed), "PNG") for seed in range(18)]
-    together = segmenter.outline_many(scans)
-    assert segmenter.outline_many([]) == []
+    together = [segmentation.outline for segmentation in segmenter.read_many(scans)]
+    assert segmenter.read_many([]) == []
     for scan, segmented in zip(scans, together, strict=True):
         assert segmented.mask.shape == scan.shape
         np.testing.assert_allclose(segmented.probabilities, segmenter.outline(scan).probabilities, atol=2e-3)

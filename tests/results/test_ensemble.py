@@ -53,12 +53,12 @@ def evaluation(
 def test_mean_predictions_are_those_of_the_scans_that_all_have_read() -> None:
     first = evaluation("cnn", [0, 0, 1], [0.9, 0.6, 0.9], ["a", "b", "c"])
     second = evaluation("vgg16", [1, 0], [0.8, 0.7], ["b", "a"])
-    table = ensemble.mean_predictions([first, second])
+    table = ensemble.ensemble_predictions([first, second])
     assert table is not None and table["file"].tolist() == ["a", "b"]
     assert table["agreed"].tolist() == [True, False] and table["label"].tolist() == ["glioma", "meningioma"]
     assert table["glioma"].tolist() == pytest.approx([0.8, (0.6 + 0.2 / 3) / 2])
     without = MeasuredModel("vgg16", protocol_named("patient-disjoint"), None)
-    assert ensemble.mean_predictions([first, without]) is None
+    assert ensemble.ensemble_predictions([first, without]) is None
 
 
 def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() -> None:

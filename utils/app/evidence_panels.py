@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,21 +13,13 @@ import streamlit as st
 from utils.app import panels, panes, resources, viewer
 from utils.evidence import overlays
 from utils.evidence.cams import METHOD_TITLES
-from utils.evidence.outlines import sizes_in_words
+from utils.evidence.outlines import Outline, sizes_in_words
 from utils.networks.shipped import evidence_scale, scaled_methods
 from utils.reading.worklist import Entry
 from utils.wording import CLASS_TITLES
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
-
-
-@dataclass(frozen=True)
-class DrawnOutline:
-    """What the session keeps of an outline: its contours and its sizes (`outlines.Outline`)."""
-
-    contours: tuple[np.ndarray, ...]
-    sizes: dict[str, float | None]
 
 
 def evidence(entry: Entry, page: str) -> None:
@@ -51,7 +43,7 @@ def evidence(entry: Entry, page: str) -> None:
     viewer.scan_viewer(view, f"{page}-viewer")
     with st.container(width=360):
         legend()
-    _captions(view, outline)
+    _captions(view, entry)
     if label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
         st.caption(
             f"No tumour predicted. The maps show the weak evidence for {CLASS_TITLES[label]}, the most probable tumour "
@@ -93,7 +85,7 @@ def study(entry: Entry) -> None:
             on_click="ignore",
             help="The maps in the order shown: (maps, height, width) float32, in the scan's pixels, unscaled",
         )
-    _captions(view, outline)
+    _captions(view, entry)
 
 
 def draw(entry: Entry, reading: Reading, label: str, opacity: float) -> np.ndarray:
@@ -112,18 +104,9 @@ def legend() -> None:
     )
 
 
-def outline_of(entry: Entry) -> DrawnOutline | None:
+def outline_of(entry: Entry) -> Outline | None:
     """The outline on the scan in view, empty where nothing is segmented; None without a segmentation network."""
-    segmenter = resources.segmenter()
-    if segmenter is None:
-        return None
-    assert entry.scan is not None
-    cache = st.session_state.setdefault("outlines", {})
-    key = (entry.key, entry.scan.slice)
-    if key not in cache:
-        outline = segmenter.outline(entry.scan)
-        cache[key] = DrawnOutline(outline.contours, outline.sizes)
-    return cache[key]
+    return entry.segmentation.outline if entry.segmentation else None
 
 
 def as_npy(maps: Sequence[np.ndarray]) -> bytes:
@@ -214,17 +197,18 @@ def _explained(entry: Entry, reading: Reading, method: str, layer: str | None) -
     return replace(reading, maps=cache[key], method=method, layer=layer)
 
 
-def _captions(view: panes.View, outline: DrawnOutline | None) -> None:
+def _captions(view: panes.View, entry: Entry) -> None:
     for caption in view.captions:
         st.caption(caption)
-    if outline is not None:
+    segmenter, segmentation = resources.segmenter(), entry.segmentation
+    if segmenter is not None and segmentation is not None:
         from utils.results.track_record import outline_sentence
 
-        segmenter = resources.segmenter()
-        assert segmenter is not None
         record = outline_sentence(resources.outline_record())
+        sizes = sizes_in_words(segmentation.outline.sizes)
         st.caption(
-            f"Tumour outline ({segmenter.card.title}, green): {sizes_in_words(outline.sizes)}. {record}"
+            f"Tumour outline ({segmenter.card.title}, green): {sizes}; tumour score (0-1) "
+            f"{segmentation.tumor_score:.2f}. {record}"
         )
 
 

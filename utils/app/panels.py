@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 
 from utils.app import resources, session, viewer
-from utils.networks.registry import NETWORKS
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
@@ -77,15 +76,14 @@ def shows_predictions(entry: Entry) -> bool:
 
 
 def probabilities(entry: Entry) -> None:
-    """The calibrated probabilities of every model."""
+    """The calibrated probabilities of every classifier and of the ensemble."""
     from utils.charts import readings  # plotly takes a second to import, and the first page shows no chart
+    from utils.results.records import MODEL_TITLES, model_colours
 
-    chart(
-        readings.probability_bars(
-            {reading.title: reading.probabilities.tolist() for reading in entry.readings},
-            {network.title: network.colour for network in NETWORKS.values()},
-        )
-    )
+    shown = {reading.title: reading.probabilities.tolist() for reading in entry.readings}
+    if entry.joint is not None:
+        shown[MODEL_TITLES["ensemble"]] = entry.joint.probabilities.tolist()
+    chart(readings.probability_bars(shown, model_colours()))
 
 
 def subtype_panel(entry: Entry) -> None:

@@ -22,6 +22,8 @@ from utils.scans.example import synthetic_scan
 if TYPE_CHECKING:
     import numpy as np
 
+    from utils.networks.shipped import DetectionWeights
+    from utils.reading.joint import JointReader
     from utils.reading.reader import Reader, Reading
     from utils.reading.segmenter import Segmenter
     from utils.records.explanations import ExplanationsRecord
@@ -88,16 +90,24 @@ def evaluations() -> list[Evaluation]:
     return _evaluations(str(models_folder()))
 
 
+def joint_reader() -> JointReader | None:
+    """What the ensemble's answers are read with; None without a segmentation network."""
+    from utils.reading.joint import JointReader
+
+    network = segmenter()
+    return (
+        None if network is None else JointReader(network, _detection(str(models_folder()), _ensemble_stamp()))
+    )
+
+
 def ensemble_threshold() -> float | None:
     """The ensemble's referral threshold (0..1); None where each network has its own."""
-    stamp = models_folder() / ENSEMBLE
-    return _ensemble_threshold(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+    return _ensemble_threshold(str(models_folder()), _ensemble_stamp())
 
 
 def ensemble_accuracy() -> float | None:
     """The accuracy (0..1) of concordant models above the ensemble's threshold on validation scans; None if unknown."""
-    stamp = models_folder() / ENSEMBLE
-    return _ensemble_accuracy(str(models_folder()), stamp.stat().st_mtime_ns) if stamp.is_file() else None
+    return _ensemble_accuracy(str(models_folder()), _ensemble_stamp())
 
 
 def ensemble() -> MeasuredModel | None:
@@ -206,6 +216,18 @@ def _outlines(models: str) -> OutlineRecord | None:
     return load_outlines(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
 
 
+def _ensemble_stamp() -> int:
+    """Changes when the ensemble's file does; 0 without one."""
+    file = models_folder() / ENSEMBLE
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
+@st.cache_data(show_spinner=False)
+def _detection(models: str, stamp: int) -> DetectionWeights | None:
+    ensemble = shipped.load_ensemble(Path(models))
+    return ensemble.detection if ensemble else None
+
+
 @st.cache_data(show_spinner=False)
 def _ensemble_accuracy(models: str, stamp: int) -> float | None:
     ensemble = shipped.load_ensemble(Path(models))
@@ -219,13 +241,18 @@ def _ensemble_threshold(models: str, stamp: int) -> float | None:
 
 @st.cache_data(show_spinner=False, ttl=600)
 def _ensemble(models: str) -> MeasuredModel | None:
+    from utils.datasets.protocols import shipped_protocol
     from utils.results.ensemble import measured_ensemble
+    from utils.results.records import load_tumor_scores
 
     try:
         shown = [load_card(file) for file in reading_networks(Path(models))]
     except NetworkUnavailable:
         return None
-    return measured_ensemble(evaluations(), {card.name: card.version for card in shown})
+    record = shipped.load_ensemble(Path(models))
+    scores = load_tumor_scores(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
+    versions = {card.name: card.version for card in shown}
+    return measured_ensemble(evaluations(), versions, record.detection if record else None, scores)
 
 
 @st.cache_data(show_spinner=False)

@@ -108,7 +108,7 @@ def add_entries(new: Sequence[Entry]) -> None:
     """
     if not new:
         return
-    _background().add(new, resources.readers(), _store())
+    _background().add(new, resources.readers(), _store(), resources.joint_reader())
     accepted = [entry.key for entry in new if entry.is_accepted]
     if accepted:
         with st.spinner("Analysing ..."):
@@ -129,7 +129,7 @@ def reading_progress() -> Progress | None:
 def clear() -> None:
     """Empty the worklist."""
     _background().clear(_store())
-    for name in ("thumbnails", "evidence-maps", "outlines"):
+    for name in ("thumbnails", "evidence-maps"):
         st.session_state.pop(name, None)
     _shown_anyway().clear()
     headers().clear()

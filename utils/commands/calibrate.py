@@ -6,14 +6,17 @@ import argparse
 import json
 
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
+from utils.datasets.outliers import load_outliers
 from utils.datasets.protocols import Protocol, protocol_named
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
+from utils.wording import listed
 
 SUMMARY = (
     "Fit temperature, referral threshold, map scales and out-of-distribution detector, or the operating point of a "
-    "segmentation network, again on validation data. Without --model: the referral threshold of the ensemble."
+    "segmentation network, again on validation data. Without --model: the ensemble, on the stored predictions of the "
+    "unseen protocols, or without these its referral threshold on validation data."
 )
 
 
@@ -39,7 +42,8 @@ def calibration_summary(card: Card) -> str:
     validation = card.validation.model_dump(by_alias=True, exclude_unset=True)
     if card.task == SEGMENTATION:
         point = f"segmented above probability {card.threshold} where a region reaches {card.peak}"
-        return f"{point}; validation: {in_words(validation)}"
+        outliers = f"\noutliers: {card.outliers.validation}" if card.outliers else ""
+        return f"{point}; validation: {in_words(validation)}{outliers}"
     summary = (
         f"temperature {card.temperature}, referral threshold {card.referral_threshold}; "
         f"validation {json.dumps(validation)}"
@@ -54,12 +58,14 @@ def calibration_summary(card: Card) -> str:
 
 
 def _calibrate_ensemble(protocol: Protocol, options: DataOptions, command_line: str) -> str:
-    from utils.training.calibrate import calibrate_ensemble
+    from utils.training.ensemble_calibration import fit_on_unseen, fit_on_validation
 
-    record = calibrate_ensemble(protocol_samples(options, protocol, seed=0), command_line)
+    record = fit_on_unseen(command_line)
+    if record is None:
+        record = fit_on_validation(protocol_samples(options, protocol, seed=0), command_line)
     assert record.validation is not None
     return (
-        f"ensemble of {' and '.join(record.weights_sha256)}: referral threshold {record.referral_threshold}; "
+        f"ensemble of {listed(record.weights_sha256)}: referral threshold {record.referral_threshold}; "
         f"validation {json.dumps(record.validation.model_dump())}"
     )
 
@@ -70,12 +76,13 @@ def _calibrate_network(model: str, protocol: Protocol, options: DataOptions) -> 
     weights = protocol.networks_folder() / f"{model}.keras"
     stored = load_card(weights)
     options = with_card_sets(options, protocol, stored)
-    card = calibrate(weights, protocol_samples(options, protocol, stored.seed, is_segmenter(model)))
+    samples = protocol_samples(options, protocol, stored.seed, is_segmenter(model))
+    card = calibrate(weights, samples, load_outliers(options.folder))
     return f"{card.weights}: {calibration_summary(card)}"
 
 
 def with_card_sets(options: DataOptions, protocol: Protocol, card: Card) -> DataOptions:
     """The data sets that a network was trained on, where none are chosen; an external test adds its own."""
-    if options.sets or protocol.left_out:
+    if options.sets or protocol.left_out or protocol.tested_families or protocol.name != card.protocol:
         return options
     return DataOptions(options.folder, card.sources, options.patients)

@@ -14,8 +14,8 @@ from utils.scans.scan import Stack
 from utils.scans.upload import file_bytes
 
 if TYPE_CHECKING:
-    from utils.reading.reader import Reading
     from utils.reading.segmenter import Segmenter
+    from utils.reading.worklist import Entry
 
 
 def stacks(inputs: Iterable[Input]) -> Iterator[list[Input]]:
@@ -40,8 +40,8 @@ class DicomOutput:
     segmenter: Segmenter | None
     stems: Mapping[Path, Path]
 
-    def write(self, stack: Sequence[Input], readings: Sequence[Sequence[Reading]]) -> None:
-        """Write the objects of a stack, or say on standard error why there are none."""
+    def write(self, stack: Sequence[Input], entries: Sequence[Entry]) -> None:
+        """Write the objects of a stack, read as `entries`, or say on standard error why there are none."""
         from utils.networks.shipped import ensemble_threshold
         from utils.reading import worklist
         from utils.reading.conclusion import Referral
@@ -52,10 +52,10 @@ class DicomOutput:
         from utils.reports.dicom.sources import sources_of
 
         first = stack[0]
-        by_scan = {id(item.scan): tuple(each) for item, each in zip(stack, readings, strict=True)}
+        by_scan = {id(part.scan): part for part in entries}
         entry = worklist.open_stack(Stack(first.file, tuple(item.scan for item in stack if item.scan)))
         parts = entry.slices or (entry,)
-        read = worklist.merge_slices([replace(part, readings=by_scan[id(part.scan)]) for part in parts])
+        read = worklist.merge_slices([_as_read(part, by_scan[id(part.scan)]) for part in parts])
         threshold = ensemble_threshold() if len(read.readings) > 1 else None
         if threshold is not None:
             read = worklist.with_referral_threshold(read, threshold)
@@ -72,3 +72,8 @@ class DicomOutput:
         part = f"-{first.part}" if first.part is not None else ""
         for ds in made:
             write_whole(stem.with_name(f"{stem.name}{part}.{kind_of(ds)}.dcm"), file_of(ds))
+
+
+def _as_read(part: Entry, read: Entry) -> Entry:
+    """A slice of a stack with the results of the same scan."""
+    return replace(part, readings=read.readings, segmentation=read.segmentation, joint=read.joint)

@@ -218,7 +218,7 @@ def _network_and_samples(evaluation: EvaluationOptions) -> tuple[Any, pd.DataFra
         samples = _all_as_test(evaluation)
     else:
         options = with_card_sets(evaluation.data, protocol, card)
-        samples = protocol_samples(options, protocol, card.seed, evaluation.is_segmentation)
+        samples = protocol_samples(options, protocol, card.seed)
     check_unseen(network.card, protocol.name, _rows_of(samples, "test"))
     return network, samples
 

@@ -7,18 +7,24 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from utils.classes import CLASSES
 from utils.commands.errors import CommandError
 from utils.commands.inputs import add_runtime_argument, weights_of
 from utils.commands.outputs import check_output_file, check_output_folder, whole_text_file
-from utils.reading.ood_detector import REFUSED, worst_grade
+from utils.networks.shipped import load_ensemble, segmentation_weights
+from utils.reading.ood_detector import REFUSED
+from utils.reading.worklist import Entry, read_entries, with_referral_threshold
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
 
 if TYPE_CHECKING:
-    from utils.reading.reader import Reader, Reading
+    from utils.networks.shipped import Ensemble
+    from utils.reading.joint import JointReader
+    from utils.reading.reader import Reader
 
 SUMMARY = "Read scans: JSON Lines, one line an image or slice."
 
@@ -50,64 +56,87 @@ def run(args: argparse.Namespace) -> int:
     if args.dicom_output:
         check_output_folder(args.dicom_output)
     readers = [Reader.load(weights) for weights in weights_of(args.model)]
+    ensemble = None if args.model else load_ensemble()
+    joint_reader = None if args.model else _joint_reader(ensemble)
     with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
+        networks = _Networks(readers, joint_reader, ensemble.referral_threshold if ensemble else None)
         if args.dicom_output:
-            is_any_accepted = _write_with_objects(args, readers, stream)
+            is_any_accepted = _write_with_objects(args, networks, stream)
         else:
-            is_any_accepted = _write_predictions(args.paths, readers, stream)
+            is_any_accepted = _write_predictions(args.paths, networks, stream)
     return 0 if is_any_accepted else 1
 
 
-def _write_predictions(paths: Iterable[Path], readers: Sequence[Reader], stream: TextIO) -> bool:
+@dataclass(frozen=True)
+class _Networks:
+    """The networks, and the ensemble's referral threshold, None without one."""
+
+    readers: Sequence[Reader]
+    joint_reader: JointReader | None
+    referral_threshold: float | None
+
+    def read(self, inputs: Sequence[Input], with_maps: bool = False) -> list[Entry]:
+        """One entry an input, in order."""
+        entries = [Entry("", item.file, item.scan, reason=item.reason) for item in inputs]
+        return read_entries(entries, self.readers, self.joint_reader, with_maps)
+
+
+def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextIO) -> bool:
     """Write one line an image; returns whether any was accepted."""
     from utils.reading.reader import BATCH
 
     is_any_accepted = False
     for batch in batches(read_files(files_in(paths)), BATCH):
-        scans = [item.scan for item in batch if item.scan is not None]
-        readings = zip(*(reader.read_many(scans, with_maps=False) for reader in readers), strict=True)
-        for item in batch:
-            line = _line(item, next(readings) if item.scan is not None else ())
+        for entry in networks.read(batch):
+            line = _line(entry, networks.referral_threshold)
             stream.write(json.dumps(line) + "\n")
             is_any_accepted = is_any_accepted or line["accepted"]
         stream.flush()
     return is_any_accepted
 
 
-def _write_with_objects(args: argparse.Namespace, readers: Sequence[Reader], stream: TextIO) -> bool:
+def _write_with_objects(args: argparse.Namespace, networks: _Networks, stream: TextIO) -> bool:
     """Write one line an image, and the DICOM results of each stack when its last slice was read."""
     from utils.commands.dicom_output import DicomOutput, stacks
-    from utils.networks.shipped import segmentation_weights
-    from utils.reading.segmenter import Segmenter
 
     files = list(dict.fromkeys(files_in(args.paths)))
     stems = dict(zip(files, output_stems(files), strict=True))
-    weights = segmentation_weights()
-    segmenter = Segmenter.load(weights) if weights.is_file() else None
+    segmenter = networks.joint_reader.segmenter if networks.joint_reader else None
     output = DicomOutput(args.dicom_output, args.kinds or DEFAULT_KINDS, segmenter, stems)
     is_any_accepted = False
     for stack in stacks(read_files(files)):
-        scans = [item.scan for item in stack if item.scan is not None]
-        readings = list(zip(*(reader.read_many(scans) for reader in readers), strict=True))
-        lines = [_line(item, readings[place] if readings else ()) for place, item in enumerate(stack)]
+        entries = networks.read(stack, with_maps=True)
+        lines = [_line(entry, networks.referral_threshold) for entry in entries]
         stream.writelines(json.dumps(line) + "\n" for line in lines)
         stream.flush()
         is_any_accepted = is_any_accepted or any(line["accepted"] for line in lines)
-        if readings:
-            output.write(stack, readings)
+        if any(entry.is_read for entry in entries):
+            output.write(stack, entries)
     return is_any_accepted
 
 
-def _line(item: Input, readings: Sequence[Reading]) -> dict[str, Any]:
+def _joint_reader(ensemble: Ensemble | None) -> JointReader | None:
+    """What the ensemble's answers are read with; None without a segmentation network."""
+    from utils.reading.joint import JointReader
+    from utils.reading.segmenter import Segmenter
+
+    weights = segmentation_weights()
+    if not weights.is_file():
+        return None
+    return JointReader(Segmenter.load(weights), ensemble.detection if ensemble else None)
+
+
+def _line(entry: Entry, referral_threshold: float | None) -> dict[str, Any]:
     """One JSON line. A scan that the out-of-distribution detector rejects has no predictions."""
-    is_refused = worst_grade(reading.grade for reading in readings) == "refused"
-    reason = REFUSED if is_refused else item.reason
-    readings = () if is_refused else readings
+    is_refused = entry.grade == "refused"
+    reason = REFUSED if is_refused else entry.reason
+    readings = () if is_refused else entry.readings
     labels = {reading.label for reading in readings}
-    flags = sorted({flag for reading in readings for flag in reading.flags})
+    marks = {entry.grade} - {"ok"}
+    flags = sorted(marks.union(*(reading.flags for reading in readings)))
     return {
-        "file": item.file,
-        "slice": item.scan.slice if item.scan is not None else None,
+        "file": entry.name,
+        "slice": entry.scan.slice if entry.scan is not None else None,
         "accepted": reason is None,
         "reason": reason,
         "flags": ["refused"] if is_refused else flags + (["disagree"] if len(labels) > 1 else []),
@@ -119,4 +148,20 @@ def _line(item: Input, readings: Sequence[Reading]) -> dict[str, Any]:
             }
             for reading in readings
         ],
+        "ensemble": None if is_refused else _ensemble(entry, referral_threshold),
+    }
+
+
+def _ensemble(entry: Entry, referral_threshold: float | None) -> dict[str, Any] | None:
+    """The answer of all networks; None where they have none."""
+    joint = entry.joint
+    if joint is None or referral_threshold is None:
+        return None
+    return {
+        "tumor_probability": round(joint.tumor_probability, 6),
+        "label": joint.label,
+        "probabilities": {
+            name: round(float(value), 6) for name, value in zip(CLASSES, joint.probabilities, strict=True)
+        },
+        "answered": with_referral_threshold(entry, referral_threshold).status == "agree",
     }

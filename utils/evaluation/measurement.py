@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from utils.classes import CLASSES
 from utils.evaluation.baselines import BASELINES
-from utils.evaluation.outline_figures import compare_all, outline_figures, score
+from utils.evaluation.outline_figures import compare_scan, outline_figures, score
 from utils.evaluation.prediction_figures import figures_of
 from utils.networks.card_facts import OutlineTestFigures, TestEvaluation, TestFigures
 from utils.networks.cards import Card, log_test_evaluation
 from utils.paths import current_commit
 from utils.reading.reader import BATCH, Reader
-from utils.reading.segmenter import Segmenter
+from utils.reading.segmenter import Segmenter, tumor_score
 from utils.records.base import Record, write_record
 from utils.records.evaluation import EvaluationRecord, SubtypeRecord
 from utils.records.explanations import ExplanationsRecord
@@ -81,18 +81,28 @@ def _corrected_accuracy(test: pd.DataFrame, predictions: pd.DataFrame) -> dict[s
 def measure_outlines(
     segmenter: Segmenter, protocol: str, test: pd.DataFrame, command: str
 ) -> tuple[OutlineRecord, pd.DataFrame]:
-    """Segment every test image; returns the record and how each outline fits its reference, one row an image.
+    """Segment every test image; returns the record and a table with one row an image.
 
-    `test` holds tumours with masks and scans without tumour. The evaluation is logged in the card.
+    The table holds the tumour score and, of tumours with a mask and scans without tumour, how the outline fits its
+    reference; only these enter the record. The evaluation is logged in the card.
     """
-    test = test.reset_index(drop=True)
-    table = pd.concat([test[SAMPLE_FACTS], compare_all(score(segmenter, test), segmenter.point)], axis=1)
+    test, scored, scores = test.reset_index(drop=True), [], []
+    has_reference = (test["mask"] != "") | (test["target"] == "no_tumor")
+    for is_compared, scan in zip(has_reference, score(segmenter, test), strict=True):
+        scores.append(round(tumor_score(scan.probabilities), 6))
+        if is_compared:
+            scored.append(compare_scan(scan, segmenter.point))
+    compared = pd.concat(
+        [test.loc[has_reference, SAMPLE_FACTS], pd.DataFrame(scored, test.index[has_reference])], axis=1
+    )
+    facts = test[SAMPLE_FACTS].assign(tumor_score=scores)
+    table = facts.join(compared.drop(columns=SAMPLE_FACTS).convert_dtypes())
     card = segmenter.card
     record = OutlineRecord.model_validate(
         {
             **network_facts(card, protocol, command),
             **dataclasses.asdict(segmenter.point),
-            **outline_figures(table),
+            **outline_figures(compared),
         }
     )
     log_test(card, protocol, len(test), record, OutlineTestFigures)

@@ -48,8 +48,8 @@ def score(segmenter: Segmenter, rows: pd.DataFrame) -> Iterator[Scored]:
     for start in tqdm(range(0, len(rows), BATCH), desc=segmenter.card.name, unit="batch"):
         batch = rows.iloc[start : start + BATCH]
         scans = [read_scan_file(path) for path in batch["path"]]
-        for scan, mask, output in zip(scans, batch["mask"], segmenter.probabilities(scans), strict=True):
-            yield Scored(*output, read_mask(mask, scan.shape) > 127)
+        for scan, mask, output in zip(scans, batch["mask"], segmenter.outputs(scans), strict=True):
+            yield Scored(output.probabilities, output.geometry, read_mask(mask, scan.shape) > 127)
 
 
 def compare(drawn: np.ndarray, truth: np.ndarray, side: int) -> dict[str, float]:
@@ -81,14 +81,15 @@ def compare(drawn: np.ndarray, truth: np.ndarray, side: int) -> dict[str, float]
     }
 
 
+def compare_scan(scan: Scored, point: OperatingPoint) -> dict[str, float]:
+    """The row of `compare` for a scan, its outline drawn at an operating point."""
+    drawn = outline(scan.probabilities, scan.geometry, point).mask
+    return compare(drawn, scan.truth, scan.geometry.side)
+
+
 def compare_all(scored: Iterable[Scored], point: OperatingPoint) -> pd.DataFrame:
-    """A row of `compare` for each scan, its outline drawn at an operating point."""
-    return pd.DataFrame(
-        [
-            compare(outline(scan.probabilities, scan.geometry, point).mask, scan.truth, scan.geometry.side)
-            for scan in scored
-        ]
-    )
+    """A row of `compare_scan` for each scan."""
+    return pd.DataFrame([compare_scan(scan, point) for scan in scored])
 
 
 def outline_figures(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> dict:

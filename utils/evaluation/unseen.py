@@ -14,12 +14,13 @@ from utils.networks.cards import Card
 def check_unseen(card: Card, protocol: str, test: pd.DataFrame) -> None:
     """Raises DatasetError where a network may have learned from images of a test set.
 
-    For known collections the protocol on the card decides, for a user's own folder the hashes of the training images.
+    For known collections protocol and sources on the card decide, for a user's own folder the hashes of the training
+    images.
     """
     trained_under = card.protocol
     if protocol_named(protocol).takes_own_images:
         _check_hashes(card, test)
-    elif trained_under != protocol:
+    elif not protocol_named(protocol).is_unseen_by(protocol_named(trained_under), card.sources):
         raise DatasetError(
             f"{card.weights.name} was trained under the {trained_under} protocol, so that it knows test images of "
             f"{protocol}; measure the weights that were trained under {protocol}."

@@ -1,4 +1,8 @@
-"""The referral threshold of an ensemble of networks."""
+"""The ensemble: how the outputs of several networks become one answer, and from which confidence on it counts.
+
+Whether there is a tumour is decided by all networks, in a logistic regression (stacking: Wolpert, "Stacked
+generalization", Neural Networks 5, 1992); the type of the tumour by the classifiers, whose probabilities are averaged.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,96 @@ from typing import Any
 
 import numpy as np
 
+from utils.classes import CLASSES
 from utils.metrics.calibration import lowest_confidence
+from utils.metrics.classification import softmax
+
+NO_TUMOR = CLASSES.index("no_tumor")
+SCORE_MARGIN = 1e-3  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
+
+
+def tumor_log_odds(logits: np.ndarray) -> np.ndarray:
+    """(..., C) logits of CLASSES -> (...,) log-odds of any tumour against none."""
+    logits = np.asarray(logits, np.float64)
+    tumors = np.delete(logits, NO_TUMOR, axis=-1)
+    return np.logaddexp.reduce(tumors, axis=-1) - logits[..., NO_TUMOR]
+
+
+def score_log_odds(scores: np.ndarray) -> np.ndarray:
+    """(...,) tumour scores (0..1) of a segmentation network -> their log-odds."""
+    clipped = np.clip(np.asarray(scores, np.float64), SCORE_MARGIN, 1 - SCORE_MARGIN)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+def mean_probabilities(logits: Sequence[np.ndarray], temperatures: Sequence[float]) -> np.ndarray:
+    """(N, C): the mean of the classifiers' calibrated probabilities; logits: (N, C) for each of them."""
+    pairs = zip(logits, temperatures, strict=True)
+    return np.mean([softmax(np.asarray(values) / temperature) for values, temperature in pairs], axis=0)
+
+
+def joint_probabilities(type_probabilities: np.ndarray, tumor_probability: np.ndarray) -> np.ndarray:
+    """(N, C): the probability of any tumour (N,), divided among the types as in `type_probabilities` (N, C)."""
+    tumors = np.asarray(type_probabilities, np.float64).copy()
+    tumors[:, NO_TUMOR] = 0
+    joint = tumors * (tumor_probability / np.maximum(tumors.sum(axis=1), 1e-12))[:, None]
+    joint[:, NO_TUMOR] = 1 - tumor_probability
+    return joint
+
+
+def tumor_probability(log_odds: np.ndarray, intercept: float, weights: Sequence[float]) -> np.ndarray:
+    """(N,) the joint probability of any tumour from the networks' log-odds (N, K)."""
+    return 1 / (1 + np.exp(-(intercept + np.asarray(log_odds) @ np.asarray(weights, np.float64))))
+
+
+def fit_detection(
+    log_odds: np.ndarray, is_tumor: np.ndarray, sample_weights: np.ndarray
+) -> tuple[float, list[float]]:
+    """(intercept, K weights) of the logistic regression of (N,) bool on (N, K) log-odds."""
+    from sklearn.linear_model import LogisticRegression  # a second to import, and only fitting needs it
+
+    regression = LogisticRegression().fit(log_odds, is_tumor, sample_weight=sample_weights)
+    return float(regression.intercept_[0]), [float(weight) for weight in regression.coef_[0]]
+
+
+def concordant(labels: Sequence[np.ndarray], joint: np.ndarray) -> np.ndarray:
+    """(N,) bool: every classifier's label (N,) int is that of the joint probabilities (N, C)."""
+    return np.all([network == joint.argmax(axis=1) for network in labels], axis=0)
 
 
 def fit(probabilities: Sequence[np.ndarray], targets: np.ndarray) -> dict[str, Any]:
-    """The mean probability from which concordant predictions reach REFERRAL_ACCURACY, and the figures at it.
+    """`fit_referral` of the mean probability, where there is no joint one.
 
     probabilities: (N, C) calibrated, one array a network, of validation scans; targets: (N,) int.
     """
-    confidence, correct = _concordant(probabilities, targets)
-    agreed = confidence > 0
-    threshold = lowest_confidence(confidence[agreed], correct[agreed]) if agreed.any() else 1.0
+    mean = np.mean(probabilities, axis=0)
+    return fit_referral(
+        mean, concordant([network.argmax(axis=1) for network in probabilities], mean), targets
+    )
+
+
+def fit_referral(
+    joint: np.ndarray, agreed: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, Any]:
+    """The probability from which on concordant predictions reach REFERRAL_ACCURACY, and the figures at it.
+
+    joint: (N, C) probabilities, agreed: (N,) bool (`concordant`), targets: (N,) int, weights: (N,) of the scans.
+    """
+    counted = np.ones(len(joint)) if weights is None else weights
+    confidence, correct = joint.max(axis=1), joint.argmax(axis=1) == np.asarray(targets)
+    threshold = (
+        lowest_confidence(confidence[agreed], correct[agreed], weights=counted[agreed])
+        if agreed.any()
+        else 1.0
+    )
     answered = agreed & (confidence >= threshold)
     return {
         "referral_threshold": round(threshold, 4),
         "validation": {
             "n": len(correct),
-            "agreed": round(float(agreed.mean()), 4),
-            "answered": round(float(answered.mean()), 4),
-            "accuracy": round(float(correct[answered].mean()), 4) if answered.any() else None,
+            "agreed": round(float(np.average(agreed, weights=counted)), 4),
+            "answered": round(float(np.average(answered, weights=counted)), 4),
+            "accuracy": round(float(np.average(correct[answered], weights=counted[answered])), 4)
+            if answered.any()
+            else None,
         },
     }
-
-
-def _concordant(probabilities: Sequence[np.ndarray], targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) the mean probability of the label, 0 where the networks disagree, and (N,) bool whether it is correct."""
-    labels = np.stack([network.argmax(axis=1) for network in probabilities])
-    agreed = (labels == labels[0]).all(axis=0)
-    mean = np.mean(probabilities, axis=0)
-    return np.where(agreed, mean.max(axis=1), 0.0), mean.argmax(axis=1) == np.asarray(targets)

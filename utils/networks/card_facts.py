@@ -214,3 +214,19 @@ class Bfloat16Facts(Record):
     command: str = ""
     date: str = ""
     commit: str = ""
+
+
+class OutlierFacts(Record):
+    """The outlier classifier on the encoder of a segmentation network; NAME.npz holds its weights.
+
+    `layers`: whose channel means it sees; scores (log-odds) above `unusual` and `refused` get that grade. `fitted_on`:
+    kind of image -> number of them. `validation`: kind of image, or source of brain MRI, that the fit did not use ->
+    share (0..1) of grade "unusual" or "refused".
+    """
+
+    layers: tuple[str, ...]
+    unusual: float
+    refused: float
+    fitted_on: Mapping[str, int]
+    validation: Mapping[str, float]
+    statistics_sha256: str

@@ -13,6 +13,7 @@ from utils.networks.card_facts import (
     Bfloat16Facts,
     Epoch,
     NoveltyFacts,
+    OutlierFacts,
     OutlineTestFigures,
     OutlineValidation,
     RecipeFacts,
@@ -76,6 +77,7 @@ class Card(Record):
     validation: Validation | OutlineValidation | None = None
     novelty: NoveltyFacts | None = None
     bfloat16: Bfloat16Facts | None = None
+    outliers: OutlierFacts | None = None
 
     @model_validator(mode="after")
     def _has_the_facts_of_its_task(self) -> Card:
@@ -177,7 +179,8 @@ def check_weights(card: Card) -> None:
         raise NetworkUnavailable(
             f"The network file {name} is not the one its card describes (SHA-256 differs); {_remedy(card, name)}."
         )
-    expected = card.novelty.statistics_sha256 if card.novelty else None
+    detector = card.novelty or card.outliers
+    expected = detector.statistics_sha256 if detector else None
     if expected and (not card.statistics.is_file() or file_sha256(card.statistics) != expected):
         name = shown(card.statistics)
         raise NetworkUnavailable(

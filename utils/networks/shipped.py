@@ -24,11 +24,27 @@ class EnsembleValidation(Record):
     accuracy: float | None
 
 
+class DetectionWeights(Record):
+    """Logistic regression of the networks' log-odds of a tumour; `weights` has one for each network that it uses.
+
+    `fitted_on`: protocol -> number of scans, of collections that the networks which read them had never seen.
+    """
+
+    intercept: float
+    weights: Mapping[str, float]
+    fitted_on: Mapping[str, int]
+
+
 class Ensemble(Record):
-    """models/ensemble.json: the mean probability from which on the networks' common answer counts."""
+    """models/ensemble.json: how the networks' outputs become one answer, and from which probability on it counts.
+
+    Without `detection` the answer is the mean of the classifiers' probabilities. `weights_sha256`: of the networks that
+    it was fitted for.
+    """
 
     weights_sha256: Mapping[str, str]
     referral_threshold: float
+    detection: DetectionWeights | None = None
     validation: EnsembleValidation | None = None
     command: str = ""
     date: str = ""
@@ -91,7 +107,10 @@ def load_ensemble(models: Path | None = None) -> Ensemble | None:
     models = models or models_folder()
     try:
         record = read_record(models / ENSEMBLE, Ensemble)
-        versions = {file.stem: load_card(file).version for file in reading_networks(models)}
+        files = reading_networks(models)
+        if record.detection is not None and segmenters()[0] in record.detection.weights:
+            files.append(segmentation_weights(models))
+        versions = {file.stem: load_card(file).version for file in files}
     except (OSError, InvalidRecord, NetworkUnavailable):
         return None
     return record if record.weights_sha256 == versions else None

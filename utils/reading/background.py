@@ -15,6 +15,7 @@ from utils.reading.worklist import Entry
 from utils.scans.errors import log_unexpected
 
 if TYPE_CHECKING:
+    from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
 
 FAILED = "The models failed on this image; export it again, or remove it from the upload."
@@ -44,7 +45,13 @@ class BackgroundReading:
         self._is_working = False
         self._round = 0  # counts `clear`, so that readings begun before it are discarded
 
-    def add(self, entries: Sequence[Entry], readers: Sequence[Reader], store: dict[str, Entry]) -> None:
+    def add(
+        self,
+        entries: Sequence[Entry],
+        readers: Sequence[Reader],
+        store: dict[str, Entry],
+        joint_reader: JointReader | None = None,
+    ) -> None:
         """Put the entries into `store` at once without readings, and again with readings when they are ready."""
         with self._changed:
             if not self._is_working:
@@ -58,7 +65,7 @@ class BackgroundReading:
                     self._total += len(scans)
             if self._queue and not self._is_working:
                 self._is_working = True
-                arguments = (list(readers), store)
+                arguments = (list(readers), store, joint_reader)
                 threading.Thread(target=self._work, args=arguments, daemon=True, name="read-scans").start()
 
     def clear(self, store: dict[str, Entry]) -> None:
@@ -90,7 +97,7 @@ class BackgroundReading:
         with self._changed:
             return self._changed.wait_for(is_ready, seconds)
 
-    def _work(self, readers: list[Reader], store: dict[str, Entry]) -> None:
+    def _work(self, readers: list[Reader], store: dict[str, Entry], joint_reader: JointReader | None) -> None:
         while True:
             with self._changed:
                 if not self._queue:
@@ -98,7 +105,7 @@ class BackgroundReading:
                     return
                 count = min(worklist.READ_AT_ONCE, len(self._queue))
                 entries, current = [self._queue.popleft() for _ in range(count)], self._round
-            entries = read_safely(entries, readers)
+            entries = read_safely(entries, readers, joint_reader)
             with self._changed:
                 if current == self._round:
                     self._put(entries, store)
@@ -113,12 +120,14 @@ class BackgroundReading:
         self._changed.notify_all()
 
 
-def read_safely(entries: Sequence[Entry], readers: Sequence[Reader]) -> list[Entry]:
+def read_safely(
+    entries: Sequence[Entry], readers: Sequence[Reader], joint_reader: JointReader | None = None
+) -> list[Entry]:
     """The entries with readings. An entry on which a network fails is rejected and logged; the others are read."""
     try:
-        return worklist.read_entries(entries, readers)
+        return worklist.read_entries(entries, readers, joint_reader)
     except Exception as error:
         if len(entries) > 1:
-            return [result for entry in entries for result in read_safely([entry], readers)]
+            return [result for entry in entries for result in read_safely([entry], readers, joint_reader)]
         log_unexpected(_log, "reading a scan", error)
         return [Entry(entries[0].key, entries[0].name, None, reason=FAILED)]

@@ -27,7 +27,7 @@ INDETERMINATE = "Indeterminate - review manually"
 class Referral:
     """The rule by which a scan is referred to a person.
 
-    threshold: mean predicted probability (0..1) that concordant models must reach; None where each model has its own
+    threshold: ensemble probability (0..1) that concordant models must reach; None where each model has its own
     threshold. accuracy: that of concordant readings above the threshold on validation scans (0..1); None where it is
     not known. is_custom: the user chose the threshold.
     """
@@ -54,7 +54,7 @@ def conclude(entry: Entry, referral: Referral) -> Conclusion:
     uncertain = [reading for reading in entry.readings if "unsure" in reading.flags]
     remarks = (_low_confidence(entry, uncertain, referral),) if uncertain else ()
     if not entry.is_concordant:
-        return Conclusion(INDETERMINATE, (f"Discordant: {_classes(entry.readings)}.", *remarks))
+        return Conclusion(INDETERMINATE, (f"Discordant: {_all_classes(entry)}.", *remarks))
     title = CLASS_TITLES[entry.readings[0].label]
     if uncertain:
         return Conclusion(f"Indeterminate; favours {title}", remarks)
@@ -63,9 +63,10 @@ def conclude(entry: Entry, referral: Referral) -> Conclusion:
     return Conclusion(f"{sentence_case(title)} (concordant)")
 
 
-def mean_probability(entry: Entry) -> str:
-    """ "Mean predicted probability 53 %"."""
-    return f"Mean predicted probability {probability_in_percent(entry.confidence)}"
+def ensemble_probability(entry: Entry) -> str:
+    """ "Ensemble probability 53 %"; of networks without an ensemble "Mean predicted probability 53 %"."""
+    kind = "Ensemble" if entry.joint else "Mean predicted"
+    return f"{kind} probability {probability_in_percent(entry.confidence)}"
 
 
 def tumor_likely(readings: Sequence[Reading], thresholds: Mapping[str, float | None]) -> str:
@@ -94,6 +95,14 @@ def _classes(readings: Sequence[Reading]) -> str:
     return ", ".join(f"{reading.title}: {CLASS_TITLES[reading.label]}" for reading in readings)
 
 
+def _all_classes(entry: Entry) -> str:
+    """The classes of the classifiers, and that of the ensemble where it differs from all of theirs."""
+    joint = entry.joint
+    if joint is None or joint.label in {reading.label for reading in entry.readings}:
+        return _classes(entry.readings)
+    return f"{_classes(entry.readings)}, ensemble: {CLASS_TITLES[joint.label]}"
+
+
 def _low_confidence(entry: Entry, uncertain: Sequence[Reading], referral: Referral) -> str:
     """Why the confidence is too low, as a sentence."""
     if referral.threshold is None:
@@ -107,6 +116,4 @@ def _low_confidence(entry: Entry, uncertain: Sequence[Reading], referral: Referr
         if referral.is_custom or referral.accuracy is None
         else f" ({percent(referral.accuracy)} accuracy on validation when models agree)"
     )
-    return (
-        f"{mean_probability(entry)}, below the {kind} threshold of {percent(referral.threshold, 1)}{basis}."
-    )
+    return f"{ensemble_probability(entry)}, below the {kind} threshold of {percent(referral.threshold, 1)}{basis}."

@@ -1,8 +1,9 @@
-"""Segmenter: the network that segments tumours, with its operating point. Scan -> Outline."""
+"""Segmenter: the network that segments tumours, with its operating point. Scan -> Segmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,65 @@ from utils.evidence.outlines import OperatingPoint, Outline, outline
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card
 from utils.networks.runtime.backend import Backend
+from utils.reading.outliers import describe, load_outlier_classifier
 from utils.reading.reader import BATCH, load_network
 from utils.scans.preprocessing import Geometry, as_input, preprocess
 from utils.scans.scan import Scan
+
+SCORE_SHARE = (
+    200 / 224**2
+)  # of the pixels of the network input, the likeliest ones, that make the tumour score
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result of the segmentation network for one scan.
+
+    `tumor_score` (0..1): how likely the likeliest pixels are tumour (`tumor_score`); not calibrated. `grade`: that of
+    the outlier classifier, "ok" without one.
+    """
+
+    outline: Outline
+    tumor_score: float
+    grade: str = "ok"
+
+
+@dataclass(frozen=True)
+class Output:
+    """The network's output for one scan.
+
+    `probabilities`: of a tumour in every pixel of the network input, (S, S) float32, the mean over the input and its
+    mirror image (test-time augmentation): on validation scans that removes most false outlines on healthy ones
+    (docs/segmentation.md). `geometry` maps them to the scan. `outlier_score`: log-odds, 0 without classifier.
+    """
+
+    probabilities: np.ndarray
+    geometry: Geometry
+    outlier_score: float
+
+
+def tumor_score(probabilities: np.ndarray) -> float:
+    """The mean of the highest pixel probabilities, SCORE_SHARE of (S, S) float: the evidence for any tumour, 0..1."""
+    count = max(1, round(SCORE_SHARE * probabilities.size))
+    return float(np.partition(probabilities, -count, axis=None)[-count:].mean())
+
+
+def segmentation_layers(card: Card) -> tuple[str, ...]:
+    """The layers that are read: the output, and those of the outlier classifier."""
+    return ("probabilities", *(card.outliers.layers if card.outliers else ()))
 
 
 class Segmenter:
     """A network that is ready to segment. Safe to share between threads."""
 
     def __init__(self, backend: Backend, card: Card) -> None:
-        """backend: opened for the layer `probabilities`."""
+        """backend: opened for `segmentation_layers` of the card."""
         self.card = card
         self.runtime = backend.runtime
         self._backend = backend
         self.size = card.input_size
         self.point = OperatingPoint(card.threshold, card.peak)
+        self._outliers = load_outlier_classifier(card)
 
     @classmethod
     def load(cls, weights: Path, runtime: str | None = None) -> Segmenter:
@@ -33,30 +78,36 @@ class Segmenter:
 
         Raises NetworkUnavailable where file or card is missing, they do not fit, or it is a classifier.
         """
-        return cls(*load_network(weights, (SEGMENTATION,), lambda card: ("probabilities",), runtime))
+        return cls(*load_network(weights, (SEGMENTATION,), segmentation_layers, runtime))
 
     def outline(self, scan: Scan) -> Outline:
-        return self.outline_many([scan])[0]
+        return self.read_many([scan])[0].outline
 
-    def outline_many(self, scans: Sequence[Scan]) -> list[Outline]:
-        """One Outline a scan, in order."""
+    def read_many(self, scans: Sequence[Scan]) -> list[Segmentation]:
+        """One Segmentation a scan, in order."""
         return [
-            outline(probabilities, geometry, self.point, scan.spacing)
-            for scan, (probabilities, geometry) in zip(scans, self.probabilities(scans), strict=True)
+            Segmentation(
+                outline(output.probabilities, output.geometry, self.point, scan.spacing),
+                tumor_score(output.probabilities),
+                "ok" if self._outliers is None else self._outliers.grade(output.outlier_score),
+            )
+            for scan, output in zip(scans, self.outputs(scans), strict=True)
         ]
 
-    def probabilities(self, scans: Sequence[Scan]) -> list[tuple[np.ndarray, Geometry]]:
-        """For each scan the tumour probability of every pixel of the network input, (S, S) float32, and its geometry.
-
-        It is the mean over the input and its mirror image (test-time augmentation): on validation scans that removes
-        most false outlines on healthy ones (docs/segmentation.md).
-        """
-        results: list[tuple[np.ndarray, Geometry]] = []
+    def outputs(self, scans: Sequence[Scan]) -> list[Output]:
+        """One Output a scan, in order."""
+        results: list[Output] = []
         for start in range(0, len(scans), BATCH):
-            images, geometries = zip(
-                *(preprocess(scan.pixels, self.size) for scan in scans[start : start + BATCH]), strict=True
-            )
+            batch = scans[start : start + BATCH]
+            images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in batch), strict=True)
             inputs = as_input(np.stack(images))
-            maps, mirrored = (self._backend.run(batch)[0][..., 0] for batch in (inputs, inputs[:, :, ::-1]))
-            results += zip((maps + mirrored[:, :, ::-1]) / 2, geometries, strict=True)
+            maps, *layers = self._backend.run(inputs)
+            mirrored = self._backend.run(inputs[:, :, ::-1])[0]
+            means = (maps[..., 0] + mirrored[:, :, ::-1, 0]) / 2
+            scores = np.zeros(len(batch))
+            if self._outliers is not None:
+                scores = self._outliers.scores(describe(layers))
+            results += [
+                Output(*values) for values in zip(means, geometries, scores.astype(float), strict=True)
+            ]
         return results

@@ -16,7 +16,9 @@ from utils.scans.upload import read_stacks
 from utils.wording import titles_of
 
 if TYPE_CHECKING:
+    from utils.reading.joint import JointReader, JointReading
     from utils.reading.reader import Reader, Reading
+    from utils.reading.segmenter import Segmentation
 
 
 READ_AT_ONCE = 2  # scans per pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
@@ -38,7 +40,8 @@ class Entry:
     """One row of the worklist: a scan with its readings, or the reason why the file was rejected.
 
     `slices` of a volume are those that show brain, in order, each an Entry with the key of the volume. `scan` and
-    `readings` of a volume are those of the slice in view. `slice_count` includes slices without brain.
+    `readings` of a volume are those of the slice in view. `slice_count` includes slices without brain. `joint` is the
+    ensemble's answer and `segmentation` the result of the segmentation network; None without them.
     """
 
     key: str
@@ -48,6 +51,8 @@ class Entry:
     reason: str | None = None
     slices: tuple[Entry, ...] = ()
     slice_count: int = 1
+    segmentation: Segmentation | None = None
+    joint: JointReading | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -69,12 +74,14 @@ class Entry:
     @property
     def grade(self) -> str:
         """The worst grade of the out-of-distribution detectors: "ok", "unusual" or "refused"."""
-        return worst_grade(reading.grade for reading in self.readings)
+        segmentation = (self.segmentation.grade,) if self.segmentation else ()
+        return worst_grade((*(reading.grade for reading in self.readings), *segmentation))
 
     @property
     def is_concordant(self) -> bool:
-        """Whether all networks name the same class."""
-        return len({reading.label for reading in self.readings}) == 1
+        """Whether all classifiers name the same class, and the ensemble too."""
+        labels = {reading.label for reading in self.readings}
+        return len(labels | {self.joint.label} if self.joint else labels) == 1
 
     @property
     def is_unsure(self) -> bool:
@@ -101,7 +108,12 @@ class Entry:
 
     @property
     def confidence(self) -> float:
-        """Mean predicted probability: the mean over networks of the calibrated probability of their class; else NaN."""
+        """The ensemble's probability of its class; without one the mean over classifiers of that of their class.
+
+        NaN without readings.
+        """
+        if self.joint is not None:
+            return self.joint.confidence
         confidences = [reading.confidence for reading in self.readings]
         return sum(confidences) / len(confidences) if confidences else float("nan")
 
@@ -189,18 +201,22 @@ def viewed_position(volume: Entry) -> int:
 
 
 def tumor_probabilities(volume: Entry) -> np.ndarray:
-    """(N,) float: the probability (0..1) of any tumour on each slice, the mean over networks.
+    """(N,) float: the probability (0..1) of any tumour on each slice: the ensemble's, else the mean over classifiers.
 
     NaN where a slice was not read or its grade is "refused".
     """
     return np.asarray(
         [
-            np.mean([1 - reading.probability("no_tumor") for reading in entry.readings])
-            if entry.readings and entry.grade != "refused"
-            else np.nan
+            _tumor_probability(entry) if entry.readings and entry.grade != "refused" else np.nan
             for entry in volume.slices
         ]
     )
+
+
+def _tumor_probability(entry: Entry) -> float:
+    if entry.joint is not None:
+        return entry.joint.tumor_probability
+    return float(np.mean([1 - reading.probability("no_tumor") for reading in entry.readings]))
 
 
 def most_suspicious(volume: Entry) -> int:
@@ -209,11 +225,25 @@ def most_suspicious(volume: Entry) -> int:
     return len(suspicion) // 2 if np.isnan(suspicion).all() else int(np.nanargmax(suspicion))
 
 
-def read_entries(entries: Sequence[Entry], readers: Sequence[Reader]) -> list[Entry]:
+def read_entries(
+    entries: Sequence[Entry],
+    readers: Sequence[Reader],
+    joint_reader: JointReader | None = None,
+    with_maps: bool = True,
+) -> list[Entry]:
     """The same entries with the readings of every network; rejected ones stay as they are."""
     scans = [entry.scan for entry in entries if entry.scan is not None]
-    readings = zip(*(reader.read_many(scans) for reader in readers), strict=True)
-    return [replace(entry, readings=next(readings)) if entry.scan is not None else entry for entry in entries]
+    readings = list(zip(*(reader.read_many(scans, with_maps) for reader in readers), strict=True))
+    results: Sequence[tuple[Segmentation | None, JointReading | None]] = [(None, None)] * len(scans)
+    if joint_reader is not None:
+        results = joint_reader.read_many(scans, readings)
+    rows = zip(readings, results, strict=True)
+
+    def read(entry: Entry) -> Entry:
+        own_readings, (segmentation, joint) = next(rows)
+        return replace(entry, readings=own_readings, segmentation=segmentation, joint=joint)
+
+    return [read(entry) if entry.scan is not None else entry for entry in entries]
 
 
 def _key(name: str, *contents: bytes) -> str:

@@ -81,7 +81,7 @@ def in_words(test: PairedTest, first: str, second: str) -> str:
 
 
 def agreement_in_words(predictions: pd.DataFrame) -> str:
-    """How often networks agree, and their accuracy then. predictions: those of `ensemble.mean_predictions`."""
+    """How often networks agree, and their accuracy then. predictions: those of `ensemble.ensemble_predictions`."""
     known = of_known_type(predictions)
     agreed = known[known["agreed"]]
     if agreed.empty:

@@ -1,7 +1,7 @@
-"""The ensemble: the mean of the networks' probabilities on test scans, and whether the networks agree.
+"""The ensemble on test scans: its probabilities from the stored predictions, and whether the networks agree.
 
-The app's output is indeterminate where they disagree or the mean is below the referral threshold. Each network's own
-threshold is higher: two networks that agree are correct more often than either of them at the same probability.
+The app's output is indeterminate where they disagree or the ensemble is below the referral threshold. Each network's
+own threshold is higher: networks that agree are correct more often than either of them at the same probability.
 """
 
 from __future__ import annotations
@@ -12,42 +12,74 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
+from utils.metrics.ensemble import joint_probabilities, score_log_odds, tumor_log_odds, tumor_probability
+from utils.networks.registry import segmenters
+from utils.networks.shipped import DetectionWeights
 from utils.results.records import Evaluation, MeasuredModel
 from utils.results.track_record import evaluation_of
 
+KEYS = ["file", "source"]
+FACTS = [*KEYS, "group", "target"]
+LOGITS = [f"logit_{name}" for name in CLASSES]
 
-def mean_predictions(models: Iterable[MeasuredModel]) -> pd.DataFrame | None:
+
+def ensemble_predictions(
+    models: Iterable[MeasuredModel],
+    detection: DetectionWeights | None = None,
+    tumor_scores: pd.DataFrame | None = None,
+) -> pd.DataFrame | None:
     """The ensemble's predictions of the test scans that all models have read; None without their predictions.
 
-    `file`, `source`, `group`, `target`, `label` and the mean probability of each of CLASSES; `agreed`: whether all
-    models have that label.
+    `file`, `source`, `group`, `target`, `label` and the probability of each of CLASSES; `agreed`: whether all models
+    have that label. With `detection` the probability of a tumour is the joint one of the models and of `tumor_scores`
+    (`file`, `source`, `tumor_score`: of the segmentation network), without it their mean.
     """
-    tables = [model.predictions for model in models]
-    needed = ["file", "source", "group", "target", "label", *CLASSES]
+    members = list(models)
+    tables = [model.predictions for model in members]
+    needed = [*FACTS, "label", *CLASSES, *(LOGITS if detection else ())]
     if not tables or any(table is None or not set(needed) <= set(table.columns) for table in tables):
         return None
-    keys = ["file", "source"]
-    first = tables[0][needed].set_index(keys)  # type: ignore[index]
-    others = [table[[*keys, "label", *CLASSES]].set_index(keys) for table in tables[1:]]  # type: ignore[index]
+    first, *others = (table[needed].set_index(KEYS) for table in tables)  # type: ignore[index]
     for other in others:
         first = first[first.index.isin(other.index)]
-    others = [other.loc[first.index] for other in others]
-    probabilities = np.mean([table[list(CLASSES)].to_numpy(float) for table in (first, *others)], axis=0)
-    result = first.reset_index()
+    if detection is not None and tumor_scores is not None:
+        scores = tumor_scores.set_index(KEYS)["tumor_score"]
+        first = first[first.index.isin(scores.index)]
+    aligned = [first, *(table.loc[first.index] for table in others)]
+    probabilities = np.mean([table[list(CLASSES)].to_numpy(float) for table in aligned], axis=0)
+    if detection is not None:
+        by_network = {
+            member.model: tumor_log_odds(table[LOGITS].to_numpy())
+            for member, table in zip(members, aligned, strict=True)
+        }
+        if tumor_scores is not None:
+            by_network[segmenters()[0]] = score_log_odds(scores.loc[first.index].to_numpy())
+        if not set(detection.weights) <= set(by_network):
+            return None
+        log_odds = np.stack([by_network[name] for name in detection.weights], axis=1)
+        tumor = tumor_probability(log_odds, detection.intercept, list(detection.weights.values()))
+        probabilities = joint_probabilities(probabilities, tumor)
+    result = first.reset_index()[[*FACTS]]
     result[list(CLASSES)] = probabilities
-    result["agreed"] = np.all(
-        [table["label"].to_numpy() == first["label"].to_numpy() for table in others], axis=0
-    )
-    result["label"] = np.asarray(CLASSES)[probabilities.argmax(axis=1)]
+    labels = np.asarray(CLASSES)[probabilities.argmax(axis=1)]
+    result["agreed"] = np.all([table["label"].to_numpy() == labels for table in aligned], axis=0)
+    result["label"] = labels
     return result
 
 
-def measured_ensemble(evaluations: Sequence[Evaluation], versions: Mapping[str, str]) -> MeasuredModel | None:
-    """The ensemble of networks (name -> SHA-256 of the weights) on the app's protocol.
+def measured_ensemble(
+    evaluations: Sequence[Evaluation],
+    versions: Mapping[str, str],
+    detection: DetectionWeights | None = None,
+    tumor_scores: pd.DataFrame | None = None,
+) -> MeasuredModel | None:
+    """The ensemble of classifiers (name -> SHA-256 of the weights) on the app's protocol, as `ensemble_predictions`.
 
     None where one of them was not measured, or there is only one.
     """
     members = [evaluation_of(evaluations, name, version) for name, version in versions.items()]
     measured = [member for member in members if member is not None]
-    table = mean_predictions(measured) if len(measured) == len(versions) > 1 else None
+    if len(measured) < len(versions) or len(versions) < 2:
+        return None
+    table = ensemble_predictions(measured, detection, tumor_scores)
     return None if table is None else MeasuredModel("ensemble", measured[0].protocol, table)

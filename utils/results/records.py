@@ -179,6 +179,15 @@ def load_outlines(folder: Path | str, model: str, protocol: str) -> OutlineRecor
     return _record_or_none(Path(folder) / f"{model}--{protocol}.json", OutlineRecord)
 
 
+def load_tumor_scores(folder: Path | str, model: str, protocol: str) -> pd.DataFrame | None:
+    """(`file`, `source`, `tumor_score`) of the test scans that a segmentation network read; None where not stored."""
+    try:
+        table = pd.read_csv(Path(folder) / f"{model}--{protocol}.csv")
+        return table[["file", "source", "tumor_score"]]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def load_subtypes(
     folder: Path | str, protocols: Iterable[EvaluatedProtocol], model: str = SUBTYPE_NETWORK.stem
 ) -> dict[tuple[str, str], SubtypeRecord]:

@@ -1,9 +1,8 @@
-"""Calibration on the validation part: temperature, thresholds, map scales, out-of-distribution detector, ensemble."""
+"""Calibration on the validation part: temperature, thresholds, map scales, out-of-distribution detector."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,69 +12,48 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.evaluation.outline_figures import compare_all, fit_operating_point, outline_figures, score
-from utils.metrics import calibration, classification, ensemble
+from utils.metrics import calibration, classification
 from utils.metrics.detection import threshold_at
 from utils.networks.card_facts import SEGMENTATION, OutlineValidation, Validation
 from utils.networks.cards import Card, load_card, save_card
-from utils.networks.shipped import ENSEMBLE, Ensemble, reading_networks
-from utils.paths import current_commit, models_folder
 from utils.reading.novelty import describe
 from utils.reading.ood_detector import DescribedScans, fit_detector, save_detector
 from utils.reading.reader import BATCH, Reader
 from utils.reading.segmenter import Segmenter
-from utils.records.base import write_record
 from utils.scans.preprocessing import preprocess
 from utils.scans.upload import read_scan_file
 from utils.training.evidence_calibration import calibrate_maps
+from utils.training.outlier_calibration import calibrate_outliers
 
 NO_TUMOR = CLASSES.index("no_tumor")
 DETECTOR_IMAGES = 1500  # training images that the detector is fitted on: more change little and cost minutes
 
 
-def calibrate(weights: Path, samples: pd.DataFrame) -> Card:
+def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | None = None) -> Card:
     """Fit everything that turns a network's outputs into results, on the validation rows; the card is written.
 
-    For a segmentation network that is the operating point; for a classifier temperature, thresholds, the scales of the
+    For a segmentation network that is the operating point and, with `outliers` (`datasets.outliers`), the outlier
+    classifier; for a classifier temperature, thresholds, the scales of the
     evidence maps (`evidence_calibration`) and, for the four classes, the out-of-distribution detector. Maps need
     TensorFlow (tf-keras-vis): on another backend their scales stay empty, and `model.py calibrate` fits them later.
     """
     validation = samples[samples["part"] == "validation"]
     if load_card(weights).task == SEGMENTATION:
-        return _calibrate_segmentation(weights, validation)
+        card = _calibrate_segmentation(weights, validation)
+        if outliers is None or outliers.empty:
+            return card
+        return calibrate_outliers(Segmenter.load(weights), samples, outliers)
     reader = Reader.load(weights)
     rows = validation[validation["target"].isin(reader.classes)]  # one known class
-    logits, described = _outputs(reader, list(rows["path"]))
+    logits, described = outputs_of(reader, list(rows["path"]))
     card = _calibrate_classes(reader, rows, logits)
     if reader.classes != CLASSES:  # subtypes are shown behind the detector of the other networks
         save_card(card)
         return card
     train = samples[samples["part"] == "train"].drop_duplicates("picture")
     train = train.sample(min(DETECTOR_IMAGES, len(train)), random_state=0)
-    fitted_on = (_outputs(reader, list(train["path"]))[1], described)
+    fitted_on = (outputs_of(reader, list(train["path"]))[1], described)
     return save_detector(fit_detector(*fitted_on), *fitted_on, card)
-
-
-def calibrate_ensemble(samples: pd.DataFrame, command: str) -> Ensemble:
-    """Fit the mean probability from which on the common answer of the app's networks counts, on the validation rows.
-
-    Writes ENSEMBLE in the models folder and returns it.
-    """
-    readers = [Reader.load(file) for file in reading_networks()]
-    rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
-    targets = rows["target"].map(CLASSES.index).to_numpy()
-    probabilities = []
-    for reader in readers:
-        logits, _ = _outputs(reader, list(rows["path"]))
-        probabilities.append(classification.softmax(logits / reader.card.temperature))
-    record = Ensemble(
-        weights_sha256={reader.card.name: reader.card.version for reader in readers},
-        **ensemble.fit(probabilities, targets),
-        command=command,
-        date=datetime.date.today().isoformat(),
-        commit=current_commit(),
-    )
-    write_record(models_folder() / ENSEMBLE, record)
-    return record
 
 
 def _calibrate_classes(reader: Reader, rows: pd.DataFrame, logits: np.ndarray) -> Card:
@@ -116,7 +94,7 @@ def _calibrate_segmentation(weights: Path, rows: pd.DataFrame) -> Card:
     return card
 
 
-def _outputs(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, DescribedScans]:
+def outputs_of(reader: Reader, paths: Sequence[str]) -> tuple[np.ndarray, DescribedScans]:
     """(N, C) logits, and the scans as the out-of-distribution detector sees them."""
     logits, descriptions, images = [], [], []
     for start in range(0, len(paths), BATCH):

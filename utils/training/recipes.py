@@ -154,6 +154,18 @@ RECIPES: dict[str, Recipe] = {
         has_boxes=True,
         average_decay=0.995,
     ),
+    # fine-tuning of `cnn-second-round`'s network with the same collections; boxes tell where the evidence should lie
+    "cnn-all-collections": Recipe(
+        "cnn",
+        phases=(Phase("low resolution", 128, 6, 7e-4), Phase("full resolution", 224, 2, 3e-4)),
+        localisation_weight=1.0,
+        transplant_share=0.3,
+        remapping_share=0.35,
+        is_balanced=True,
+        stripping_share=0.25,
+        has_boxes=True,
+        average_decay=0.998,
+    ),
     # architectures of other authors, at input sizes that can be trained on two cores
     "resnet101v2-sartaj": Recipe(
         "resnet101v2",

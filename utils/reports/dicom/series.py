@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
 from utils.networks.cards import Card
-from utils.networks.shipped import ensemble_threshold
+from utils.networks.shipped import load_ensemble
 from utils.reading import worklist
 from utils.reading.conclusion import Referral
+from utils.reading.joint import JointReader
 from utils.reading.worklist import READ_AT_ONCE, Entry
 from utils.reports.dicom.sources import sources_of
 from utils.scans.scan import Refusal
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from utils.evidence.outlines import Outline
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,18 @@ def hashes_of(entries: Sequence[Entry]) -> set[str]:
 def with_readings(
     entry: Entry, sources: Mapping[str, Dataset], readers: Sequence[Reader], segmenter: Segmenter | None
 ) -> ReadSeries:
-    """Read an entry without readings (`worklist.open_files`) with every network."""
-    read = worklist.merge_slices(
-        [
-            part
-            for parts in _at_once(entry.slices or (entry,))
-            for part in worklist.read_entries(parts, readers)
-        ]
-    )
-    threshold = ensemble_threshold()
+    """Read an entry without readings (`worklist.open_files`) with every network.
+
+    Few slices a pass, as in the app: more need hundreds of megabytes and are hardly faster on a CPU.
+    """
+    ensemble, joint_reader = load_ensemble(), None
+    if segmenter is not None:
+        joint_reader = JointReader(segmenter, ensemble.detection if ensemble else None)
+    slices, parts = entry.slices or (entry,), []
+    for start in range(0, len(slices), READ_AT_ONCE):
+        parts += worklist.read_entries(slices[start : start + READ_AT_ONCE], readers, joint_reader)
+    read = worklist.merge_slices(parts)
+    threshold = ensemble.referral_threshold if ensemble else None
     if threshold is not None:
         read = worklist.with_referral_threshold(read, threshold)
     return with_outlines(read, sources, segmenter, Referral(threshold))
@@ -92,15 +94,12 @@ def with_readings(
 def with_outlines(
     entry: Entry, sources: Mapping[str, Dataset], segmenter: Segmenter | None, referral: Referral
 ) -> ReadSeries:
-    """Outline the scans of an entry that was read."""
-    scans = [part.scan for part in entry.slices or (entry,) if part.scan is not None]
-    outlines: list[Outline] = []
-    if segmenter:
-        for part in _at_once(scans):
-            outlines += segmenter.outline_many(part)
-    return ReadSeries(entry, sources, tuple(outlines), segmenter.card if segmenter else None, referral)
-
-
-def _at_once(parts: Sequence[T]) -> list[Sequence[T]]:
-    """Few slices a pass, as in the app: more need hundreds of megabytes and are hardly faster on a CPU."""
-    return [parts[start : start + READ_AT_ONCE] for start in range(0, len(parts), READ_AT_ONCE)]
+    """The entry that was read, with the outlines of its scans; those that it lacks are made now."""
+    if segmenter is None:
+        return ReadSeries(entry, sources, referral=referral)
+    outlines = tuple(
+        part.segmentation.outline if part.segmentation else segmenter.outline(part.scan)
+        for part in entry.slices or (entry,)
+        if part.scan is not None
+    )
+    return ReadSeries(entry, sources, outlines, segmenter.card, referral)

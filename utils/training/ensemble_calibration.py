@@ -1,0 +1,149 @@
+"""The ensemble is fitted: how the networks' outputs become one answer, and from which probability on it counts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.classes import CLASSES
+from utils.datasets.protocols import PROTOCOLS
+from utils.metrics import classification, ensemble
+from utils.networks.cards import load_card
+from utils.networks.registry import app_networks, segmenters
+from utils.networks.shipped import (
+    ENSEMBLE,
+    DetectionWeights,
+    Ensemble,
+    EnsembleValidation,
+    reading_networks,
+    segmentation_weights,
+)
+from utils.paths import current_commit, models_folder
+from utils.reading.reader import Reader
+from utils.records.base import write_record
+from utils.training.calibrate import outputs_of
+
+LOGITS = [f"logit_{name}" for name in CLASSES]
+KEYS = ["file", "source"]
+
+
+def fit_on_unseen(command: str) -> Ensemble | None:
+    """Fit weights and referral threshold on the stored predictions of the protocols that leave out families.
+
+    Each scan there was read by networks that had never seen its family of collections. The weights are those of the
+    networks that were evaluated on all of the protocols for which the segmentation network was; they hold for the
+    networks that the app reads with. Writes ENSEMBLE and returns it; None without such predictions.
+    """
+    tables = {
+        protocol.name: _predictions(protocol.name)
+        for protocol in PROTOCOLS.values()
+        if protocol.tested_families
+    }
+    measured = {name: table for name, table in tables.items() if table is not None}
+    if not measured:
+        return None
+    table = pd.concat([rows.assign(protocol=name) for name, rows in measured.items()], ignore_index=True)
+    names = [name for name in (*app_networks(), segmenters()[0]) if table[f"{name}_log_odds"].notna().all()]
+    log_odds = table[[f"{name}_log_odds" for name in names]].to_numpy()
+    is_tumor = (table["target"] != "no_tumor").to_numpy()
+    weights = _balanced(table["protocol"] + " " + table["source"], is_tumor)
+    intercept, fitted = ensemble.fit_detection(log_odds, is_tumor, weights)
+    joint = ensemble.joint_probabilities(
+        table[list(CLASSES)].to_numpy(), ensemble.tumor_probability(log_odds, intercept, fitted)
+    )
+    is_known = table["target"].isin(CLASSES).to_numpy()
+    agreed = (np.asarray(CLASSES)[joint.argmax(axis=1)] == table["label"]).to_numpy()
+    targets = table.loc[is_known, "target"].map(CLASSES.index).to_numpy()
+    referral = ensemble.fit_referral(joint[is_known], agreed[is_known], targets, weights[is_known])
+    detection = DetectionWeights(
+        intercept=round(intercept, 5),
+        weights={name: round(weight, 5) for name, weight in zip(names, fitted, strict=True)},
+        fitted_on={name: len(rows) for name, rows in measured.items()},
+    )
+    cards = [load_card(file) for file in (*reading_networks(), segmentation_weights())]
+    return _write({card.name: card.version for card in cards}, referral, command, detection)
+
+
+def fit_on_validation(samples: pd.DataFrame, command: str) -> Ensemble:
+    """Fit the mean probability from which on the common answer of the app's classifiers counts, on validation rows.
+
+    Writes ENSEMBLE and returns it.
+    """
+    readers = [Reader.load(file) for file in reading_networks()]
+    rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
+    targets = rows["target"].map(CLASSES.index).to_numpy()
+    probabilities = []
+    for reader in readers:
+        logits, _ = outputs_of(reader, list(rows["path"]))
+        probabilities.append(classification.softmax(logits / reader.card.temperature))
+    versions = {reader.card.name: reader.card.version for reader in readers}
+    return _write(versions, ensemble.fit(probabilities, targets), command)
+
+
+def _write(
+    versions: Mapping[str, str],
+    referral: Mapping[str, Any],
+    command: str,
+    detection: DetectionWeights | None = None,
+) -> Ensemble:
+    fields: dict[str, Any] = {"detection": detection} if detection else {}
+    record = Ensemble(
+        weights_sha256=versions,
+        referral_threshold=referral["referral_threshold"],
+        validation=EnsembleValidation.model_validate(referral["validation"]),
+        command=command,
+        date=datetime.date.today().isoformat(),
+        commit=current_commit(),
+        **fields,
+    )
+    write_record(models_folder() / ENSEMBLE, record)
+    return record
+
+
+def _predictions(protocol: str) -> pd.DataFrame | None:
+    """The scans that the segmentation network and at least one classifier read: facts, log-odds, mean probabilities.
+
+    `label` is the class that all classifiers name, "" where they differ. None without such predictions.
+    """
+    scores = _stored(segmenters()[0], protocol, "tumor_score")
+    classifiers = {name: _stored(name, protocol, LOGITS[0]) for name in app_networks()}
+    present = {name: rows for name, rows in classifiers.items() if rows is not None}
+    if scores is None or not present:
+        return None
+    shared = scores.index
+    for rows in present.values():
+        shared = shared.intersection(rows.index)
+    table = scores.loc[shared, ["target"]].copy()
+    table[f"{segmenters()[0]}_log_odds"] = ensemble.score_log_odds(
+        scores.loc[shared, "tumor_score"].to_numpy()
+    )
+    for name in app_networks():
+        table[f"{name}_log_odds"] = (
+            ensemble.tumor_log_odds(present[name].loc[shared, LOGITS].to_numpy())
+            if name in present
+            else np.nan
+        )
+    aligned = [rows.loc[shared] for rows in present.values()]
+    table[list(CLASSES)] = np.mean([rows[list(CLASSES)].to_numpy() for rows in aligned], axis=0)
+    agreed = np.all([rows["label"] == aligned[0]["label"] for rows in aligned], axis=0)
+    table["label"] = aligned[0]["label"].where(agreed, "")
+    return table.reset_index()
+
+
+def _stored(network: str, protocol: str, column: str) -> pd.DataFrame | None:
+    file = models_folder() / "evaluation" / f"{network}--{protocol}.csv"
+    table = pd.read_csv(file).set_index(KEYS) if file.is_file() else None
+    return table if table is not None and column in table else None
+
+
+def _balanced(origin: pd.Series, is_tumor: np.ndarray) -> np.ndarray:
+    """(N,) weights with a mean of 1: tumours and scans without weigh the same, and in each kind all origins do."""
+    cells = origin + np.where(is_tumor, " tumour", " none")
+    kinds = pd.Series(is_tumor, origin.index)
+    cells_of_kind = kinds.map(cells.groupby(kinds).nunique())
+    weights = 1 / (cells.map(cells.value_counts()) * cells_of_kind)
+    return (weights / weights.mean()).to_numpy()
