@@ -24,7 +24,8 @@ def test_predict_writes_one_line_an_image_in_order(run: Run, scans: Path) -> Non
     below = [Path(line["file"]).relative_to(scans).as_posix() for line in lines]
     assert below == ["a.png", "b.png", "c.png", "more/d.png"]
     for line in lines:
-        assert list(line) == ["file", "slice", "accepted", "reason", "flags", "predictions"]
+        assert list(line) == ["file", "slice", "accepted", "reason", "flags", "predictions", "ensemble"]
+        assert line["ensemble"] is None  # nothing was fitted for these networks
     good, broken = lines[0], lines[1]
     assert (good["slice"], good["accepted"], good["reason"]) == (None, True, None)
     assert [prediction["model"] for prediction in good["predictions"]] == ["cnn", "vgg16"]

@@ -76,7 +76,7 @@ def test_a_volume_is_put_in_when_its_last_slice_was_read():
     readings = SimpleNamespace(
         label="glioma", grade="ok", flags=(), confidence=0.9, probability=lambda name: 0.5
     )
-    reader.read_many = lambda scans: [readings for _ in scans]
+    reader.read_many = lambda scans, with_maps: [readings for _ in scans]
     background.add([volume("head", 5)], [reader], store)
     assert background.wait(seconds=30)
     assert len(store["key of head"].slices) == 5 and all(

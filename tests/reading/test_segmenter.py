@@ -255,13 +255,15 @@ def test_train_calibrate_and_evaluate(
     table = pd.read_csv(folder / "unet--patient-disjoint.csv")
     assert code == 0 and "dice" in printed and json.loads((tmp_path / "copy.json").read_text()) == record
     assert (record["model"], record["n"], record["tumor_scans"], record["healthy_scans"]) == ("unet", 7, 4, 3)
-    assert len(table) == 7 and set(table["file"]) == {f"{number}.png" for number in (0, 1, 2, 3, 5, 6, 7)}
+    assert len(table) == 8 and table["tumor_score"].between(0, 1).all()
+    table = table[table["tumor_pixels"].notna()]  # a tumour without mask is scored, not compared
+    assert set(table["file"]) == {f"{number}.png" for number in (0, 1, 2, 3, 5, 6, 7)}
     assert (table["tumor_pixels"] == np.where(table["target"] == "no_tumor", 0, 480)).all()
     fresh = outline_figures(table)
     assert {name: fresh[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}
     facts = facts_of(models_copy / "unet.keras")
     assert [(opening["protocol"], opening["n"]) for opening in facts["test_evaluations"]] == [
-        ("patient-disjoint", 7)
+        ("patient-disjoint", 8)
     ]
     assert facts["figures"]["patient-disjoint"]["dice"] == record["dice"]
     assert len(list(folder.iterdir())) == 2, "no baseline is measured beside it"

@@ -15,6 +15,7 @@ from pydicom.sequence import Sequence as Items
 from tests.support.brains import draw
 from utils.evidence.outlines import OperatingPoint, Outline, outline
 from utils.networks.cards import Card
+from utils.reading.segmenter import Segmentation
 from utils.scans.preprocessing import preprocess
 from utils.scans.scan import Scan
 
@@ -142,10 +143,10 @@ class BrightSpots:
         weights_sha256="5" * 64,
     )
 
-    def outline_many(self, scans: Sequence[Scan]) -> list[Outline]:
-        outlines = []
-        for scan in scans:
-            geometry = preprocess(scan.pixels, self.card.input_size)[1]
-            bright = geometry.to_network(scan.pixels > 0.9)
-            outlines.append(outline(bright, geometry, OperatingPoint(0.5, 0.9), scan.spacing))
-        return outlines
+    def read_many(self, scans: Sequence[Scan]) -> list[Segmentation]:
+        return [Segmentation(self.outline(scan), 0.9) for scan in scans]
+
+    def outline(self, scan: Scan) -> Outline:
+        geometry = preprocess(scan.pixels, self.card.input_size)[1]
+        bright = geometry.to_network(scan.pixels > 0.9)
+        return outline(bright, geometry, OperatingPoint(0.5, 0.9), scan.spacing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 FOLDER = Path("more") / "outliers"
@@ -23,7 +24,7 @@ def load_outliers(data: Path) -> pd.DataFrame:
     is_train = rank < 0.5
     seen = set(zip(table.loc[is_train, "label"], table.loc[is_train, "patient"], strict=True))
     several_patients = table.groupby("label")["patient"].transform("nunique") > 1
-    repeated = [key in seen for key in zip(table["label"], table["patient"], strict=True)]
+    repeated = np.asarray([key in seen for key in zip(table["label"], table["patient"], strict=True)])
     part = is_train | (several_patients & repeated)
     return pd.DataFrame(
         {
