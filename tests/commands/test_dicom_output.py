@@ -11,6 +11,7 @@ import pytest
 from tests.commands.steps import Run, one_sentence
 from tests.support import mr_series
 from tests.support.mr_series import BrightSpots, Drawn
+from tests.support.networks import write_card
 from utils.reading.segmenter import Segmenter
 from utils.reports.dicom.kinds import KINDS
 
@@ -31,7 +32,9 @@ def folder(tmp_path: Path, png_bytes) -> Path:
 @pytest.fixture
 def outlines(monkeypatch: pytest.MonkeyPatch, models_copy: Path) -> None:
     """Bright spots are outlined; the small networks have no segmentation network."""
-    (models_copy / "unet.keras").touch()
+    weights = models_copy / "unet.keras"
+    weights.touch()
+    write_card(weights, BrightSpots.card.model_dump(mode="json", exclude_unset=True, exclude={"file"}))
     monkeypatch.setattr(Segmenter, "load", lambda weights: BrightSpots())
 
 
@@ -52,6 +55,11 @@ def test_predict_writes_objects_beside_the_lines(run: Run, folder: Path, tmp_pat
     uids = {str(pydicom.dcmread(tmp_path / "out" / name).SOPInstanceUID) for name in made}
     assert {line["sop_instance_uid"] for line in listed} == uids and len(listed) == 4
     assert {line["kind"] for line in listed} == {"seg", "sr"}
+
+
+def test_one_network_is_outlined_too(run: Run, folder: Path, tmp_path: Path, outlines) -> None:
+    assert run("predict", folder / "b", "--model", "cnn", "--dicom-output", tmp_path / "out")[0] == 0
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"enhanced.seg.dcm", "enhanced.sr.dcm"}
 
 
 def test_all_kinds_and_a_repeat_gives_the_same_uids(run: Run, folder: Path, tmp_path: Path, outlines) -> None:

@@ -11,8 +11,9 @@ from PIL import Image
 
 from tests.commands.steps import Run, explain, one_sentence
 from tests.support.corpus import dicom, dicom_bytes
-from tests.support.networks import change_card, loosen_detector
+from tests.support.networks import change_card, facts_of, loosen_detector
 from utils.classes import CLASSES
+from utils.networks.shipped import ENSEMBLE
 from utils.reading.reader import Reader
 from utils.scans.upload import read_scan_file
 
@@ -158,3 +159,57 @@ def test_predict_flags_what_is_unusual(run: Run, detector_models: Path, scans: P
     loosen_detector(detector_models / "cnn.keras")
     line = json.loads(run("predict", scans / "a.png", "--model", "cnn")[1])
     assert line["accepted"] and "unusual" in line["flags"] and len(line["predictions"]) == 1
+
+
+def bright_image(file: Path) -> Path:
+    """An image that the outlier classifier of `fitted_models` refuses."""
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    Image.fromarray(noise).save(file)
+    return file
+
+
+def test_predict_writes_the_answer_of_a_fitted_ensemble(run: Run, fitted_models: Path, scans: Path) -> None:
+    lines = [json.loads(line) for line in run("predict", scans)[1].splitlines()]
+    assert [line["ensemble"] is None for line in lines] == [not line["accepted"] for line in lines]
+    for line in lines:
+        if (answer := line["ensemble"]) is None:
+            continue
+        assert [*answer] == ["tumor_probability", "label", "probabilities", "answered"]
+        probabilities = answer["probabilities"]
+        assert [*probabilities] == list(CLASSES) and sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert answer["label"] == max(probabilities, key=probabilities.get)
+        assert answer["tumor_probability"] == pytest.approx(1 - probabilities["no_tumor"], abs=1e-5)
+        labels = {answer["label"], *(prediction["label"] for prediction in line["predictions"])}
+        is_confident = probabilities[answer["label"]] >= 0.3  # the referral threshold of the ensemble
+        assert answer["answered"] == (len(labels) == 1 and is_confident)
+    for text in run("predict", scans, "--model", "cnn")[1].splitlines():
+        assert json.loads(text)["ensemble"] is None
+
+
+def test_predict_refuses_what_the_outlier_classifier_does(
+    run: Run, fitted_models: Path, tmp_path: Path
+) -> None:
+    image = bright_image(tmp_path / "bright.png")
+    code, output, _ = run("predict", image)
+    refused = json.loads(output)
+    assert code == 1 and refused["flags"] == ["refused"] and not refused["accepted"]
+    assert refused["predictions"] == [] and refused["ensemble"] is None
+    outliers = facts_of(fitted_models / "unet.keras")["outliers"]
+    change_card(fitted_models / "unet.keras", outliers=outliers | {"refused": 9.0})
+    unusual = json.loads(run("predict", image)[1])
+    assert "unusual" in unusual["flags"] and not unusual["ensemble"]["answered"]
+    change_card(fitted_models / "unet.keras", outliers=None)
+    assert "unusual" not in json.loads(run("predict", image)[1])["flags"]
+    (fitted_models / "unet.keras").write_bytes(b"damaged")
+    assert "unet.keras" in one_sentence(*run("predict", image))
+    assert run("predict", image, "--model", "cnn")[0] == 0  # it has no part in this
+
+
+def test_predict_does_without_a_segmentation_network_that_has_no_part(
+    run: Run, fitted_models: Path, scans: Path
+) -> None:
+    (fitted_models / ENSEMBLE).unlink()
+    change_card(fitted_models / "unet.keras", outliers=None)
+    (fitted_models / "unet.keras").write_bytes(b"damaged")
+    code, output, _ = run("predict", scans / "a.png")
+    assert code == 0 and json.loads(output)["ensemble"] is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.networks import CARD, write_card
-from utils.networks.shipped import evidence_scale, reading_networks, scaled_methods
+from tests.support.networks import CARD, change_card, write_card
+from utils.networks.shipped import evidence_scale, load_ensemble, reading_networks, scaled_methods
 
 
 def test_shipped_networks_come_first_even_where_they_are_missing(tmp_path: Path) -> None:
@@ -35,3 +35,12 @@ def test_a_method_is_scaled_where_every_card_knows_it(tmp_path: Path) -> None:
     assert scaled_methods(tmp_path) == ("gradcam",)
     write_card(tmp_path / "vgg16.keras", CARD)  # trained without TensorFlow
     assert scaled_methods(tmp_path) == ()
+
+
+def test_an_ensemble_with_the_segmentation_network_counts_for_its_weights(fitted_models: Path) -> None:
+    ensemble = load_ensemble(fitted_models)
+    assert ensemble is not None and ensemble.detection is not None
+    change_card(fitted_models / "unet.keras", weights_sha256="others")
+    assert load_ensemble(fitted_models) is None
+    (fitted_models / "unet.json").unlink()
+    assert load_ensemble(fitted_models) is None

@@ -14,9 +14,10 @@ from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
-from utils.networks.shipped import ENSEMBLE, ensemble_threshold
+from utils.networks.shipped import ENSEMBLE, DetectionWeights, ensemble_threshold
+from utils.records.base import write_record
 from utils.results import ensemble, track_record
-from utils.results.records import Evaluation, MeasuredModel
+from utils.results.records import Evaluation, MeasuredModel, load_tumor_scores
 
 
 def certain(labels: list[int], confidence: list[float]) -> np.ndarray:
@@ -59,6 +60,43 @@ def test_mean_predictions_are_those_of_the_scans_that_all_have_read() -> None:
     assert table["glioma"].tolist() == pytest.approx([0.8, (0.6 + 0.2 / 3) / 2])
     without = MeasuredModel("vgg16", protocol_named("patient-disjoint"), None)
     assert ensemble.ensemble_predictions([first, without]) is None
+
+
+def test_fitted_weights_decide_whether_there_is_a_tumour() -> None:
+    members = [
+        evaluation("cnn", [0, 0], [0.9, 0.6], ["a", "b"]),
+        evaluation("vgg16", [0, 0], [0.8, 0.7], ["a", "b"]),
+    ]
+    for member in members:
+        assert member.predictions is not None
+        member.predictions[[f"logit_{name}" for name in CLASSES]] = [[1.0, 0, 0, 0], [3.0, 0, 1, 0]]
+    weights = DetectionWeights(intercept=0.2, weights={"unet": 2.0, "cnn": 0.5}, fitted_on={"unseen-lgg": 2})
+    scores = pd.DataFrame({"file": ["b", "a"], "source": "nickparvar", "tumor_score": [0.01, 0.9]})
+    table = ensemble.ensemble_predictions(members, weights, scores)
+    assert table is not None and table["label"].tolist() == ["glioma", "no_tumor"]
+    assert table["agreed"].tolist() == [True, False]
+    odds = 0.2 + 2 * np.log(9) + 0.5 * np.log(np.e + 2)
+    assert 1 - table["no_tumor"][0] == pytest.approx(1 / (1 + np.exp(-odds)))
+    assert table[list(CLASSES)].sum(axis=1).tolist() == pytest.approx([1, 1])
+    assert ensemble.ensemble_predictions(members, weights, scores[:1])["file"].tolist() == ["b"]
+    assert ensemble.ensemble_predictions(members, weights) is None  # the scores of the U-Net are missing
+
+
+def test_tumour_scores_count_for_the_weights_that_gave_them(tmp_path: Path, outline_record) -> None:
+    arguments = (tmp_path, "unet", "patient-disjoint", "0" * 64)
+    assert load_tumor_scores(*arguments) is None
+    record = outline_record.model_copy(update={"weights_sha256": "0" * 64})
+    write_record(tmp_path / "unet--patient-disjoint.json", record)
+    assert load_tumor_scores(*arguments) is None
+    table = tmp_path / "unet--patient-disjoint.csv"
+    table.write_text("file,source,dice\na,lgg,0.5\n")  # of an older version
+    assert load_tumor_scores(*arguments) is None
+    table.write_text("file,source,tumor_score,dice\na,lgg,0.7,0.5\n")
+    scores = load_tumor_scores(*arguments)
+    assert scores is not None and scores.to_dict("records") == [
+        {"file": "a", "source": "lgg", "tumor_score": 0.7}
+    ]
+    assert load_tumor_scores(tmp_path, "unet", "patient-disjoint", "1" * 64) is None
 
 
 def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() -> None:

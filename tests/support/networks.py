@@ -240,3 +240,38 @@ def dicom_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
     facts = {"name": "unet", "task": "segmentation", "classes": ["tumor"], "input_size": 64, "threshold": 0.5}
     write_card(weights, facts | {"peak": 0.9, "weights_sha256": file_sha256(weights)})
     return folder
+
+
+@pytest.fixture
+def fitted_models(models_copy: Path, dicom_models: Path) -> Path:
+    """`models_copy` with the segmentation network of `dicom_models`, an ensemble and an outlier classifier.
+
+    The classifier sees the mean brightness of an image: it refuses one that is bright all over.
+    """
+    from utils.networks.registry import segmenters
+    from utils.networks.shipped import ENSEMBLE
+    from utils.paths import file_sha256
+
+    for file in dicom_models.glob("unet.*"):
+        shutil.copy(file, models_copy)
+    weights = models_copy / "unet.keras"
+    arrays = {"mean": [-20.0], "scale": [1.0], "weights": [1.0], "intercept": 0.0}
+    np.savez(
+        weights.with_suffix(".npz"),
+        **{f"outlier_{key}": np.asarray(value, np.float32) for key, value in arrays.items()},  # type: ignore[arg-type]
+    )
+    outliers = {"layers": ["logits"], "unusual": 5.0, "refused": 5.5, "fitted_on": {}, "validation": {}}
+    change_card(weights, outliers=outliers | {"statistics_sha256": file_sha256(weights.with_suffix(".npz"))})
+    names = ("cnn", "vgg16", *segmenters())
+    ensemble = {
+        "weights_sha256": {name: facts_of(models_copy / f"{name}.keras")["weights_sha256"] for name in names},
+        "referral_threshold": 0.3,
+        "detection": {
+            "intercept": 0.5,
+            "weights": dict.fromkeys(names, 0.5),
+            "fitted_on": {"unseen-brats": 9},
+        },
+        "validation": {"n": 9, "agreed": 1.0, "answered": 0.5, "accuracy": 0.98},
+    }
+    (models_copy / ENSEMBLE).write_text(json.dumps(ensemble), encoding="utf-8")
+    return models_copy

@@ -73,7 +73,7 @@ def confidence(selected: Evaluation, same_split: list[Evaluation]) -> None:
             ),
             "Accuracy on the scans that are not referred. Bands: 95 % CI, patient-level bootstrap."
             + (
-                " Ensemble: mean predicted probability; discordant scans are referred first."
+                " Ensemble: probability of its class; discordant scans are referred first."
                 if ensemble
                 else ""
             ),

@@ -168,7 +168,7 @@ def trust(reading: Reading) -> str:
 
 
 def ensemble_trust(entry: Entry) -> str:
-    """The same of concordant models at their mean predicted probability."""
+    """The same of concordant models at the ensemble's probability."""
     from utils.results.track_record import trust_sentence
 
     return trust_sentence(resources.ensemble(), entry.readings[0].label, entry.confidence)

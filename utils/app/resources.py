@@ -94,10 +94,8 @@ def joint_reader() -> JointReader | None:
     """What the ensemble's answers are read with; None without a segmentation network."""
     from utils.reading.joint import JointReader
 
-    network = segmenter()
-    return (
-        None if network is None else JointReader(network, _detection(str(models_folder()), _ensemble_stamp()))
-    )
+    network, detection = segmenter(), _detection(str(models_folder()), _ensemble_stamp())
+    return JointReader(network, detection) if network else None
 
 
 def ensemble_threshold() -> float | None:
@@ -249,10 +247,13 @@ def _ensemble(models: str) -> MeasuredModel | None:
         shown = [load_card(file) for file in reading_networks(Path(models))]
     except NetworkUnavailable:
         return None
-    record = shipped.load_ensemble(Path(models))
-    scores = load_tumor_scores(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
     versions = {card.name: card.version for card in shown}
-    return measured_ensemble(evaluations(), versions, record.detection if record else None, scores)
+    record, network = shipped.load_ensemble(Path(models)), segmenters()[0]
+    if record is None or record.detection is None:
+        return measured_ensemble(evaluations(), versions)
+    folder, version = Path(models) / "evaluation", record.weights_sha256.get(network, "")
+    scores = load_tumor_scores(folder, network, shipped_protocol().name, version)
+    return measured_ensemble(evaluations(), versions, record.detection, scores)
 
 
 @st.cache_data(show_spinner=False)

@@ -15,6 +15,7 @@ from utils.classes import CLASSES
 from utils.commands.errors import CommandError
 from utils.commands.inputs import add_runtime_argument, weights_of
 from utils.commands.outputs import check_output_file, check_output_folder, whole_text_file
+from utils.networks.cards import load_card
 from utils.networks.shipped import load_ensemble, segmentation_weights
 from utils.reading.ood_detector import REFUSED
 from utils.reading.worklist import Entry, read_entries, with_referral_threshold
@@ -22,9 +23,9 @@ from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
 
 if TYPE_CHECKING:
-    from utils.networks.shipped import Ensemble
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
+    from utils.reading.segmenter import Segmenter
 
 SUMMARY = "Read scans: JSON Lines, one line an image or slice."
 
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
 
     if args.output:
@@ -57,11 +59,13 @@ def run(args: argparse.Namespace) -> int:
         check_output_folder(args.dicom_output)
     readers = [Reader.load(weights) for weights in weights_of(args.model)]
     ensemble = None if args.model else load_ensemble()
-    joint_reader = None if args.model else _joint_reader(ensemble)
+    detection = ensemble.detection if ensemble else None
+    segmenter = _segmenter(args, is_in_ensemble=detection is not None)
+    joint_reader = JointReader(segmenter, detection) if segmenter and not args.model else None
+    networks = _Networks(readers, joint_reader, ensemble.referral_threshold if ensemble else None)
     with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
-        networks = _Networks(readers, joint_reader, ensemble.referral_threshold if ensemble else None)
         if args.dicom_output:
-            is_any_accepted = _write_with_objects(args, networks, stream)
+            is_any_accepted = _write_with_objects(args, networks, segmenter, stream)
         else:
             is_any_accepted = _write_predictions(args.paths, networks, stream)
     return 0 if is_any_accepted else 1
@@ -95,13 +99,14 @@ def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextI
     return is_any_accepted
 
 
-def _write_with_objects(args: argparse.Namespace, networks: _Networks, stream: TextIO) -> bool:
+def _write_with_objects(
+    args: argparse.Namespace, networks: _Networks, segmenter: Segmenter | None, stream: TextIO
+) -> bool:
     """Write one line an image, and the DICOM results of each stack when its last slice was read."""
     from utils.commands.dicom_output import DicomOutput, stacks
 
     files = list(dict.fromkeys(files_in(args.paths)))
     stems = dict(zip(files, output_stems(files), strict=True))
-    segmenter = networks.joint_reader.segmenter if networks.joint_reader else None
     output = DicomOutput(args.dicom_output, args.kinds or DEFAULT_KINDS, segmenter, stems)
     is_any_accepted = False
     for stack in stacks(read_files(files)):
@@ -115,15 +120,15 @@ def _write_with_objects(args: argparse.Namespace, networks: _Networks, stream: T
     return is_any_accepted
 
 
-def _joint_reader(ensemble: Ensemble | None) -> JointReader | None:
-    """What the ensemble's answers are read with; None without a segmentation network."""
-    from utils.reading.joint import JointReader
+def _segmenter(args: argparse.Namespace, is_in_ensemble: bool) -> Segmenter | None:
+    """The segmentation network; None where it is missing, or nothing that is written needs it."""
     from utils.reading.segmenter import Segmenter
 
     weights = segmentation_weights()
     if not weights.is_file():
         return None
-    return JointReader(Segmenter.load(weights), ensemble.detection if ensemble else None)
+    is_detector = not args.model and load_card(weights).outliers is not None
+    return Segmenter.load(weights) if args.dicom_output or is_in_ensemble or is_detector else None
 
 
 def _line(entry: Entry, referral_threshold: float | None) -> dict[str, Any]:

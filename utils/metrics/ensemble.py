@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from utils.classes import CLASSES
-from utils.metrics.calibration import lowest_confidence
-from utils.metrics.classification import softmax
+from utils.metrics.softmax import softmax
 
 NO_TUMOR = CLASSES.index("no_tumor")
 SCORE_MARGIN = 1e-3  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
@@ -85,6 +84,10 @@ def fit_referral(
 
     joint: (N, C) probabilities, agreed: (N,) bool (`concordant`), targets: (N,) int, weights: (N,) of the scans.
     """
+    from utils.metrics.calibration import (
+        lowest_confidence,
+    )  # it brings pandas and SciPy, and only fitting needs it
+
     counted = np.ones(len(joint)) if weights is None else weights
     confidence, correct = joint.max(axis=1), joint.argmax(axis=1) == np.asarray(targets)
     threshold = (

@@ -97,7 +97,7 @@ def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
 
 
 def ensemble_threshold(models: Path | None = None) -> float | None:
-    """The mean probability from which on the networks' common answer counts; None where there is no ensemble."""
+    """The probability from which on the networks' common answer counts; None where there is no ensemble."""
     ensemble = load_ensemble(models)
     return None if ensemble is None else ensemble.referral_threshold
 

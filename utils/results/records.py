@@ -179,8 +179,14 @@ def load_outlines(folder: Path | str, model: str, protocol: str) -> OutlineRecor
     return _record_or_none(Path(folder) / f"{model}--{protocol}.json", OutlineRecord)
 
 
-def load_tumor_scores(folder: Path | str, model: str, protocol: str) -> pd.DataFrame | None:
-    """(`file`, `source`, `tumor_score`) of the test scans that a segmentation network read; None where not stored."""
+def load_tumor_scores(folder: Path | str, model: str, protocol: str, version: str) -> pd.DataFrame | None:
+    """(`file`, `source`, `tumor_score`) of the test scans that a segmentation network read; None where not stored.
+
+    version: SHA-256 of its weights; the scores of other weights are not returned.
+    """
+    record = load_outlines(folder, model, protocol)
+    if record is None or record.weights_sha256 != version:
+        return None
     try:
         table = pd.read_csv(Path(folder) / f"{model}--{protocol}.csv")
         return table[["file", "source", "tumor_score"]]

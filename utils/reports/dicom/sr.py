@@ -62,8 +62,8 @@ def _conclusion(request: Request) -> hd.MeasurementsAndQualitativeEvaluations:
     finding = codes.INDETERMINATE if conclusion.is_indeterminate else codes.CLASSES[entry.readings[0].label]
     measurements = []
     if entry.is_concordant:
-        mean = _number(codes.CERTAINTY, 100 * entry.confidence, codes.PERCENT, derivation=standard.SCT.Mean)
-        measurements = [mean]
+        derivation = None if entry.joint else standard.SCT.Mean
+        measurements = [_number(codes.CERTAINTY, 100 * entry.confidence, codes.PERCENT, derivation)]
     group = hd.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(request, "Conclusion"),
         finding_type=finding,
