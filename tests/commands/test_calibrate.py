@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from tests.commands.steps import Run
+from utils.classes import CLASSES
 from utils.networks.cards import load_card
-from utils.networks.shipped import ENSEMBLE, ensemble_threshold
+from utils.networks.shipped import ENSEMBLE, ensemble_threshold, load_ensemble
 
 
 def test_calibrate_without_a_model_fits_the_ensemble(run: Run, class_folders, models_copy) -> None:
@@ -16,3 +21,34 @@ def test_calibrate_without_a_model_fits_the_ensemble(run: Run, class_folders, mo
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     assert record["weights_sha256"] == versions and record["validation"]["n"] > 0
     assert ensemble_threshold(models_copy) == record["referral_threshold"]
+
+
+def write_predictions(folder: Path, protocol: str, count: int) -> None:
+    """What `evaluate` stores: the CNN is often right, the tumour score always, VGG16 was not measured."""
+    rng = np.random.default_rng(0)
+    targets = np.asarray(CLASSES)[np.arange(count) % 4]
+    logits = rng.normal(size=(count, 4)) + 2.0 * (targets[:, None] == np.asarray(CLASSES))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    facts = {"file": [f"{number}.png" for number in range(count)], "source": "brats18", "target": targets}
+    classifier = pd.DataFrame(facts | {"label": np.asarray(CLASSES)[logits.argmax(axis=1)]})
+    classifier[list(CLASSES)] = probabilities
+    classifier[[f"logit_{name}" for name in CLASSES]] = logits
+    scores = np.where(targets == "no_tumor", 0.1, 0.8) + rng.uniform(-0.05, 0.05, count)
+    folder.mkdir(exist_ok=True)
+    classifier.sample(frac=1, random_state=0).to_csv(folder / f"cnn--{protocol}.csv", index=False)
+    pd.DataFrame(facts | {"tumor_score": scores}).to_csv(folder / f"unet--{protocol}.csv", index=False)
+
+
+def test_the_ensemble_is_fitted_on_predictions_of_unseen_families(run: Run, fitted_models: Path) -> None:
+    (fitted_models / ENSEMBLE).unlink()
+    write_predictions(fitted_models / "evaluation", "unseen-brats", 400)
+    code, output, errors = run("calibrate", "--data", fitted_models)
+    assert code == 0 and output.startswith("ensemble of cnn, vgg16 and unet: referral threshold "), errors
+    record = load_ensemble(fitted_models)  # for the very networks of the folder
+    assert record is not None and record.detection is not None and record.validation is not None
+    assert [*record.detection.weights] == ["cnn", "unet"] and record.detection.fitted_on == {
+        "unseen-brats": 400
+    }
+    assert record.detection.weights["unet"] > record.detection.weights["cnn"] > 0
+    assert record.validation.n == 400 and record.validation.accuracy is not None
+    assert record.validation.accuracy >= 0.98 and 0 < record.validation.answered < 1

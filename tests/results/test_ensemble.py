@@ -78,7 +78,8 @@ def test_fitted_weights_decide_whether_there_is_a_tumour() -> None:
     odds = 0.2 + 2 * np.log(9) + 0.5 * np.log(np.e + 2)
     assert 1 - table["no_tumor"][0] == pytest.approx(1 / (1 + np.exp(-odds)))
     assert table[list(CLASSES)].sum(axis=1).tolist() == pytest.approx([1, 1])
-    assert ensemble.ensemble_predictions(members, weights, scores[:1])["file"].tolist() == ["b"]
+    scored = ensemble.ensemble_predictions(members, weights, scores[:1])
+    assert scored is not None and scored["file"].tolist() == ["b"]
     assert ensemble.ensemble_predictions(members, weights) is None  # the scores of the U-Net are missing
 
 
