@@ -60,9 +60,10 @@ def calibration_summary(card: Card) -> str:
 def _calibrate_ensemble(protocol: Protocol, options: DataOptions, command_line: str) -> str:
     from utils.training.ensemble_calibration import fit_on_unseen, fit_on_validation
 
-    record = fit_on_unseen(command_line)
+    samples = protocol_samples(options, protocol, seed=0)
+    record = fit_on_unseen(command_line, samples[samples["part"] == "test"])
     if record is None:
-        record = fit_on_validation(protocol_samples(options, protocol, seed=0), command_line)
+        record = fit_on_validation(samples, command_line)
     assert record.validation is not None
     return (
         f"ensemble of {listed(record.weights_sha256)}: referral threshold {record.referral_threshold}; "

@@ -32,7 +32,8 @@ class Protocol:
     None for all that the data folder holds. `classes`: None where they are the labels that occur in the samples.
     `recipes`: names of training recipes made for it.
 
-    `is_shipped`: the app reads with its networks, which lie in the models folder itself. `left_out`: the source that
+    `is_shipped`: the app shows its figures. `has_shipped_networks`: its networks are those that the app reads with, which
+    lie in the models folder itself. `left_out`: the source that
     the networks do not learn from and are tested on. `tested_source`: the source that all test images come from, where
     no image of it is in another source; `tested_families`: the families of sources that they come from.
     `trains_without_fold_0`: its networks know no test image of a protocol that `tests_on_fold_0`. `takes_own_images`:
@@ -47,6 +48,7 @@ class Protocol:
     classes: tuple[str, ...] | None = CLASSES
     recipes: tuple[str, ...] = ()
     is_shipped: bool = False
+    has_shipped_networks: bool = False
     left_out: str | None = None
     tested_source: str | None = None
     tested_families: tuple[str, ...] = ()
@@ -72,7 +74,7 @@ class Protocol:
     def networks_folder(self, models: Path | None = None) -> Path:
         """The folder of its networks; models: the models folder."""
         models = models or models_folder()
-        return models if self.is_shipped else models / "experiments" / self.name
+        return models if self.has_shipped_networks else models / "experiments" / self.name
 
     def classes_of(self, samples: pd.DataFrame) -> tuple[str, ...]:
         """The output classes, in order, of a network that learns from these split samples."""
@@ -135,6 +137,7 @@ PROTOCOLS: dict[str, Protocol] = {
             split=splits.fold_split,
             sets=default_sources(),
             is_shipped=True,
+            has_shipped_networks=True,
             trains_without_fold_0=True,
             tests_on_fold_0=True,
         ),
@@ -145,6 +148,7 @@ PROTOCOLS: dict[str, Protocol] = {
             meaning="The patient-level split with ten further collections beside the three of the shipped models.",
             split=splits.fold_split,
             sets=all_sources(),
+            has_shipped_networks=True,
             trains_without_fold_0=True,
             tests_on_fold_0=True,
         ),

@@ -54,6 +54,7 @@ class RecipeFacts(Record):
     stripping_share: float = 0.0
     has_boxes: bool = False
     average_decay: float = 0.0
+    has_training_normalisation: bool = True
 
 
 class TeacherFacts(Record):

@@ -24,6 +24,19 @@ class EnsembleValidation(Record):
     accuracy: float | None
 
 
+class UnseenFigures(Record):
+    """What the ensemble reaches on `n` scans of families of collections that no network had seen, where weights and
+    threshold were fitted on the other families. Shares 0..1; `accuracy` is that of the `answered` scans, as is
+    `accuracy_on_tumors` of those with a tumour."""
+
+    n: int
+    auc: float
+    sensitivity_at_95_specificity: float
+    answered: float
+    accuracy: float | None
+    accuracy_on_tumors: float | None
+
+
 class DetectionWeights(Record):
     """Logistic regression of the networks' log-odds of a tumour; `weights` has one for each network that it uses.
 
@@ -39,13 +52,14 @@ class Ensemble(Record):
     """models/ensemble.json: how the networks' outputs become one answer, and from which probability on it counts.
 
     Without `detection` the answer is the mean of the classifiers' probabilities. `weights_sha256`: of the networks that
-    it was fitted for.
+    it was fitted for. `unseen`: protocol -> figures.
     """
 
     weights_sha256: Mapping[str, str]
     referral_threshold: float
     detection: DetectionWeights | None = None
     validation: EnsembleValidation | None = None
+    unseen: Mapping[str, UnseenFigures] = {}
     command: str = ""
     date: str = ""
     commit: str = ""

@@ -36,7 +36,7 @@ def augment(
         image = _bias_field(image, rng)
     image = _brightness(image, rng)
     quality = (_blur, _noise, _resolution, _jpeg)
-    for change in rng.permutation(len(quality))[: rng.choice(3, p=(0.5, 0.35, 0.15))]:
+    for change in rng.permutation(len(quality))[: rng.choice(3, p=(0.4, 0.4, 0.2))]:
         image = quality[change](image, rng)
     return image, mask
 
@@ -106,7 +106,7 @@ def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return _bytes(image + rng.normal(0, rng.uniform(2, 32), image.shape))
+    return _bytes(image + rng.normal(0, rng.uniform(2, 40), image.shape))
 
 
 def _resolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

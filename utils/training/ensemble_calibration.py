@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from utils.classes import CLASSES
 from utils.datasets.protocols import PROTOCOLS
 from utils.metrics import classification, ensemble
+from utils.metrics.detection import detection_figures
 from utils.networks.cards import load_card
 from utils.networks.registry import app_networks, segmenters
 from utils.networks.shipped import (
@@ -19,6 +21,7 @@ from utils.networks.shipped import (
     DetectionWeights,
     Ensemble,
     EnsembleValidation,
+    UnseenFigures,
     reading_networks,
     segmentation_weights,
 )
@@ -31,12 +34,49 @@ LOGITS = [f"logit_{name}" for name in CLASSES]
 KEYS = ["file", "source"]
 
 
-def fit_on_unseen(command: str) -> Ensemble | None:
+@dataclass(frozen=True)
+class _Scans:
+    """Stored predictions that an ensemble is fitted on or measured with: arrays of N scans.
+
+    `log_odds`: (N, K) of the networks in order; `types`: (N, C) mean probabilities of the classifiers; `label`: (N,)
+    their common label, "" where they differ; `weights`: (N,) with a mean of 1.
+    """
+
+    log_odds: np.ndarray
+    types: np.ndarray
+    label: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, names: Sequence[str]) -> _Scans:
+        is_tumor = (table["target"] != "no_tumor").to_numpy()
+        return cls(
+            table[[f"{name}_log_odds" for name in names]].to_numpy(),
+            table[list(CLASSES)].to_numpy(),
+            table["label"].to_numpy(str),
+            table["target"].to_numpy(str),
+            _balanced(table["protocol"] + " " + table["source"], is_tumor),
+        )
+
+    @property
+    def is_tumor(self) -> np.ndarray:
+        return self.target != "no_tumor"
+
+    def joint(self, intercept: float, weights: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """(N, C) joint probabilities, and (N,) whether the classifiers agree with them."""
+        tumor = ensemble.tumor_probability(self.log_odds, intercept, weights)
+        joint = ensemble.joint_probabilities(self.types, tumor)
+        return joint, np.asarray(CLASSES)[joint.argmax(axis=1)] == self.label
+
+
+def fit_on_unseen(command: str, test: pd.DataFrame) -> Ensemble | None:
     """Fit weights and referral threshold on the stored predictions of the protocols that leave out families.
 
     Each scan there was read by networks that had never seen its family of collections. The weights are those of the
     networks that were evaluated on all of the protocols for which the segmentation network was; they hold for the
-    networks that the app reads with. Writes ENSEMBLE and returns it; None without such predictions.
+    networks that the app reads with. `test`: scans (`file`, `source`) that the shipped networks are tested on, so that
+    nothing may be fitted on them. Writes ENSEMBLE and returns it; None without such predictions.
     """
     tables = {
         protocol.name: _predictions(protocol.name)
@@ -48,24 +88,55 @@ def fit_on_unseen(command: str) -> Ensemble | None:
         return None
     table = pd.concat([rows.assign(protocol=name) for name, rows in measured.items()], ignore_index=True)
     names = [name for name in (*app_networks(), segmenters()[0]) if table[f"{name}_log_odds"].notna().all()]
-    log_odds = table[[f"{name}_log_odds" for name in names]].to_numpy()
-    is_tumor = (table["target"] != "no_tumor").to_numpy()
-    weights = _balanced(table["protocol"] + " " + table["source"], is_tumor)
-    intercept, fitted = ensemble.fit_detection(log_odds, is_tumor, weights)
-    joint = ensemble.joint_probabilities(
-        table[list(CLASSES)].to_numpy(), ensemble.tumor_probability(log_odds, intercept, fitted)
-    )
-    is_known = table["target"].isin(CLASSES).to_numpy()
-    agreed = (np.asarray(CLASSES)[joint.argmax(axis=1)] == table["label"]).to_numpy()
-    targets = table.loc[is_known, "target"].map(CLASSES.index).to_numpy()
-    referral = ensemble.fit_referral(joint[is_known], agreed[is_known], targets, weights[is_known])
+    is_tested = table.set_index(KEYS).index.isin(pd.MultiIndex.from_frame(test[KEYS]))
+    fitted_on = table[~is_tested]
+    intercept, weights, referral = _fit(_Scans.of(fitted_on, names))
     detection = DetectionWeights(
         intercept=round(intercept, 5),
-        weights={name: round(weight, 5) for name, weight in zip(names, fitted, strict=True)},
-        fitted_on={name: len(rows) for name, rows in measured.items()},
+        weights={name: round(weight, 5) for name, weight in zip(names, weights, strict=True)},
+        fitted_on=fitted_on["protocol"].value_counts().to_dict(),
     )
+    figures = {
+        name: _figures(
+            _Scans.of(table[table["protocol"] == name], names),
+            *_fit(_Scans.of(fitted_on[fitted_on["protocol"] != name], names)),
+        )
+        for name in measured
+        if len(measured) > 1
+    }
     cards = [load_card(file) for file in (*reading_networks(), segmentation_weights())]
-    return _write({card.name: card.version for card in cards}, referral, command, detection)
+    return _write({card.name: card.version for card in cards}, referral, command, detection, figures)
+
+
+def _fit(scans: _Scans) -> tuple[float, list[float], dict[str, Any]]:
+    """Intercept and weights of the detection, and `ensemble.fit_referral` of the joint answer."""
+    intercept, weights = ensemble.fit_detection(scans.log_odds, scans.is_tumor, scans.weights)
+    joint, agreed = scans.joint(intercept, weights)
+    is_known = np.isin(scans.target, CLASSES)
+    targets = np.asarray([CLASSES.index(target) for target in scans.target[is_known]])
+    referral = ensemble.fit_referral(joint[is_known], agreed[is_known], targets, scans.weights[is_known])
+    return intercept, weights, referral
+
+
+def _figures(
+    scans: _Scans, intercept: float, weights: Sequence[float], referral: Mapping[str, Any]
+) -> UnseenFigures:
+    """What an ensemble that was fitted on other families reaches on these scans, of which each counts the same."""
+    joint, agreed = scans.joint(intercept, weights)
+    tumor = 1 - joint[:, ensemble.NO_TUMOR]
+    is_known = np.isin(scans.target, CLASSES)
+    is_answered = agreed & (joint.max(axis=1) >= referral["referral_threshold"]) & is_known
+    correct = scans.label == scans.target
+    answered_tumors = is_answered & scans.is_tumor
+    detection = detection_figures(tumor, scans.is_tumor, np.arange(len(tumor)), 0.5, resamples=1)
+    return UnseenFigures(
+        n=len(tumor),
+        auc=round(detection["auc"], 4),
+        sensitivity_at_95_specificity=round(detection["sensitivity_at_95_specificity"], 4),
+        answered=round(float(is_answered[is_known].mean()), 4),
+        accuracy=round(float(correct[is_answered].mean()), 4) if is_answered.any() else None,
+        accuracy_on_tumors=round(float(correct[answered_tumors].mean()), 4) if answered_tumors.any() else None,
+    )
 
 
 def fit_on_validation(samples: pd.DataFrame, command: str) -> Ensemble:
@@ -89,8 +160,9 @@ def _write(
     referral: Mapping[str, Any],
     command: str,
     detection: DetectionWeights | None = None,
+    unseen: Mapping[str, UnseenFigures] | None = None,
 ) -> Ensemble:
-    fields: dict[str, Any] = {"detection": detection} if detection else {}
+    fields: dict[str, Any] = {"detection": detection, "unseen": unseen} if detection else {}
     record = Ensemble(
         weights_sha256=versions,
         referral_threshold=referral["referral_threshold"],

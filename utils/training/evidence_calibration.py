@@ -16,7 +16,7 @@ from utils.reading.reader import BATCH, Reader, Reading
 from utils.scans.upload import read_scan_file
 
 SCANS = 600  # validation scans to fit on: more change little and cost minutes
-SCORED = 150  # of them by Score-CAM, which takes some 30 forward passes for each
+SCORED = 48  # of them by Score-CAM, which takes some 30 forward passes for each
 FULL_COLOUR = (
     75  # per cent of the tumour scans whose peak is below full colour: the median is clearly visible
 )

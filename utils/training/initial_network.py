@@ -33,7 +33,7 @@ def initial_network(
 ) -> InitialNetwork:
     """Build a recipe's network for an input size and load its base weights, if any.
 
-    Where the registry says so (VGG16), the trained convolutions get batch normalisation during training: without it
+    Where registry and recipe say so (VGG16), the trained convolutions get batch normalisation during training: without it
     they learn too slowly for the number of epochs that a CPU can do.
     """
     entry = NETWORKS[recipe.network]
@@ -43,7 +43,7 @@ def initial_network(
             network, [], [layer.name for layer in network.layers if layer.trainable_weights]
         )
     loaded, fresh = load_base_weights(network, base_weights)
-    if entry.has_training_normalisation:
+    if entry.has_training_normalisation and recipe.has_training_normalisation:
         names = [layer.name for layer in network.layers]
         trained = names[names.index(recipe.frozen_until) + 1 :] if recipe.frozen_until else names
         network = entry.builder(size, classes, normalised=[layer for layer in trained if "_conv" in layer])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Recipe:
     `is_balanced`: images are drawn with the probabilities of `balanced_sampling` instead of each once an epoch.
     `stripping_share`: of the images with a skull that lose it. `has_boxes`: segmentation also learns from bounding
     boxes. `average_decay`: of the moving average of the weights that is validated and kept, 0 for none.
+    `has_training_normalisation`: trained convolutions get batch normalisation for the training where the registry of
+    networks allows it.
     """
 
     network: str
@@ -51,6 +54,7 @@ class Recipe:
     stripping_share: float = 0.0
     has_boxes: bool = False
     average_decay: float = 0.0
+    has_training_normalisation: bool = True
 
     def changed(self, epochs: Sequence[int] = (), batch_size: int | None = None) -> Recipe:
         """The recipe with another batch size or numbers of epochs: one for each phase, or a total to distribute.
@@ -68,6 +72,15 @@ class Recipe:
         phases = tuple(replace(phase, epochs=share) for phase, share in zip(self.phases, shares, strict=True))
         return replace(self, phases=phases, batch_size=batch_size or self.batch_size)
 
+
+ALL_COLLECTIONS: dict[str, Any] = {
+    "transplant_share": 0.3,
+    "remapping_share": 0.35,
+    "is_balanced": True,
+    "stripping_share": 0.25,
+    "has_boxes": True,
+    "average_decay": 0.998,
+}
 
 MOBILENETV2_FELTRIN44 = Recipe(  # for both splits
     "mobilenetv2",
@@ -141,30 +154,44 @@ RECIPES: dict[str, Recipe] = {
         phases=(Phase("low resolution", 128, 8, 1e-3), Phase("full resolution", 224, 5, 6e-4)),
         batch_size=16,
     ),
-    # fine-tuning of the network of that recipe with ten further collections, bounding boxes among their labels
+    # all collections: skull stripping, source and sequence are balanced, and boxes tell where the evidence should lie
     "unet-all-collections": Recipe(
+        "unet",
+        phases=(Phase("low resolution", 128, 12, 1e-3), Phase("full resolution", 224, 8, 6e-4)),
+        weight_decay=0.02,
+        **ALL_COLLECTIONS,
+    ),
+    # fine-tuning of `unet`'s network
+    "unet-more-collections": Recipe(
         "unet",
         phases=(Phase("middle resolution", 160, 3, 5e-4), Phase("full resolution", 224, 1, 1e-4)),
         batch_size=16,
         weight_decay=0.02,
-        transplant_share=0.25,
-        remapping_share=0.35,
-        is_balanced=True,
-        stripping_share=0.25,
-        has_boxes=True,
-        average_decay=0.995,
+        is_averaged=True,
+        **ALL_COLLECTIONS | {"transplant_share": 0.25, "average_decay": 0.995},
     ),
-    # fine-tuning of `cnn-second-round`'s network with the same collections; boxes tell where the evidence should lie
+    # from complete ImageNet weights, without added normalisation; the first two blocks stay as they are
+    "vgg16-all-collections": Recipe(
+        "vgg16",
+        phases=(Phase("low resolution", 128, 7, 1e-4), Phase("full resolution", 224, 7, 5e-5)),
+        frozen_until="block2_pool",
+        localisation_weight=1.0,
+        has_training_normalisation=False,
+        **ALL_COLLECTIONS,
+    ),
     "cnn-all-collections": Recipe(
         "cnn",
-        phases=(Phase("low resolution", 128, 6, 7e-4), Phase("full resolution", 224, 2, 3e-4)),
+        phases=(Phase("low resolution", 128, 14, 2e-3), Phase("full resolution", 224, 8, 1e-3)),
         localisation_weight=1.0,
-        transplant_share=0.3,
-        remapping_share=0.35,
-        is_balanced=True,
-        stripping_share=0.25,
-        has_boxes=True,
-        average_decay=0.998,
+        **ALL_COLLECTIONS,
+    ),
+    # fine-tuning of `cnn-second-round`'s network
+    "cnn-more-collections": Recipe(
+        "cnn",
+        phases=(Phase("low resolution", 128, 11, 1e-3), Phase("full resolution", 224, 8, 6e-4)),
+        localisation_weight=1.0,
+        is_averaged=True,
+        **ALL_COLLECTIONS,
     ),
     # architectures of other authors, at input sizes that can be trained on two cores
     "resnet101v2-sartaj": Recipe(
