@@ -32,8 +32,8 @@ class Protocol:
     None for all that the data folder holds. `classes`: None where they are the labels that occur in the samples.
     `recipes`: names of training recipes made for it.
 
-    `is_shipped`: the app shows its figures. `has_shipped_networks`: its networks are those that the app reads with, which
-    lie in the models folder itself. `left_out`: the source that
+    `is_shipped`: the app shows its figures. `has_shipped_networks`: its networks are those that the app reads with,
+    which lie in the models folder itself. `left_out`: the source that
     the networks do not learn from and are tested on. `tested_source`: the source that all test images come from, where
     no image of it is in another source; `tested_families`: the families of sources that they come from.
     `trains_without_fold_0`: its networks know no test image of a protocol that `tests_on_fold_0`. `takes_own_images`:

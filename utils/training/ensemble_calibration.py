@@ -135,7 +135,9 @@ def _figures(
         sensitivity_at_95_specificity=round(detection["sensitivity_at_95_specificity"], 4),
         answered=round(float(is_answered[is_known].mean()), 4),
         accuracy=round(float(correct[is_answered].mean()), 4) if is_answered.any() else None,
-        accuracy_on_tumors=round(float(correct[answered_tumors].mean()), 4) if answered_tumors.any() else None,
+        accuracy_on_tumors=round(float(correct[answered_tumors].mean()), 4)
+        if answered_tumors.any()
+        else None,
     )
 
 

@@ -33,8 +33,8 @@ def initial_network(
 ) -> InitialNetwork:
     """Build a recipe's network for an input size and load its base weights, if any.
 
-    Where registry and recipe say so (VGG16), the trained convolutions get batch normalisation during training: without it
-    they learn too slowly for the number of epochs that a CPU can do.
+    Where registry and recipe say so (VGG16), the trained convolutions get batch normalisation during training: without
+    it they learn too slowly for the number of epochs that a CPU can do.
     """
     entry = NETWORKS[recipe.network]
     network = entry.builder(size, classes)
