@@ -66,7 +66,7 @@ def close(stored: object, fresh: object) -> bool:
 
 
 def test_models_are_below_their_size_limit() -> None:
-    assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) < 100_000_000
+    assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) < 120_000_000
 
 
 @every_record
@@ -154,7 +154,9 @@ def test_maps_of_sample_images_are_unchanged(file: Path, data_root: Path) -> Non
 def test_stored_table_gives_the_stored_figures_of_segmentation(file: Path) -> None:
     record = json.loads(file.read_text())
     table = pd.read_csv(file.with_suffix(".csv"))
-    fresh = outline_figures(table)
+    fresh = outline_figures(
+        table[table["tumor_pixels"].notna()]
+    )  # without a reference only the score is known
     wrong = [name for name in fresh if not close(record[name], fresh[name])]
     assert not wrong, {name: (record[name], fresh[name]) for name in wrong}
 

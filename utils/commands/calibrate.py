@@ -15,8 +15,8 @@ from utils.wording import listed
 
 SUMMARY = (
     "Fit temperature, referral threshold, map scales and out-of-distribution detector, or the operating point of a "
-    "segmentation network, again on validation data. Without --model: the ensemble, on the stored predictions of the "
-    "unseen protocols, or without these its referral threshold on validation data."
+    "segmentation network, again on validation data. Without --model: the ensemble, its weights on the stored "
+    "predictions of the unseen protocols where there are any, its referral threshold on validation data."
 )
 
 
@@ -61,9 +61,7 @@ def _calibrate_ensemble(protocol: Protocol, options: DataOptions, command_line: 
     from utils.training.ensemble_calibration import fit_on_unseen, fit_on_validation
 
     samples = protocol_samples(options, protocol, seed=0)
-    record = fit_on_unseen(command_line, samples[samples["part"] == "test"])
-    if record is None:
-        record = fit_on_validation(samples, command_line)
+    record = fit_on_unseen(samples, command_line) or fit_on_validation(samples, command_line)
     assert record.validation is not None
     return (
         f"ensemble of {listed(record.weights_sha256)}: referral threshold {record.referral_threshold}; "

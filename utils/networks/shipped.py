@@ -25,8 +25,8 @@ class EnsembleValidation(Record):
 
 
 class UnseenFigures(Record):
-    """What the ensemble reaches on `n` scans of families of collections that no network had seen, where weights and
-    threshold were fitted on the other families. Shares 0..1; `accuracy` is that of the `answered` scans, as is
+    """What the ensemble reaches on `n` scans of families of collections that no network had seen, with weights that
+    were fitted on other families. Shares 0..1; `accuracy` is that of the `answered` scans, as is
     `accuracy_on_tumors` of those with a tumour."""
 
     n: int

@@ -26,8 +26,10 @@ from utils.networks.shipped import (
     segmentation_weights,
 )
 from utils.paths import current_commit, models_folder
-from utils.reading.reader import Reader
+from utils.reading.reader import BATCH, Reader
+from utils.reading.segmenter import Segmenter, tumor_score
 from utils.records.base import write_record
+from utils.scans.upload import read_scan_file
 from utils.training.calibrate import outputs_of
 
 LOGITS = [f"logit_{name}" for name in CLASSES]
@@ -63,6 +65,10 @@ class _Scans:
     def is_tumor(self) -> np.ndarray:
         return self.target != "no_tumor"
 
+    def fit(self) -> tuple[float, list[float]]:
+        """Intercept and weights of the detection."""
+        return ensemble.fit_detection(self.log_odds, self.is_tumor, self.weights)
+
     def joint(self, intercept: float, weights: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
         """(N, C) joint probabilities, and (N,) whether the classifiers agree with them."""
         tumor = ensemble.tumor_probability(self.log_odds, intercept, weights)
@@ -70,13 +76,15 @@ class _Scans:
         return joint, np.asarray(CLASSES)[joint.argmax(axis=1)] == self.label
 
 
-def fit_on_unseen(command: str, test: pd.DataFrame) -> Ensemble | None:
-    """Fit weights and referral threshold on the stored predictions of the protocols that leave out families.
+def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
+    """Fit the weights on the stored predictions of the protocols that leave out families, the threshold on validation.
 
-    Each scan there was read by networks that had never seen its family of collections. The weights are those of the
+    Each of these scans was read by networks that had never seen its family of collections. The weights are those of the
     networks that were evaluated on all of the protocols for which the segmentation network was; they hold for the
-    networks that the app reads with. `test`: scans (`file`, `source`) that the shipped networks are tested on, so that
-    nothing may be fitted on them. Writes ENSEMBLE and returns it; None without such predictions.
+    networks that the app reads with. On unseen families no threshold makes the named types as reliable as the app
+    promises, so the referral threshold comes from the validation rows of `samples`, and the record says what it
+    gives on unseen families. Nothing is fitted on the test rows of `samples`. Writes ENSEMBLE and returns it; None
+    without such predictions.
     """
     tables = {
         protocol.name: _predictions(protocol.name)
@@ -88,18 +96,20 @@ def fit_on_unseen(command: str, test: pd.DataFrame) -> Ensemble | None:
         return None
     table = pd.concat([rows.assign(protocol=name) for name, rows in measured.items()], ignore_index=True)
     names = [name for name in (*app_networks(), segmenters()[0]) if table[f"{name}_log_odds"].notna().all()]
-    is_tested = table.set_index(KEYS).index.isin(pd.MultiIndex.from_frame(test[KEYS]))
-    fitted_on = table[~is_tested]
-    intercept, weights, referral = _fit(_Scans.of(fitted_on, names))
+    tested = pd.MultiIndex.from_frame(samples.loc[samples["part"] == "test", KEYS])
+    fitted_on = table[~table.set_index(KEYS).index.isin(tested)]
+    intercept, weights = _Scans.of(fitted_on, names).fit()
     detection = DetectionWeights(
         intercept=round(intercept, 5),
         weights={name: round(weight, 5) for name, weight in zip(names, weights, strict=True)},
         fitted_on=fitted_on["protocol"].value_counts().to_dict(),
     )
+    referral = _referral(detection, samples)
     figures = {
         name: _figures(
             _Scans.of(table[table["protocol"] == name], names),
-            *_fit(_Scans.of(fitted_on[fitted_on["protocol"] != name], names)),
+            *_Scans.of(fitted_on[fitted_on["protocol"] != name], names).fit(),
+            referral["referral_threshold"],
         )
         for name in measured
         if len(measured) > 1
@@ -108,26 +118,45 @@ def fit_on_unseen(command: str, test: pd.DataFrame) -> Ensemble | None:
     return _write({card.name: card.version for card in cards}, referral, command, detection, figures)
 
 
-def _fit(scans: _Scans) -> tuple[float, list[float], dict[str, Any]]:
-    """Intercept and weights of the detection, and `ensemble.fit_referral` of the joint answer."""
-    intercept, weights = ensemble.fit_detection(scans.log_odds, scans.is_tumor, scans.weights)
-    joint, agreed = scans.joint(intercept, weights)
-    is_known = np.isin(scans.target, CLASSES)
-    targets = np.asarray([CLASSES.index(target) for target in scans.target[is_known]])
-    referral = ensemble.fit_referral(joint[is_known], agreed[is_known], targets, scans.weights[is_known])
-    return intercept, weights, referral
+def _referral(detection: DetectionWeights, samples: pd.DataFrame) -> dict[str, Any]:
+    """`ensemble.fit_referral` of the joint answers for the validation rows of a known class."""
+    rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
+    logits, scores = _outputs(rows)
+    by_network = {name: ensemble.tumor_log_odds(values) for name, values in logits.items()}
+    by_network[segmenters()[0]] = ensemble.score_log_odds(scores)
+    log_odds = np.stack([by_network[name] for name in detection.weights], axis=1)
+    tumor = ensemble.tumor_probability(log_odds, detection.intercept, list(detection.weights.values()))
+    temperatures = [load_card(file).temperature for file in reading_networks()]
+    types = ensemble.mean_probabilities(list(logits.values()), temperatures)
+    joint = ensemble.joint_probabilities(types, tumor)
+    agreed = ensemble.concordant([values.argmax(axis=1) for values in logits.values()], joint)
+    return ensemble.fit_referral(joint, agreed, rows["target"].map(CLASSES.index).to_numpy())
+
+
+def _outputs(rows: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What the app's networks say of scans: (N, C) logits of each classifier, and (N,) tumour scores."""
+    paths = list(rows["path"])
+    readers = [Reader.load(file) for file in reading_networks()]
+    logits = {reader.card.name: outputs_of(reader, paths)[0] for reader in readers}
+    segmenter = Segmenter.load(segmentation_weights())
+    scores = [
+        tumor_score(output.probabilities)
+        for start in range(0, len(paths), BATCH)
+        for output in segmenter.outputs([read_scan_file(path) for path in paths[start : start + BATCH]])
+    ]
+    return logits, np.asarray(scores)
 
 
 def _figures(
-    scans: _Scans, intercept: float, weights: Sequence[float], referral: Mapping[str, Any]
+    scans: _Scans, intercept: float, weights: Sequence[float], referral_threshold: float
 ) -> UnseenFigures:
     """What an ensemble that was fitted on other families reaches on these scans, of which each counts the same."""
     joint, agreed = scans.joint(intercept, weights)
     tumor = 1 - joint[:, ensemble.NO_TUMOR]
     is_known = np.isin(scans.target, CLASSES)
-    is_answered = agreed & (joint.max(axis=1) >= referral["referral_threshold"]) & is_known
-    correct = scans.label == scans.target
+    is_answered = agreed & (joint.max(axis=1) >= referral_threshold) & is_known
     answered_tumors = is_answered & scans.is_tumor
+    correct = scans.label == scans.target
     detection = detection_figures(tumor, scans.is_tumor, np.arange(len(tumor)), 0.5, resamples=1)
     return UnseenFigures(
         n=len(tumor),
