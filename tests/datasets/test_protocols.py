@@ -94,7 +94,7 @@ def test_unknown_protocols() -> None:
 def test_only_the_networks_of_the_shipped_protocol_lie_where_the_app_reads(tmp_path: Path) -> None:
     for protocol in PROTOCOLS.values():
         folder = protocol.networks_folder(tmp_path)
-        assert (folder == tmp_path) == (protocol.name == "patient-disjoint")
+        assert (folder == tmp_path) == (protocol.name in ("patient-disjoint", "all-collections"))
         assert folder == tmp_path or folder.name == protocol.name
 
 

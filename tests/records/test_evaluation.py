@@ -31,7 +31,8 @@ def kind_of(file: Path) -> type[Record]:
         return ExplanationsRecord
     if file.stem.startswith("unet"):
         return OutlineRecord
-    return SubtypeRecord if "feltrin44" in file.stem and "leave" not in file.stem else EvaluationRecord
+    names_four_classes = "feltrin44" not in file.stem or "leave" in file.stem or "unseen" in file.stem
+    return EvaluationRecord if names_four_classes else SubtypeRecord
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
