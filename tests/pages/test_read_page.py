@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import ROOT, pictures_of, viewer_of
+from tests.pages.steps import ROOT, charts_of, pictures_of, viewer_of
 from tests.support.networks import change_card
 from utils.classes import CLASSES
 from utils.metrics.classification import figures
@@ -481,3 +481,34 @@ def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(detec
     page = click(run(), "Try the synthetic example")
     assert page.session_state["worklist"]["synthetic"].grade == "refused"
     assert len(pictures_of(page)) == 3 and "drawn by code" in words_of(page)
+
+
+def titles_in_chart(page: AppTest) -> set[str]:
+    return {trace["name"] for chart in charts_of(page) for trace in chart["data"] if trace.get("name")}
+
+
+def test_a_fitted_ensemble_is_shown_beside_the_classifiers(fitted_models: Path, png_bytes) -> None:
+    page = upload(run(), {"one.png": png_bytes(1)})
+    (entry,) = page.session_state["worklist"].values()
+    assert entry.joint is not None and entry.confidence == entry.joint.confidence
+    assert "Ensemble" in titles_in_chart(page)
+    assert f"tumour score (0-1) {entry.segmentation.tumor_score:.2f}" in words_of(page)
+    assert ("Ensemble probability" in words_of(page)) == entry.is_concordant
+
+
+def test_nothing_is_said_of_an_ensemble_that_was_not_fitted(fitted_models: Path, png_bytes) -> None:
+    (fitted_models / ENSEMBLE).unlink()
+    change_card(fitted_models / "unet.keras", outliers=None)
+    page = upload(run(), {"one.png": png_bytes(1)})
+    (entry,) = page.session_state["worklist"].values()
+    assert entry.joint is None and entry.segmentation.grade == "ok"
+    assert "Ensemble" not in titles_in_chart(page) and "nsemble" not in words_of(page)
+    assert "tumour score (0-1)" in words_of(page)
+
+
+def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
+    page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
+    assert "does not look like a brain MRI slice" in words_of(page) and not charts_of(page)
+    page = click(page, "Show predictions anyway")
+    assert charts_of(page)

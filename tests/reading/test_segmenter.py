@@ -207,6 +207,16 @@ def outlined_set(root: Path, draw_brain) -> Path:
     return root
 
 
+def write_outliers(folder: Path) -> None:
+    """Eight images of noise, each of its own patient."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        save(rng.random((64, 64)), folder / f"{number}.png")
+    rows = [f"{number}.png,noise,{number}" for number in range(8)]
+    (folder / "manifest.csv").write_text("file,label,patient\n" + "\n".join(rows))
+
+
 @pytest.fixture
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
@@ -247,7 +257,21 @@ def test_train_calibrate_and_evaluate(
     change_card(models_copy / "unet.keras", threshold=0.01)
     assert run("calibrate", *arguments)[0] == 0
     facts = facts_of(models_copy / "unet.keras")
-    assert (facts["threshold"], facts["peak"], facts["validation"]) == fitted
+    assert (facts["threshold"], facts["peak"], facts["validation"]) == fitted and facts.get(
+        "outliers"
+    ) is None
+
+    write_outliers(data / "more" / "outliers")
+    code, printed, errors = run("calibrate", *arguments)
+    assert code == 0 and "outliers: " in printed, errors
+    outliers = facts_of(models_copy / "unet.keras")["outliers"]
+    assert outliers["fitted_on"] == {"brain MRI": 24, "noise": 4}
+    assert set(outliers["validation"]) == {"nickparvar", "noise"} and outliers["validation"]["noise"] == 1
+    scans = [read_scan_file(path) for path in (data / "0.png", data / "more" / "outliers" / "7.png")]
+    grades = [
+        segmentation.grade for segmentation in Segmenter.load(models_copy / "unet.keras").read_many(scans)
+    ]
+    assert grades[0] == "ok" and grades[1] != "ok"
 
     code, printed, _ = run("evaluate", *arguments, "--json", tmp_path / "copy.json")
     folder = models_copy / "evaluation"
