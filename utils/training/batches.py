@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +21,6 @@ from utils.training.lesion_transplant import LesionTransplant, Sample
 from utils.training.losses import BOX_LEVEL
 from utils.training.recipes import Recipe
 
-BATCHES_AHEAD = 4
 HEALTHY_SHARE = 0.25
 LARGEST_WEIGHT = (
     5.0  # of an image relative to the average: a larger one would let a handful of images dominate
@@ -100,16 +98,6 @@ class TrainingSet:
             rng.shuffle(chosen)
         for start in range(0, len(chosen), batch_size):
             yield chosen[start : start + batch_size]
-
-
-def prepared_ahead(batches: Iterable[tuple[np.ndarray, ...]]) -> Iterator[tuple[np.ndarray, ...]]:
-    """The same batches, up to BATCHES_AHEAD of them prepared by a thread while the network learns from one."""
-    iterator = iter(batches)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque(pool.submit(next, iterator, None) for _ in range(BATCHES_AHEAD))
-        while (batch := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, iterator, None))
-            yield batch
 
 
 def training_set(

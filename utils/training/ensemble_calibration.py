@@ -121,7 +121,7 @@ def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
 def _referral(detection: DetectionWeights, samples: pd.DataFrame) -> dict[str, Any]:
     """`ensemble.fit_referral` of the joint answers for the validation rows of a known class."""
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
-    logits, scores = _outputs(rows)
+    logits, scores = _logits(rows), _tumor_scores(rows)
     by_network = {name: ensemble.tumor_log_odds(values) for name, values in logits.items()}
     by_network[segmenters()[0]] = ensemble.score_log_odds(scores)
     log_odds = np.stack([by_network[name] for name in detection.weights], axis=1)
@@ -133,18 +133,21 @@ def _referral(detection: DetectionWeights, samples: pd.DataFrame) -> dict[str, A
     return ensemble.fit_referral(joint, agreed, rows["target"].map(CLASSES.index).to_numpy())
 
 
-def _outputs(rows: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What the app's networks say of scans: (N, C) logits of each classifier, and (N,) tumour scores."""
-    paths = list(rows["path"])
+def _logits(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """(N, C) logits of scans by each of the app's classifiers."""
     readers = [Reader.load(file) for file in reading_networks()]
-    logits = {reader.card.name: outputs_of(reader, paths)[0] for reader in readers}
-    segmenter = Segmenter.load(segmentation_weights())
+    return {reader.card.name: outputs_of(reader, list(rows["path"]))[0] for reader in readers}
+
+
+def _tumor_scores(rows: pd.DataFrame) -> np.ndarray:
+    """(N,) tumour scores of scans."""
+    segmenter, paths = Segmenter.load(segmentation_weights()), list(rows["path"])
     scores = [
         tumor_score(output.probabilities)
         for start in range(0, len(paths), BATCH)
         for output in segmenter.outputs([read_scan_file(path) for path in paths[start : start + BATCH]])
     ]
-    return logits, np.asarray(scores)
+    return np.asarray(scores)
 
 
 def _figures(
@@ -175,15 +178,12 @@ def fit_on_validation(samples: pd.DataFrame, command: str) -> Ensemble:
 
     Writes ENSEMBLE and returns it.
     """
-    readers = [Reader.load(file) for file in reading_networks()]
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
-    targets = rows["target"].map(CLASSES.index).to_numpy()
-    probabilities = []
-    for reader in readers:
-        logits, _ = outputs_of(reader, list(rows["path"]))
-        probabilities.append(classification.softmax(logits / reader.card.temperature))
-    versions = {reader.card.name: reader.card.version for reader in readers}
-    return _write(versions, ensemble.fit(probabilities, targets), command)
+    cards = [load_card(file) for file in reading_networks()]
+    logits = _logits(rows)
+    probabilities = [classification.softmax(logits[card.name] / card.temperature) for card in cards]
+    referral = ensemble.fit(probabilities, rows["target"].map(CLASSES.index).to_numpy())
+    return _write({card.name: card.version for card in cards}, referral, command)
 
 
 def _write(
