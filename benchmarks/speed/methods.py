@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.tables import memory_now, peak_memory
 from utils.networks.cards import load_card
 from utils.networks.registry import app_networks
+from utils.networks.runtime.choice import BFLOAT16, FLOAT32, KERAS, choose, has_bfloat16
 from utils.networks.shipped import evidence_scale
 from utils.paths import models_folder
 
@@ -48,12 +50,13 @@ def plain(files: Sequence[bytes]) -> Run:
     return run
 
 
-def app(files: Sequence[bytes]) -> Run:
+def app(files: Sequence[bytes], runtime: str) -> Run:
     """What the app does: bytes, scan, both readings with the maps of every class, both overlays of one class."""
     from utils.reading.reader import Reader
     from utils.scans.example import synthetic_scan
 
-    readers = [Reader.load(weights) for weights in weights_files()]
+    with choose(runtime):
+        readers = [Reader.load(weights) for weights in weights_files()]
     for reader in readers:
         reader.read(synthetic_scan())  # as the app warms up
 
@@ -98,7 +101,17 @@ def usual(files: Sequence[bytes]) -> Run:
     return run
 
 
-METHODS = {"plain": plain, "app": app, "usual": usual}
+METHODS: dict[str, Callable[[Sequence[bytes]], Run]] = {
+    "plain": plain,
+    **{runtime: partial(app, runtime=runtime) for runtime in (FLOAT32, BFLOAT16, KERAS)},
+    "usual": usual,
+}
+
+
+def app_runtimes() -> list[str]:
+    """The runtimes that can be measured here: bfloat16 needs a processor and cards for it."""
+    measured = [load_card(weights).bfloat16 for weights in weights_files()]
+    return [FLOAT32, *([BFLOAT16] if all(measured) and has_bfloat16() else []), KERAS]
 
 
 def serve(method: str, files: Sequence[bytes], pipe: Connection) -> None:

@@ -23,7 +23,9 @@ SIDE_KEPT = 512  # pixels, as most public scans; the memory of a reading grows w
 SCANS_KEPT = 100
 TITLES = {
     "plain": "two plain forward passes",
-    "app": "the app: both networks, both maps",
+    "openvino-f32": "the app: both networks, both maps, OpenVINO float32",
+    "openvino-bf16": "the app, OpenVINO bfloat16",
+    "keras": "the app, Keras",
     "usual": "the usual method: predict, then tf-keras-vis",
 }
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NetworkUnavailable as error:
         sys.exit(f"Nothing to measure: {error}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # keep TensorFlow's messages out of the tables
-    print(machine(("tensorflow-cpu", "tensorflow", "keras", "tf-keras-vis", "streamlit")))
+    print(machine(("openvino", "tensorflow-cpu", "tensorflow", "keras", "tf-keras-vis", "streamlit")))
     for size in options.batches:
         _measure_batch(size, _rounds(options.repeats, size))
     if options.kept:
@@ -62,7 +64,7 @@ def _rounds(repeats: int, size: int) -> int:
 def _measure_batch(size: int, rounds: int) -> None:
     """Run the methods in turns, each in its process; each round begins with another method."""
     files = synthetic_files(size, SIDE)
-    names = ["plain", "app", "usual"] if size == 1 else ["plain", "app"]
+    names = ["plain", *methods.app_runtimes(), *(["usual"] if size == 1 else [])]
     workers = {name: _start(methods.serve, name, files) for name in names}
     try:
         for _, pipe in workers.values():
@@ -90,7 +92,7 @@ def _measure_batch(size: int, rounds: int) -> None:
     scans = "One scan" if size == 1 else f"{size} scans at once"
     print_table(f"{scans} ({SIDE} x {SIDE} PNG), median of {rounds} rounds, with quartiles", table)
     if "usual" in names:
-        print(f"the app over the usual method: {ratio(times['app'], times['usual'])}", flush=True)
+        print(f"the app over the usual method: {ratio(times[names[1]], times['usual'])}", flush=True)
 
 
 def _measure_memory(count: int) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tests.commands.steps import Run
+from tests.support.networks import change_card
 from utils.classes import CLASSES
 from utils.networks.cards import load_card
+from utils.networks.runtime import choice
 from utils.networks.shipped import ENSEMBLE, ensemble_threshold, load_ensemble
 
 
@@ -60,3 +63,29 @@ def test_the_ensemble_is_fitted_on_predictions_of_unseen_families(
         "unseen-lgg": 300,
     }
     assert all(0.5 < figures.auc <= 1 for figures in record.unseen.values())
+
+
+def test_calibrate_in_bfloat16_writes_what_was_measured_with_it_alone(
+    run: Run, class_folders, models_copy, monkeypatch
+) -> None:
+    """The decisions alone: a processor without bfloat16 computes in float32 all the same."""
+    options = ("--protocol", "folder", "--data", class_folders, "--runtime", "openvino-bf16")
+    monkeypatch.setattr(choice, "has_bfloat16", lambda: False)
+    code, _, errors = run("calibrate", "--model", "cnn", *options)
+    assert code == 2 and "neither AVX512-BF16 nor AMX" in errors
+    code, _, errors = run("calibrate", *options)
+    assert code == 2 and "--model" in errors
+    weights = models_copy / "experiments" / "folder" / "cnn.keras"  # where the protocol's networks are
+    weights.parent.mkdir(parents=True)
+    for suffix in (".keras", ".json"):
+        shutil.copy(models_copy / f"cnn{suffix}", weights.with_suffix(suffix))
+    change_card(weights, sources=[])  # those of the protocol
+    before = load_card(weights)
+    monkeypatch.setattr(choice, "has_bfloat16", lambda: True)
+    code, output, errors = run("calibrate", "--model", "cnn", *options)
+    card = load_card(weights)
+    assert code == 0 and "in bfloat16" in output, errors
+    assert card.bfloat16 is not None and card.bfloat16.n > 0 and 0.5 <= card.bfloat16.agreement <= 1
+    assert card.bfloat16.temperature != before.temperature
+    assert card.model_copy(update={"bfloat16": None}) == before
+    assert choice.runtime_of(card) == choice.BFLOAT16 and choice.runtime_of(before) == choice.FLOAT32

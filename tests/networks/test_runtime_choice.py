@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.networks import CARD, change_card
-from utils.networks.card_facts import Bfloat16Facts
+from utils.networks.card_facts import SEGMENTATION, Bfloat16Facts
 from utils.networks.cards import Card, NetworkUnavailable, load_card
 from utils.networks.runtime import choice
 from utils.networks.runtime.choice import BFLOAT16, FLOAT32, KERAS, OPENVINO
@@ -65,6 +65,13 @@ def test_float32_and_keras_can_be_demanded(machine) -> None:
         machine(name, {"avx512_bf16"})
         assert choice.runtime_of(WITH_BFLOAT16) == name
         assert choice.served(WITH_BFLOAT16) == WITH_BFLOAT16
+
+
+def test_networks_for_segmentation_stay_in_float32(machine) -> None:
+    segmenter = PLAIN.model_copy(update={"task": SEGMENTATION})
+    for name in (None, BFLOAT16):
+        machine(name, {"amx_bf16"})
+        assert choice.runtime_of(segmenter) == FLOAT32
 
 
 def test_keras_where_openvino_is_missing(machine) -> None:

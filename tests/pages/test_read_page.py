@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -512,3 +514,15 @@ def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> N
     assert "does not look like a brain MRI slice" in words_of(page) and not charts_of(page)
     page = click(page, "Show predictions anyway")
     assert charts_of(page)
+
+
+def test_example_is_read_without_tensorflow(tiny_app: Path) -> None:
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        "page = AppTest.from_file('pages/read.py', default_timeout=60).run(); "
+        "page.button[0].click().run(); "
+        "assert not page.exception and page.get('bidi_component'), page; "
+        "print(sorted({'tensorflow', 'keras', 'openvino_telemetry'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -182,7 +182,10 @@ def _explained(entry: Entry, reading: Reading, method: str, layer: str | None) -
     key = (entry.key, entry.scan.slice, reading.version, method, layer)
     if key not in cache:
         reader = resources.reader_of(reading)
-        if method == "scorecam":
+        if reader.loads_keras(method, layer):
+            with st.spinner("Loading Keras for this map ..."):
+                explained = reader.explain(entry.scan, reading, method, layer)
+        elif method == "scorecam":
             text = f"Score-CAM of {reading.title}"
             bar = st.progress(0.0, text)
 

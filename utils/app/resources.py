@@ -14,6 +14,7 @@ from utils.evidence.outlines import contours
 from utils.networks import shipped
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.registry import segmenters
+from utils.networks.runtime.choice import served
 from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
 from utils.paths import file_sha256, models_folder
 from utils.scans.errors import UnreadableScan
@@ -59,7 +60,7 @@ def card_of(reading: Reading) -> Card | None:
     """The card of the network that gave a reading, without loading the network; None where it cannot be read."""
     weights = next((file for file in reading_networks() if file.stem == reading.network), None)
     try:
-        return load_card(weights) if weights else None
+        return served(load_card(weights)) if weights else None
     except NetworkUnavailable:
         return None
 
@@ -152,7 +153,7 @@ def _loading(models: str) -> Future[list[Reader]]:
         try:
             paths = reading_networks(Path(models))
             for path in paths:
-                load_card(path)  # a missing file is reported before TensorFlow is imported
+                load_card(path)  # a missing file is reported before the runtime is imported
             from utils.reading.reader import Reader
 
             loaded = [Reader.load(path) for path in paths]

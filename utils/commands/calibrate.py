@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
+from utils.commands.errors import CommandError
+from utils.commands.inputs import add_runtime_argument
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.outliers import load_outliers
 from utils.datasets.protocols import Protocol, protocol_named
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
+from utils.networks.runtime.choice import BFLOAT16, check_bfloat16
 from utils.wording import listed
 
 SUMMARY = (
@@ -22,12 +25,17 @@ SUMMARY = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_protocol_arguments(parser, NETWORKS, is_model_required=False)
+    add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol, args.left_out)
     options = data_options(args.data, args.sets, args.patients)
-    if args.model is None:
+    if args.runtime == BFLOAT16:
+        if args.model is None:
+            raise CommandError(f"--runtime {BFLOAT16} measures one network; name it with --model.")
+        print(_calibrate_bfloat16(args.model, protocol, options, args.command_line))
+    elif args.model is None:
         print(_calibrate_ensemble(protocol, options, args.command_line))
     else:
         print(_calibrate_network(args.model, protocol, options))
@@ -78,6 +86,18 @@ def _calibrate_network(model: str, protocol: Protocol, options: DataOptions) -> 
     samples = protocol_samples(options, protocol, stored.seed, is_segmenter(model))
     card = calibrate(weights, samples, load_outliers(options.folder))
     return f"{card.weights}: {calibration_summary(card)}"
+
+
+def _calibrate_bfloat16(model: str, protocol: Protocol, options: DataOptions, command_line: str) -> str:
+    from utils.training.bfloat16 import calibrate_bfloat16
+
+    check_bfloat16()  # before the samples are looked for
+    weights = protocol.networks_folder() / f"{model}.keras"
+    stored = load_card(weights)
+    options = with_card_sets(options, protocol, stored)
+    card = calibrate_bfloat16(weights, protocol_samples(options, protocol, stored.seed), command_line)
+    assert card.bfloat16 is not None
+    return f"{card.weights}: in bfloat16 {card.bfloat16.model_dump_json()}"
 
 
 def with_card_sets(options: DataOptions, protocol: Protocol, card: Card) -> DataOptions:

@@ -20,6 +20,7 @@ from utils.networks.shipped import load_ensemble, segmentation_weights
 from utils.reading.ood_detector import REFUSED
 from utils.reading.worklist import Entry, read_entries, with_referral_threshold
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
+from utils.scans.decoder_process import decoder
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("--kinds are those of --dicom-output DIR; name the folder, too.")
     if args.dicom_output:
         check_output_folder(args.dicom_output)
+    decoder().start()
     readers = [Reader.load(weights) for weights in weights_of(args.model)]
     ensemble = None if args.model else load_ensemble()
     detection = ensemble.detection if ensemble else None

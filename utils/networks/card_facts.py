@@ -195,8 +195,7 @@ class NoveltyFacts(Record):
 class Bfloat16Facts(Record):
     """What was measured with the network in bfloat16 on `n` validation scans, in place of the card's float32 values.
 
-    `agreement`: the share (0..1) of the scans with the same label; for segmentation the mean Dice of the two outlines,
-    1 where neither has any. `logit_difference`: the largest; for segmentation that of probabilities.
+    `agreement`: the share (0..1) of the scans with the same label; `logit_difference`: the largest.
     """
 
     n: int
@@ -210,8 +209,6 @@ class Bfloat16Facts(Record):
     evidence_threshold: Mapping[str, float] | None = None
     unusual: float | None = None
     refused: float | None = None
-    threshold: float | None = None
-    peak: float | None = None
     command: str = ""
     date: str = ""
     commit: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from utils.networks.card_facts import FOUR_CLASS, SUBTYPES
 from utils.networks.cards import Card, NetworkUnavailable, load_card
 from utils.networks.registry import app_networks, segmenters
+from utils.networks.runtime.choice import served
 from utils.paths import models_folder
 from utils.records.base import InvalidRecord, Record, read_record
 
@@ -97,7 +98,7 @@ def evidence_scale(method: str = "gradcam", models: Path | None = None) -> float
     In calibrated logits, for Score-CAM a probability (`Reading.strength`). It is the mean of what the cards of the
     app's networks measured on validation scans; 1 where none did.
     """
-    scales = [card.evidence_scale.get(method, 0.0) for card in _cards(reading_networks(models))]
+    scales = [card.evidence_scale.get(method, 0.0) for card in map(served, _cards(reading_networks(models)))]
     measured = [scale for scale in scales if scale > 0]
     return sum(measured) / len(measured) if measured else 1.0
 

@@ -86,6 +86,14 @@ class DecoderProcess:
             raise refusal
         return decoded, float(end["seconds"])
 
+    def start(self) -> None:
+        """Start the process in the background, so that the first file finds it ready."""
+        threading.Thread(target=self._warm_up, daemon=True, name="start-decoder").start()
+
+    def _warm_up(self) -> None:
+        with self._lock, contextlib.suppress(DecoderFailed):  # the first file tries again, and reports it
+            self._running()
+
     def stop(self) -> None:
         """End the process; the next file starts another one."""
         with self._lock:

@@ -46,7 +46,7 @@ def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | Non
     reader = Reader.load(weights)
     rows = validation[validation["target"].isin(reader.classes)]  # one known class
     logits, described = outputs_of(reader, list(rows["path"]))
-    card = _calibrate_classes(reader, rows, logits)
+    card = calibrate_classes(reader, rows, logits)
     if reader.classes != CLASSES:  # subtypes are shown behind the detector of the other networks
         save_card(card)
         return card
@@ -56,7 +56,7 @@ def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | Non
     return save_detector(fit_detector(*fitted_on), *fitted_on, card)
 
 
-def _calibrate_classes(reader: Reader, rows: pd.DataFrame, logits: np.ndarray) -> Card:
+def calibrate_classes(reader: Reader, rows: pd.DataFrame, logits: np.ndarray) -> Card:
     """The reader's card with temperature, thresholds, map scales and validation figures; logits (N, C) of the rows."""
     targets = rows["target"].map(reader.classes.index).to_numpy()
     temperature = calibration.fit_temperature(logits, targets)

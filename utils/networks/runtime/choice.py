@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, NetworkUnavailable
 from utils.networks.runtime.library import openvino
 
@@ -52,7 +53,7 @@ def choose(name: str | None) -> Iterator[None]:
 
 
 def runtime_of(card: Card) -> str:
-    """KERAS, FLOAT32 or BFLOAT16: what computes a network now.
+    """KERAS, FLOAT32 or BFLOAT16: what computes a network now. bfloat16 is for classifiers alone.
 
     Raises NetworkUnavailable as `chosen`, and where bfloat16 is demanded without a processor or card for it.
     """
@@ -61,6 +62,8 @@ def runtime_of(card: Card) -> str:
         return BFLOAT16 if card.bfloat16 and has_bfloat16() else FLOAT32
     if name == BFLOAT16:
         check_bfloat16()
+        if card.task == SEGMENTATION:
+            return FLOAT32
         if card.bfloat16 is None:
             raise NetworkUnavailable(
                 f"The network {card.name} was not measured in bfloat16; use the runtime {FLOAT32}."
