@@ -13,7 +13,7 @@ from utils.cases.spreadsheet import export_csv
 from utils.cases.store import Case, CaseStoreError, default_path
 from utils.reading.worklist import Entry
 from utils.reports.session_csv import session_csv
-from utils.wording import CLASS_TITLES, titles_of
+from utils.wording import LABEL_TITLES, titles_of
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def _session(entries: list[Entry]) -> None:
                 "File": entry.name,
                 "Prediction": entry.answer if session.predictions_shown(entry) else "",
                 "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
-                "Correct label": CLASS_TITLES[review.right_class] if review and review.right_class else "",
+                "Correct label": LABEL_TITLES[review.right_class] if review and review.right_class else "",
                 "Comment": review.note if review else "",
             }
         )
@@ -82,7 +82,7 @@ def _switch() -> None:
     )
     st.markdown(
         f"{'Saved' if switched_on else 'Would be saved'} in `{default_path()}`: SHA-256 of the file, neutral name of "
-        "the scan, predictions, review and comment. No image, no file name."
+        "the scan, predictions, review, comment and initials; earlier reviews of the same scan. No image, no file name."
     )
     if switched_on != on:
         try:
@@ -104,9 +104,11 @@ def _stored(cases: list[Case]) -> None:
             "Scan": case.name,
             "Prediction": titles_of(case.predicted),
             "Review": review_panel.VERDICT_TITLES[case.review.verdict],
-            "Label": CLASS_TITLES[case.label] if case.label else "",
+            "Label": LABEL_TITLES[case.label] if case.label else "",
             "Comment": case.review.note,
+            "Reviewer": case.review.reviewer,
             "Time (UTC)": case.review.time,
+            "Earlier reviews": "; ".join(map(review_panel.in_words, case.earlier)),
             "Delete": False,
         }
         for case in cases
@@ -114,7 +116,7 @@ def _stored(cases: list[Case]) -> None:
     edited = st.data_editor(
         table,
         hide_index=True,
-        disabled=["Prediction", "Review", "Label", "Comment", "Time (UTC)"],
+        disabled=[name for name in table if name not in ("Scan", "Delete")],
         column_config={"Scan": st.column_config.TextColumn(help=NAME_LABEL, required=True)},
         key=f"stored-{len(cases)}",
     )

@@ -5,6 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from utils.app import dicom_panel, evidence_panels, panels, review_panel, session
+from utils.cases.store import CaseStoreError
 from utils.reading.conclusion import conclude, ensemble_probability, reading_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
 from utils.wording import counted
@@ -13,6 +14,10 @@ REFRESH = 1.0  # seconds between two updates while scans are read
 
 
 def main() -> None:
+    try:
+        review_panel.show_stored()
+    except CaseStoreError as error:
+        st.error(str(error), icon=":material/error:")
     if not session.entries():
         _welcome()
         return

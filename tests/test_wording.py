@@ -28,7 +28,16 @@ def test_every_class_and_target_has_a_title() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "digits", "words"), [(0.914, 0, "91 %"), (0.9149, 1, "91.5 %"), (0, 0, "0 %")]
+    ("share", "digits", "words"),
+    [
+        (0.914, 0, "91 %"),
+        (0.9149, 1, "91.5 %"),
+        (0, 0, "0 %"),
+        (1, 1, "100.0 %"),
+        (241 / 242, 0, "99.6 %"),
+        (0.9999, 1, "99.99 %"),
+        (0.003, 0, "0.3 %"),
+    ],
 )
 def test_percent(share, digits, words) -> None:
     assert percent(share, digits) == words
@@ -46,6 +55,7 @@ def test_probability_never_claims_certainty(probability) -> None:
     ("arguments", "words"),
     [
         ((0.912, (0.884, 0.936)), "91.2 % (88.4-93.6)"),
+        ((0.9999, (0.9777, 0.99999), 0), "99.99 % (98-99.999)"),
         ((0.912, None), "91.2 %"),
         ((None, (0.1, 0.2)), NO_VALUE),
         ((0.9, (0.8, 0.95), 0), "90 % (80-95)"),

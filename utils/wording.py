@@ -11,12 +11,28 @@ CLASS_TITLES = {
     "pituitary": "pituitary tumour",
 }
 TARGET_TITLES = CLASS_TITLES | {"other_tumor": "tumour of another type"}
+# What a reviewer can give as the correct label: the output classes, and what no model can answer
+LABEL_TITLES = CLASS_TITLES | {
+    "metastasis": "metastasis",
+    "other_tumor": "other tumour",
+    "other_abnormality": "other abnormality",
+    "artefact": "artefact",
+}
 NO_VALUE = "–"
+MOST_DIGITS = 4  # of a percentage
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share (0..1) in percent: "91 %"; with one digit "91.2 %"."""
-    return f"{100 * share:.{digits}f} %"
+    """A share (0..1) in percent: "91 %"; with one digit "91.2 %". Only all is "100 %" and only none is "0 %"."""
+    return f"{in_percent(share, digits)} %"
+
+
+def in_percent(share: float, digits: int = 0) -> str:
+    """`percent` without its sign. A share next to 0 or 1 gets more digits: 241 of 242 is "99.6", never "100"."""
+    text = f"{100 * share:.{digits}f}"
+    if 0 < share < 1 and float(text) in (0, 100) and digits < MOST_DIGITS:
+        return in_percent(share, digits + 1)
+    return text
 
 
 def probability_in_percent(probability: float) -> str:
@@ -30,22 +46,21 @@ def value_with_interval(
     value: float | None,
     interval: Sequence[float] | None,
     digits: int = 1,
-    in_percent: bool = True,
+    is_share: bool = True,
     label: str = "",
 ) -> str:
     """ "91.2 % (88.4-93.6)"; without an interval "91.2 %", without a value NO_VALUE.
 
-    value, interval (low, high): shares (0..1) where `in_percent`, else numbers that are shown as they are. `label`
+    value, interval (low, high): shares (0..1) where `is_share`, else numbers that are shown as they are. `label`
     stands before the limits: "95 % CI ".
     """
     if value is None:
         return NO_VALUE
-    scale = 100 if in_percent else 1
-    text = percent(value, digits) if in_percent else f"{value:.{digits}f}"
+    text = percent(value, digits) if is_share else f"{value:.{digits}f}"
     if interval is None:
         return text
-    low, high = interval
-    return f"{text} ({label}{scale * low:.{digits}f}-{scale * high:.{digits}f})"
+    low, high = (in_percent(bound, digits) if is_share else f"{bound:.{digits}f}" for bound in interval)
+    return f"{text} ({label}{low}-{high})"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -60,8 +75,8 @@ def listed(words: Iterable[str], last: str = "and") -> str:
 
 
 def titles_of(labels: Iterable[str]) -> str:
-    """The titles of classes, each once: "glioma", "glioma or no tumour"."""
-    return listed(dict.fromkeys(CLASS_TITLES[label] for label in labels), "or")
+    """The titles of labels, each once: "glioma", "glioma or no tumour"."""
+    return listed(dict.fromkeys(LABEL_TITLES[label] for label in labels), "or")
 
 
 def class_with_probability(label: str, probability: float) -> str:

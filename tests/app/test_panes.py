@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -55,3 +59,15 @@ def test_the_peak_activation_is_located_where_a_threshold_was_fitted(entry) -> N
     (text,) = build_view(entry, maps(entry, threshold=1e6), caption).captions
     assert "below the threshold for a region" in text
     assert build_view(entry, maps(entry, "no_tumor", 1e-6), caption).captions == ()
+
+
+def test_models_that_mark_the_same_lesion_name_one_place(entry) -> None:
+    """Their centroids may lie in two ninths of the image."""
+    (text,) = build_view(entry, maps(entry, threshold=1e-6), caption).captions
+    places = re.findall(r"(?:CNN|VGG16): ([^,]*) of the image", text)
+    assert len(places) == 2 and len(set(places)) == 1
+    mask = np.ones(entry.scan.shape, bool)
+    outline = SimpleNamespace(is_empty=False, mask=mask)
+    outlined = replace(entry, segmentation=SimpleNamespace(outline=outline, grade="ok"))
+    (text,) = build_view(outlined, maps(entry, threshold=1e-6), caption).captions
+    assert text.count("at the outlined lesion") == 2 and "of the image" not in text

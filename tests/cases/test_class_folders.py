@@ -123,3 +123,10 @@ def test_any_names_become_different_file_names_in_one_folder(names: list[str]) -
 )
 def test_file_name_of_a_case(name: str, stem: str) -> None:
     assert file_stems([name]) == [stem]
+
+
+def test_label_that_is_no_output_class_is_left_out(originals: Path, tmp_path: Path, png_bytes) -> None:
+    (originals / "a.png").write_bytes(png_bytes(1))
+    cases = [case(png_bytes(1), "Scan 1", "disagree", "metastasis")]
+    written = write_class_folders(cases, originals, tmp_path / "labelled")
+    assert set(written.counts.values()) == {0} and written.unlabelled == ("Scan 1",)

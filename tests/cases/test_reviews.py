@@ -17,11 +17,12 @@ from utils.cases.reviews import (
     ReviewError,
     check_review,
     checked_name,
+    fitted,
     label_of,
     right_classes_for,
     verdicts_for,
 )
-from utils.classes import CLASSES
+from utils.wording import LABEL_TITLES
 
 SAME, DIFFERENT = ("glioma", "glioma"), ("glioma", "pituitary")
 NO_READING: tuple[str, ...] = ()
@@ -33,6 +34,8 @@ NO_READING: tuple[str, ...] = ()
         (SAME, "agree", None, "glioma"),
         (SAME, "disagree", "no_tumor", "no_tumor"),
         (SAME, "unsure", None, None),
+        (SAME, "disagree", None, None),  # the reviewer does not know the correct label
+        (SAME, "disagree", "metastasis", "metastasis"),
         (DIFFERENT, "disagree", "pituitary", "pituitary"),  # one of the two is right
         (DIFFERENT, "disagree", "meningioma", "meningioma"),  # neither is
         (DIFFERENT, "unsure", None, None),
@@ -49,8 +52,12 @@ def test_label_of_a_review(predicted, verdict, right_class, label) -> None:
     [
         (DIFFERENT, "agree", None, "models are discordant"),
         (NO_READING, "agree", None, "choose the correct label"),
-        (SAME, "disagree", None, "Choose the correct label: meningioma, no tumour or pituitary tumour."),
-        (SAME, "disagree", "glioma", "Choose the correct label"),  # that is the predicted class
+        (
+            SAME,
+            "disagree",
+            "glioma",
+            "Choose the correct label: meningioma, no tumour, pituitary",
+        ),  # not the predicted class
         (SAME, "disagree", "astrocytoma", "Choose the correct label"),
         (SAME, "agree", "glioma", "with the verdict Disagree only"),
         (SAME, "unsure", "pituitary", "with the verdict Disagree only"),
@@ -69,13 +76,13 @@ def test_review_that_does_not_fit_is_refused_in_a_sentence(predicted, verdict, r
 )
 def test_what_is_offered_is_what_is_accepted(predicted) -> None:
     accepted = set()
-    for verdict, right_class in product(VERDICTS, (None, *CLASSES)):
+    for verdict, right_class in product(VERDICTS, (None, *LABEL_TITLES)):
         try:
             check_review(Review(verdict, right_class), predicted)
             accepted.add((verdict, right_class))
         except ReviewError:
             pass
-    offered = {(verdict, None) for verdict in verdicts_for(predicted) if verdict != "disagree"}
+    offered = {(verdict, None) for verdict in verdicts_for(predicted)}
     assert accepted == offered | {("disagree", name) for name in right_classes_for(predicted)}
 
 
@@ -130,3 +137,22 @@ def test_name_that_cannot_be_kept(name: str) -> None:
     with pytest.raises(ReviewError, match="1 to"):
         names.rename("a", name)
     assert names.of("a") == "Scan 1"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "right_class", "predicted", "expected"),
+    [
+        ("agree", None, SAME, ("agree", None)),
+        ("agree", None, DIFFERENT, ("disagree", "glioma")),
+        ("agree", None, ("no_tumor", "no_tumor"), ("disagree", "glioma")),
+        ("disagree", "pituitary", ("pituitary", "pituitary"), ("agree", None)),
+        ("disagree", "metastasis", DIFFERENT, ("disagree", "metastasis")),
+        ("unsure", None, DIFFERENT, ("unsure", None)),
+    ],
+)
+def test_stored_review_fits_what_other_models_predict(verdict, right_class, predicted, expected) -> None:
+    review = Review(verdict, right_class, "left temporal", reviewer="AB")
+    changed = fitted(review, SAME, predicted)
+    assert (changed.verdict, changed.right_class) == expected
+    assert (changed.note, changed.time, changed.reviewer) == (review.note, review.time, "AB")
+    check_review(changed, predicted)

@@ -20,13 +20,13 @@ def test_table_has_columns_for_each_network(store: CaseStore) -> None:
     store.save(sha(1), "Scan 1", Review("disagree", "no_tumor", 'a, "b"\nc', AGREE.time), SAME)
     store.save(sha(2), "Scan 2", Review("unsure", time=AGREE.time), SAME[:1])
     first, second = csv.DictReader(io.StringIO(export_csv(store.cases()), newline=""))
-    columns = ["name", "sha256", "verdict", "right_class", "label", "note", "created", "changed"]
+    columns = ["name", "sha256", "verdict", "right_class", "label", "note", "reviewer", "created", "changed"]
     columns += [
         f"{network}_{field}" for network in ("cnn", "vgg16") for field in ("version", "label", *CLASSES)
     ]
     assert list(first) == columns
-    assert [first[column] for column in columns[:8]] == [
-        "Scan 1", sha(1), "disagree", "no_tumor", "no_tumor", "a, \"b\"\nc", AGREE.time, AGREE.time,
+    assert [first[column] for column in columns[:9]] == [
+        "Scan 1", sha(1), "disagree", "no_tumor", "no_tumor", "a, \"b\"\nc", "", AGREE.time, AGREE.time,
     ]  # fmt: skip
     assert (first["vgg16_version"], first["vgg16_label"], first["vgg16_glioma"]) == (
         "b" * 64,
@@ -34,7 +34,7 @@ def test_table_has_columns_for_each_network(store: CaseStore) -> None:
         "1.0",
     )
     assert (second["right_class"], second["label"], second["vgg16_label"]) == ("", "", "")
-    assert export_csv([]).splitlines() == [",".join(columns[:8])]
+    assert export_csv([]).splitlines() == [",".join(columns[:9])]
 
 
 @pytest.mark.parametrize("beginning", FORMULA_PREFIXES)

@@ -40,7 +40,7 @@ def test_a_second_review_replaces_the_first_and_leaves_name_and_first_time(store
     store.rename(sha(1), "  left temporal ")
     second = Review("disagree", "no_tumor", time="2026-02-02T03:04:05Z")
     store.save(sha(1), "Scan 9", second, SAME)
-    assert store.cases() == [Case(sha(1), "left temporal", second, tuple(SAME), AGREE.time)]
+    assert store.cases() == [Case(sha(1), "left temporal", second, tuple(SAME), AGREE.time, (AGREE,))]
 
 
 def test_cases_stay_in_order_and_are_deleted_one_by_one_or_all(store: CaseStore) -> None:
@@ -97,3 +97,27 @@ def test_what_is_kept_of_readings() -> None:
     third = 0.333333
     probabilities = {"glioma": third, "meningioma": third, "no_tumor": 0.0, "pituitary": third}
     assert answers_of([FakeReading()]) == (Answer("cnn", "a" * 64, "glioma", probabilities),)  # type: ignore[list-item]
+
+
+def test_replaced_reviews_are_the_history_of_the_case(store: CaseStore) -> None:
+    reviews = [
+        Review("agree", note="clear", time="2026-01-02T03:04:05Z", reviewer="AB"),
+        Review("disagree", "metastasis", "known melanoma", "2026-02-02T03:04:05Z", "CD"),
+        Review("unsure", time="2026-03-02T03:04:05Z"),
+    ]
+    for review in reviews:
+        store.save(sha(1), "Scan 1", review, SAME)
+    store.save(sha(2), "Scan 2", AGREE, SAME)
+    store.rename(sha(1), "left temporal")
+    first, second = CaseStore.open(store.path).cases()
+    assert first.review == reviews[2] and first.earlier == tuple(reviews[:2]) and second.earlier == ()
+    store.delete(sha(1))
+    store.save(sha(1), "Scan 1", AGREE, SAME)
+    assert store.cases()[-1].earlier == ()
+
+
+def test_correction_within_an_hour_is_no_review_of_its_own(store: CaseStore) -> None:
+    store.save(sha(1), "Scan 1", Review("agree", note="Jane Doe", time="2026-01-02T03:04:05Z"), SAME)
+    store.save(sha(1), "Scan 1", Review("agree", note="", time="2026-01-02T03:54:05Z"), SAME)
+    (case,) = store.cases()
+    assert case.earlier == () and b"Jane" not in store.path.read_bytes()

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_an_older_store_is_migrated_and_keeps_its_cases(store: CaseStore, monkey
     assert [case.name for case in CaseStore.open(store.path).cases()] == ["Scan 1"]
     CaseStore.open(store.path).save(sha(2), "Scan 2", AGREE, SAME)
     with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
         assert connection.execute("SELECT one, two FROM cases").fetchall() == 2 * [(None, None)]
 
 
@@ -150,3 +151,18 @@ def test_a_migration_in_which_another_process_was_quicker_is_not_run_again(
         case_store, "_schema_version", lambda connection: next(seen_too_early, read(connection))
     )
     assert len(CaseStore.open(store.path).cases()) == 1
+
+
+def test_a_store_without_history_is_migrated(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "cases.sqlite3"
+    with monkeypatch.context() as before:
+        before.setattr(case_store, "MIGRATIONS", case_store.MIGRATIONS[:1])
+        CaseStore.open(path, create=True)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            row = (sha(1), "Scan 1", "agree", None, "old", "[]", AGREE.time, AGREE.time)
+            connection.execute("INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            connection.execute("UPDATE cases SET verdict = 'unsure'")
+    store = CaseStore.open(path)
+    store.save(sha(1), "Scan 1", replace(AGREE, time="2026-02-02T03:04:05Z"), SAME)
+    (case,) = store.cases()
+    assert [review.note for review in case.earlier] == ["old"] and case.created == AGREE.time

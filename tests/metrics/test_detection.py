@@ -46,3 +46,13 @@ def test_the_threshold_leaves_the_wished_share_alone_and_not_much_more(healthy, 
     assert np.mean(scores < threshold) >= specificity - 1e-9
     largest_left_alone = scores[scores < threshold].max()
     assert np.mean(scores < largest_left_alone) < specificity
+
+
+def test_all_detected_has_the_exact_interval_of_the_patients() -> None:
+    """Ten scans of five patients count as five cases: 0.025 ** (1 / 5) = 0.478."""
+    tumor = np.array([True] * 10 + [False] * 4)
+    figures = detection_figures(
+        tumor.astype(float), tumor, [*np.arange(10) // 2, 5, 6, 7, 8], 0.5, resamples=20
+    )
+    assert figures["sensitivity_interval"] == [pytest.approx(0.478, abs=1e-3), 1.0]
+    assert figures["specificity_interval"] == [pytest.approx(0.025 ** (1 / 4), abs=1e-6), 1.0]

@@ -18,6 +18,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, charts_of, pictures_of, viewer_of
 from tests.support.networks import change_card
+from utils.cases.reviews import Review
+from utils.cases.store import CaseStore, answers_of
 from utils.classes import CLASSES
 from utils.metrics.classification import figures
 from utils.networks.cards import load_card
@@ -196,7 +198,7 @@ def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
 
 def test_networks_that_agree(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("pituitary", "pituitary")))
-    assert "pituitary tumour" in words_of(page).lower() and "concordant" in words_of(page)
+    assert "pituitary tumour" in words_of(page).lower() and "both models agree" in words_of(page)
     assert not page.warning
 
 
@@ -211,7 +213,7 @@ def test_networks_that_disagree(make_entry, tiny_app: Path) -> None:
 
 def test_networks_that_are_unsure(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.4, unsure=True))
-    assert "Indeterminate; favours glioma" in page.warning[0].value
+    assert "Indeterminate - review manually: favours glioma" in page.warning[0].value
     assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
 
 
@@ -242,7 +244,7 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
     assert "(98 % accuracy on validation when models agree)" in page.warning[0].value
     assert "Mean predicted probability 90 %. Not yet measured on held-out patients." in words_of(page)
     page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
-    assert not page.warning and "concordant" in page.subheader[0].value
+    assert not page.warning and "both models agree" in page.subheader[0].value
 
 
 def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> None:
@@ -328,19 +330,39 @@ def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) 
     page = click(page, "Agree")
     assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
     assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
-    page = click(page, "Disagree")
-    assert page.dataframe[0].value["Review"].tolist() == ["", ""] and "Select the correct label" in words_of(
-        page
-    )
-    right = next(group for group in page.button_group if (group.key or "").startswith("right-"))
-    assert "glioma" not in right.options
-    right.set_value("meningioma")
-    page = run(page)
-    assert page.dataframe[0].value["Review"].tolist() == ["Disagree", ""]
     page.text_input[0].set_value("rim enhancement")
+    page = click(run(page), "Disagree")
+    assert page.dataframe[0].value["Review"].tolist() == ["Disagree", ""]
+    assert {"Metastasis", "Artefact"} <= {button.label for button in page.button}
+    assert "Glioma" not in {button.label for button in page.button}
+    (review,) = page.session_state["reviews"].values()
+    assert (review.verdict, review.right_class, review.note) == ("disagree", None, "rim enhancement")
+    page = click(page, "Meningioma")
+    page.text_input[1].set_value("AB")
     page = run(page)
     (review,) = page.session_state["reviews"].values()
     assert (review.verdict, review.right_class, review.note) == ("disagree", "meningioma", "rim enhancement")
+    (review,) = click(page, "Disagree").session_state["reviews"].values()  # pressed again
+    assert (review.right_class, review.reviewer) == ("meningioma", "AB")
+    page = click(click(page, "Next"), "Agree")
+    assert list(page.session_state["reviews"].values())[1].reviewer == "AB"
+
+
+def test_a_stored_review_is_shown_before_it_can_be_replaced(make_entry, tiny_app, tmp_path) -> None:
+    entry = make_entry("a.png", ("glioma", "glioma"))
+    store = CaseStore.open(tmp_path / "cases.sqlite3", create=True)
+    old = Review("disagree", "metastasis", "known melanoma", "2026-01-02T03:04:05Z", "CD")
+    store.save(entry.sha256, "Scan 7", old, answers_of(entry.readings))
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["worklist"], page.session_state["case-store"] = {entry.key: entry}, store
+    page = run(page)
+    assert page.session_state["reviews"] == {entry.key: old}
+    assert page.dataframe[0].value["Review"].tolist() == ["Disagree"]
+    assert "Reviewed as Scan 7 on 2026-01-02" in words_of(page)
+    assert [field.value for field in page.text_input] == ["known melanoma", "CD"]
+    page = click(page, "Unsure")
+    (case,) = store.cases()
+    assert (case.review.verdict, case.review.note, case.earlier) == ("unsure", "known melanoma", (old,))
 
 
 def test_networks_that_disagree_cannot_be_agreed_with(make_entry, tiny_app: Path) -> None:
@@ -444,7 +466,7 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
     )  # 2 of the 20 gliomas are none
     table.to_csv(models_copy / "evaluation" / "cnn--patient-disjoint.csv", index=False)
     words = words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.85)))
-    assert "18 of 20 (90 %)" in words and "Not yet measured" in words  # CNN; VGG16
+    assert "18 of 20, 90 % (95 % CI 70-97)" in words and "Not yet measured" in words  # CNN; VGG16
     assert "no track record" in words_of(with_entries(make_entry("a.png", ("glioma", "glioma"), 0.6)))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from utils.classes import CLASSES
@@ -14,10 +16,13 @@ from utils.reading.conclusion import (
     Referral,
     conclude,
     ensemble_probability,
+    lesion_in_words,
     reading_in_words,
     tumor_likely,
+    tumor_probabilities,
 )
 from utils.reading.worklist import Entry
+from utils.scans.scan import Scan
 
 
 def reading_of(title: str, label: str, probability: float, flags: tuple[str, ...] = ()) -> Any:
@@ -37,8 +42,8 @@ UNSURE = reading_of("VGG16", "glioma", 0.16, ("unsure",))
 
 
 def test_concordant_models() -> None:
-    assert conclude(entry_of(CNN, VGG16), Referral()) == Conclusion("Glioma (concordant)")
-    pituitary = Conclusion("Pituitary tumour (concordant)")
+    assert conclude(entry_of(CNN, VGG16), Referral()) == Conclusion("Glioma, both models agree (85 %)")
+    pituitary = Conclusion("Pituitary tumour, both models agree (90 %)")
     assert conclude(entry_of(*[reading_of(name, "pituitary", 0.9) for name in "AB"]), Referral()) == pituitary
 
 
@@ -48,7 +53,9 @@ def test_a_single_model() -> None:
 
 def test_discordant_models() -> None:
     conclusion = conclude(entry_of(CNN, reading_of("VGG16", "no_tumor", 0.7)), Referral())
-    assert conclusion == Conclusion(INDETERMINATE, ("Discordant: CNN: glioma, VGG16: no tumour.",))
+    assert conclusion == Conclusion(
+        f"{INDETERMINATE}: the models disagree", ("Discordant: CNN: glioma, VGG16: no tumour.",)
+    )
     assert conclusion.is_indeterminate
 
 
@@ -70,7 +77,7 @@ def test_discordant_models() -> None:
 )
 def test_low_confidence(referral, remark) -> None:
     conclusion = conclude(entry_of(CNN, UNSURE), referral)
-    assert conclusion == Conclusion("Indeterminate; favours glioma", (remark,))
+    assert conclusion == Conclusion(f"{INDETERMINATE}: favours glioma", (remark,))
 
 
 def test_both_models_below_their_thresholds_and_discordant() -> None:
@@ -83,15 +90,50 @@ def test_both_models_below_their_thresholds_and_discordant() -> None:
 
 
 def test_tumor_likely_needs_every_model_above_its_threshold() -> None:
-    words = tumor_likely((CNN, VGG16), {"cnn": 0.8, "vgg16": 0.9})
+    words = tumor_likely(entry_of(CNN, VGG16), {"cnn": 0.8, "vgg16": 0.9})
     assert words.startswith(
         "Tumour likely; type indeterminate (probability of any tumour: CNN 97 %, VGG16 93 %"
     )
     assert "95 % specificity" in words
-    assert tumor_likely((CNN, VGG16), {"cnn": 0.8, "vgg16": 0.95}) == ""
-    assert tumor_likely((CNN, VGG16), {"cnn": 0.8}) == ""
+    assert tumor_likely(entry_of(CNN, VGG16), {"cnn": 0.8, "vgg16": 0.95}) == ""
+    assert tumor_likely(entry_of(CNN, VGG16), {"cnn": 0.8}) == ""
 
 
 def test_a_reading_in_words() -> None:
     assert reading_in_words(CNN) == "glioma, 90 %"
     assert ensemble_probability(entry_of(CNN, VGG16)) == "Mean predicted probability 85 %"
+
+
+def lesion(*points: tuple[int, int]) -> Any:
+    mask = np.zeros((90, 90), bool)
+    for row, column in points:
+        mask[row - 4 : row + 5, column - 4 : column + 5] = True
+    sizes = {"area": int(mask.sum()), "diameter": 12.7, "area_mm2": None, "diameter_mm": None}
+    outline = SimpleNamespace(mask=mask, is_empty=not mask.any(), sizes=sizes)
+    return SimpleNamespace(outline=outline, grade="ok", tumor_score=0.5)
+
+
+def segmented(segmentation: Any, *readings: Any) -> Entry:
+    scan = Scan("a.png", np.ones((90, 90), np.float32), "PNG")
+    return Entry("key", "a.png", scan, readings, segmentation=segmentation)
+
+
+def test_outline_and_prediction_never_contradict_each_other_silently() -> None:
+    healthy = [reading_of(name, "no_tumor", 0.9) for name in ("CNN", "VGG16")]
+    assert lesion_in_words(segmented(lesion(), *healthy)) == "No lesion outlined."
+    assert "could not be outlined" in lesion_in_words(segmented(lesion(), CNN, VGG16))
+    apart = (CNN, reading_of("VGG16", "meningioma", 0.9))
+    assert lesion_in_words(segmented(lesion(), *apart)) == "No lesion outlined."
+    assert "could not be outlined" in lesion_in_words(segmented(lesion(), *apart), is_likely=True)
+    words = lesion_in_words(segmented(lesion((10, 10)), CNN, VGG16))
+    assert words == "Outlined lesion: 81 pixels, longest diameter 13 pixels; upper left of the image."
+    assert "predict no tumour: check" in lesion_in_words(segmented(lesion((10, 10)), *healthy))
+    assert lesion_in_words(entry_of(CNN, VGG16)) == ""
+
+
+def test_tumour_is_not_likely_where_the_ensemble_denies_it() -> None:
+    thresholds = {"cnn": 0.5, "vgg16": 0.5}
+    assert tumor_likely(entry_of(CNN, VGG16), thresholds)
+    joint: Any = SimpleNamespace(label="no_tumor", tumor_probability=0.3)
+    denied = replace(entry_of(CNN, VGG16), joint=joint)
+    assert tumor_likely(denied, thresholds) == "" and "ensemble 30 %" in tumor_probabilities(denied)

@@ -12,6 +12,7 @@ from utils.records.base import Record, read_record, write_record
 from utils.records.evaluation import EvaluationRecord, SubtypeRecord
 from utils.records.explanations import ExplanationsRecord
 from utils.records.leakage import LeakageRecord
+from utils.records.measures import DetectionFigures
 from utils.records.out_of_distribution import OutOfDistributionRecord
 from utils.records.robustness import RobustnessRecord
 from utils.records.segmentation import OutlineRecord
@@ -49,3 +50,13 @@ def test_every_kind_of_record_is_shipped() -> None:
         EvaluationRecord, SubtypeRecord, ExplanationsRecord, OutlineRecord, RobustnessRecord, OutOfDistributionRecord,
         LeakageRecord,
     }  # fmt: skip
+
+
+def test_interval_without_width_becomes_the_exact_one() -> None:
+    figures = {"tumors": 56, "healthy": 0, "threshold": 0.5, "auc": 1.0, "auc_interval": [1.0, 1.0]}
+    figures |= {"sensitivity": 1.0, "sensitivity_interval": [1.0, 1.0]}
+    figures |= {"specificity": 0.0, "specificity_interval": [0.0, 0.0], "sensitivity_at_95_specificity": None}
+    read = DetectionFigures.model_validate_json(json.dumps(figures), strict=True)
+    low, high = read.interval("sensitivity") or (0, 0)
+    assert high == 1 and abs(low - 0.025 ** (1 / 56)) < 1e-6  # Clopper and Pearson: 93.6 %
+    assert read.interval("specificity") is None and read.interval("auc") is None  # of no scan; no share

@@ -32,24 +32,24 @@ def test_figures_of_other_weights_are_not_shown(entry_with, networks) -> None:
 @pytest.mark.parametrize(
     ("labels", "grade", "flags", "words"),
     [
-        (("no_tumor", "no_tumor"), "ok", (), "No tumour (concordant)"),
+        (("no_tumor", "no_tumor"), "ok", (), "No tumour, both models agree (85 %)"),
         (
             ("glioma", "pituitary"),
             "ok",
             (),
-            "Indeterminate - review manually Discordant: CNN: glioma, VGG16: pituitary tumour.",
+            "Indeterminate - review manually: the models disagree Discordant: CNN: glioma, VGG16: pituitary tumour.",
         ),
         (
             ("glioma", "glioma"),
             "ok",
             ("unsure",),
-            "Indeterminate; favours glioma Low confidence: CNN and VGG16 below their referral",
+            "Indeterminate - review manually: favours glioma Low confidence: CNN and VGG16 below their referral",
         ),
         (
             ("glioma", "glioma"),
             "unusual",
             ("unusual",),
-            "Unusual scan. Glioma (concordant) " + ood_detector.UNUSUAL,
+            "Unusual scan. Glioma, both models agree (85 %) " + ood_detector.UNUSUAL,
         ),
         (("glioma", "glioma"), "ok", ("turned",), ood_detector.NOTES["turned"]),
         (("no_tumor", "no_tumor"), "ok", (), "the maps show the weak evidence for glioma"),
@@ -79,7 +79,9 @@ def test_rejected_scan_is_shown_without_results(entry_with, networks) -> None:
 def test_rejected_scan_with_results_on_request(entry_with, networks) -> None:
     scan = ReportedScan("Scan 1", entry_with(probability=0.77, grade="refused"), DRAWN, is_overridden=True)
     page = page_of(scan, networks)
-    assert "Rejected scan. Glioma (concordant)" in page and ood_detector.REFUSED_BUT_SHOWN in page
+    assert (
+        "Rejected scan. Glioma, both models agree (77 %)" in page and ood_detector.REFUSED_BUT_SHOWN in page
+    )
     assert "77 %" in page and rows_of(session_csv([scan], CREATED))[0]["cnn_glioma"] == "0.7700"
 
 

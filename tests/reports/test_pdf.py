@@ -24,13 +24,13 @@ def test_page_of_a_scan(entry_with, networks) -> None:
     assert len(pages) == 2
     for words in (
         "Scan 1",
-        "Glioma (concordant)",
+        "Glioma, both models agree (85 %)",
         "CNN: glioma, 85 %",
         "VGG16: glioma, 85 %",
         "no evidence strong evidence",
         "Saliency maps for class: glioma. Method: Grad-CAM; opacity 50 %; display threshold 25 % of full colour.",
         "One colour scale for all classes and models: full colour from 0.2 calibrated logits.",
-        "CNN 85 % 5 % 5 % 5 % PPV for glioma at 70-90 %, held-out patients: 15 of 20 (75 %).",
+        "CNN 85 % 5 % 5 % 5 % PPV for glioma at 70-90 %, held-out patients: 15 of 20, 75 % (95 % CI 53-89).",
         "VGG16 85 % 5 % 5 % 5 % Not yet measured on held-out patients.",
         "The reviewer disagrees. Correct label: meningioma. Dural tail, see slice 12.",
         "PNG, 70 x 90 pixels",

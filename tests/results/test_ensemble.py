@@ -110,7 +110,9 @@ def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() 
     assert ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "other"}) is None
     measured = ensemble.measured_ensemble(both, {"cnn": "a", "vgg16": "b"})
     assert measured is not None and measured.predictions is not None
-    sentence = "PPV for glioma at 70-90 %, models concordant, held-out patients: 30 of 30 (100 %)."
+    sentence = (
+        "PPV for glioma at 70-90 %, models concordant, held-out patients: 30 of 30, 100 % (95 % CI 89-100)."
+    )
     assert track_record.trust_sentence(measured, "glioma", 0.85) == sentence
     assert track_record.referral_statement(measured.predictions, 0.4) == (0.75, 1.0)
 

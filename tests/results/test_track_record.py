@@ -27,12 +27,12 @@ def trusted() -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("label", "probability", "expected"),
     [
-        ("glioma", 0.75, (15, 20)),
-        ("glioma", 0.7, (15, 20)),
-        ("glioma", 0.89, (15, 20)),
+        ("glioma", 0.75, (15, 20, 20)),
+        ("glioma", 0.7, (15, 20, 20)),
+        ("glioma", 0.89, (15, 20, 20)),
         ("glioma", 0.9, None),
         ("glioma", 0.4, None),
-        ("pituitary", 0.8, (12, 12)),
+        ("pituitary", 0.8, (12, 12, 12)),
         ("meningioma", 0.8, None),
     ],
 )
@@ -44,16 +44,16 @@ def test_certainty_has_a_place_in_the_last_bin():
     table = pd.DataFrame(
         {"target": ["glioma"] * 10, "label": ["glioma"] * 10, "glioma": [1.0] * 5 + [0.97] * 5}
     )
-    assert track_record.trust_statement(table, "glioma", 1.0) == (10, 10)
+    assert track_record.trust_statement(table, "glioma", 1.0) == (10, 10, 10)
 
 
 def test_a_tumour_without_a_name_counts_against_no_tumour_alone():
     table = pd.DataFrame(
         {"target": ["no_tumor"] * 10 + [OTHER_TUMOR] * 2, "label": "no_tumor", "no_tumor": 0.99}
     )
-    assert track_record.trust_statement(table, "no_tumor", 0.99) == (10, 12)
+    assert track_record.trust_statement(table, "no_tumor", 0.99) == (10, 12, 12)
     table = pd.DataFrame({"target": ["glioma"] * 10 + [OTHER_TUMOR] * 2, "label": "glioma", "glioma": 0.99})
-    assert track_record.trust_statement(table, "glioma", 0.99) == (10, 10)
+    assert track_record.trust_statement(table, "glioma", 0.99) == (10, 10, 10)
 
 
 def test_outlines_in_words(outline_record):
@@ -69,7 +69,7 @@ def test_outlines_in_words(outline_record):
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (0.75, "PPV for glioma at 70-90 %, held-out patients: 15 of 20 (75 %)."),
+        (0.75, "PPV for glioma at 70-90 %, held-out patients: 15 of 20, 75 % (95 % CI 53-89)."),
         (0.99, "held-out scans with glioma at 97 % or more: no track record."),
         (0.3, "Fewer than 10 held-out scans with glioma at less than 50 %: no track record."),
     ],
@@ -83,7 +83,7 @@ def test_the_value_of_no_tumour_is_the_negative_predictive_one():
     table = pd.DataFrame({"target": ["no_tumor"] * 9 + ["glioma"], "label": "no_tumor", "no_tumor": 0.99})
     measured = MeasuredModel("cnn", protocol_named("patient-disjoint"), table)
     assert track_record.trust_sentence(measured, "no_tumor", 0.99) == (
-        "NPV at 97 % or more, held-out patients: 9 of 10 (90 %)."
+        "NPV at 97 % or more, held-out patients: 9 of 10, 90 % (95 % CI 60-98)."
     )
 
 

@@ -43,7 +43,7 @@ def accuracy(selected: Evaluation, same_split: list[Evaluation]) -> None:
         )
     with right:
         st.subheader("Confusion matrix")
-        sensitivities = [selected.record.classes[name].recall_interval for name in CLASSES]
+        sensitivities = [selected.record.classes[name].interval("recall") for name in CLASSES]
         panels.chart_with_caption(
             performance.confusion_matrix(selected.record.confusion, sensitivities),
             f"{selected.title}. Rows: reference, columns: predicted; each cell: scans and percent of the row.",
@@ -136,7 +136,7 @@ def _source_curves(selected: Evaluation) -> None:
         tumor = (rows["target"] != "no_tumor").to_numpy()
         if 0 < tumor.sum() < len(rows):
             scores[source_title(str(source))] = 1 - rows["no_tumor"].to_numpy(dtype=float), tumor
-    intervals = {source_title(name): part.tumor.auc_interval for name, part in parts.items()}
+    intervals = {source_title(name): part.tumor.interval("auc") for name, part in parts.items()}
     if scores:
         panels.chart_with_caption(
             curves.tumor_roc(scores, intervals), f"{selected.title}: tumour vs no tumour."

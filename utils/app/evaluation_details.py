@@ -70,7 +70,7 @@ def _summary(evaluations: list[Evaluation]) -> None:
 
 def _curves(selected: Evaluation, scans: pd.DataFrame) -> None:
     targets, probabilities = targets_and_probabilities(scans)
-    areas = {name: selected.record.classes[name].auc_interval for name in CLASSES}
+    areas = {name: selected.record.classes[name].interval("auc") for name in CLASSES}
     left, right = st.columns(2, gap="large")
     with left:
         panels.chart_with_caption(

@@ -177,9 +177,10 @@ def ensemble_trust(entry: Entry) -> str:
 def tumor_likely(entry: Entry) -> str:
     """A sentence where every network detects a tumour by its own threshold, of whatever type; else empty."""
     thresholds = {
-        reading.network: resources.reader_of(reading).card.tumor_threshold for reading in entry.readings
+        reading.network: card.tumor_threshold if (card := resources.card_of(reading)) else None
+        for reading in entry.readings
     }
-    return conclusion.tumor_likely(entry.readings, thresholds)
+    return conclusion.tumor_likely(entry, thresholds)
 
 
 def in_markdown(name: str) -> str:

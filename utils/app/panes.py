@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
-from utils.evidence.regions import find_region, overlap
+from utils.evidence.regions import describe, find_region, overlap
 from utils.reading.conclusion import reading_in_words
 from utils.wording import CLASS_TITLES, probability_in_percent
 
@@ -87,6 +87,8 @@ def build_view(
     assert entry.scan is not None
     original = Pane(entry.name, "Original image", f"The scan {entry.name}")
     drawn = [_pane(shown, captions(shown), entry.name, is_study) for shown in maps]
+    segmented = entry.segmentation.outline if entry.segmentation else None
+    lesion = None if segmented is None or segmented.is_empty else segmented.mask
     lines = {kind: contours for kind, contours in (("outline", outline), ("mask", reference)) if contours}
     by_class = [
         [shown for shown in maps if shown.label == label]
@@ -97,28 +99,46 @@ def build_view(
         pixels=entry.scan.pixels,
         panes=tuple(drawn if is_study else [original, *drawn]),
         outlines=lines,
-        captions=tuple(filter(None, (peak_activation(entry.scan, same_class) for same_class in by_class))),
+        captions=tuple(
+            filter(None, (peak_activation(entry.scan, same_class, lesion) for same_class in by_class))
+        ),
         file=f"{Path(entry.name).stem}-evidence",
         is_study=is_study,
     )
 
 
-def peak_activation(scan: Scan, maps: Sequence[Map]) -> str:
-    """Where the maps of one class peak and how far two regions overlap, as one sentence; empty without regions."""
+def peak_activation(scan: Scan, maps: Sequence[Map], lesion: np.ndarray | None = None) -> str:
+    """Where the maps of one class peak and how far two regions overlap, as one sentence; empty without regions.
+
+    lesion: (H, W) bool, the outlined lesion. Regions that overlap it, or each other, have one place: two models that
+    mark the same lesion must not seem to mark two.
+    """
     label = maps[0].label
     if label == "no_tumor":
         return ""
-    parts, regions = [], []
-    for shown in maps:
-        if shown.region_threshold is None:
-            continue
-        region = find_region(shown.reading.strength(label, 1.0), shown.region_threshold, scan)
+    shown_maps = [shown for shown in maps if shown.region_threshold is not None]
+    regions = [
+        find_region(shown.reading.strength(label, 1.0), shown.region_threshold or 0.0, scan)
+        for shown in shown_maps
+    ]
+    masks = [region.mask for region in regions if region]
+    shared = overlap(*masks) if len(masks) == 2 else 0.0
+    common = describe(masks[0] | masks[1], scan).place if shared else ""
+    parts = []
+    for shown, region in zip(shown_maps, regions, strict=True):
         method = "" if shown.reading.method == "gradcam" else f" ({METHOD_TITLES[shown.reading.method]})"
-        where = region.in_words if region else "below the threshold for a region"
+        where = "below the threshold for a region"
+        if region and lesion is not None:
+            is_at_lesion = bool((region.mask & lesion).any())
+            place = (
+                "at the outlined lesion" if is_at_lesion else f"{common or region.place}, outside the outline"
+            )
+            where = f"{place}, {region.size_in_words}"
+        elif region:
+            where = f"{common or region.place}, {region.size_in_words}"
         parts.append(f"{shown.reading.title}{method}: {where}")
-        regions += [region.mask] if region else []
-    if len(regions) == 2:
-        parts.append(f"overlap of the regions (IoU): {probability_in_percent(overlap(*regions))}")
+    if len(masks) == 2:
+        parts.append(f"overlap of the regions (IoU): {probability_in_percent(shared)}")
     return f"Peak activation for {CLASS_TITLES[label]}: {'; '.join(parts)}." if parts else ""
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from utils.app import access, session
 from utils.cases.reviews import (
     LONGEST_NOTE,
+    LONGEST_REVIEWER,
     NOTE_LABEL,
-    NeutralNames,
     Review,
     ReviewError,
+    fitted,
+    now,
     right_classes_for,
     verdicts_for,
 )
-from utils.cases.store import CaseStore, CaseStoreError, answers_of, default_path
+from utils.cases.store import Case, CaseStore, CaseStoreError, answers_of, default_path
 from utils.networks.shipped import evidence_scale
 from utils.reading.worklist import Entry, representative
-from utils.wording import CLASS_TITLES
+from utils.wording import LABEL_TITLES, sentence_case
 
 if TYPE_CHECKING:
     from utils.reports.reported import ReportedScan
@@ -39,12 +42,12 @@ def reviews() -> dict[str, Review]:
 
 def neutral_name(entry: Entry) -> str:
     """ "Scan 1", "Scan 2", ... in order of arrival, until the user gives another."""
-    return _names().of(entry.sha256)
+    return session.names().of(entry.sha256)
 
 
 def rename(entry_sha256: str, name: str) -> None:
     """Raises ReviewError where the name is invalid, CaseStoreError where the store cannot be written."""
-    _names().rename(entry_sha256, name)
+    session.names().rename(entry_sha256, name)
     if (store := case_store()) is not None:
         store.rename(entry_sha256, name)
 
@@ -55,19 +58,40 @@ def case_store() -> CaseStore | None:
 
 
 def switch_store(on: bool) -> None:
-    """Open or create the case store and save the session's reviews in it; off: stop using it.
+    """Open or create the case store, save the session's reviews in it and show those it has; off: stop using it.
 
     Raises CaseStoreError.
     """
     if not on:
-        st.session_state.pop("case-store", None)
+        for name in ("case-store", "known-to-store", "stored-cases"):
+            st.session_state.pop(name, None)
         return
     store = CaseStore.open(default_path(), create=True)
-    _names().learn({case.sha256: case.name for case in store.cases()})
+    session.names().learn({case.sha256: case.name for case in store.cases()})
     st.session_state["case-store"] = store
+    show_stored()
     for entry in session.entries():
-        if entry.key in reviews():
+        if entry.key in reviews() and entry.key not in _stored_cases():
             _store(entry)
+
+
+def show_stored() -> None:
+    """Take the stored review of each scan that the session has not reviewed, so that it is seen before it is replaced.
+
+    Raises CaseStoreError.
+    """
+    store, known = case_store(), st.session_state.setdefault("known-to-store", set())
+    new = [entry for entry in session.entries() if entry.is_read and entry.key not in known]
+    if store is None or not new:
+        return
+    cases = {case.sha256: case for case in store.cases()}
+    for entry in new:
+        known.add(entry.key)
+        case = cases.get(entry.sha256)
+        if case is not None and entry.key not in reviews():
+            predicted = [reading.label for reading in entry.readings]
+            reviews()[entry.key] = fitted(case.review, case.predicted, predicted)
+            _stored_cases()[entry.key] = case
 
 
 def store_can_be_offered() -> bool:
@@ -111,64 +135,95 @@ def report_button(entries: Sequence[Entry], title: str, key: str) -> None:
     )
 
 
+def _stored_cases() -> dict[str, Case]:
+    """The cases that `show_stored` took reviews from, by the key of their entry."""
+    return st.session_state.setdefault("stored-cases", {})
+
+
 def review_panel(entry: Entry) -> None:
-    """Agree, disagree or unsure about the models' label, with the correct label and a comment."""
+    """Agree, disagree or unsure about the models' label, with the correct label, a comment and initials."""
     predicted = [reading.label for reading in entry.readings]
     current = reviews().get(entry.key)
-    chosen = st.session_state.get(_choice(entry)) or (current.verdict if current else None)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for verdict in verdicts_for(predicted):
+    verdict = current.verdict if current else None
+    with st.container(horizontal=True):
+        for choice in verdicts_for(predicted):
             st.button(
-                VERDICT_TITLES[verdict],
-                icon=_CHOSEN if chosen == verdict else _ICONS[verdict],
-                shortcut=_SHORTCUTS[verdict],
-                key=f"{verdict}-{entry.key}",
-                on_click=_choose,
-                args=(entry, verdict),
+                VERDICT_TITLES[choice],
+                icon=_CHOSEN if verdict == choice else _ICONS[choice],
+                shortcut=_SHORTCUTS[choice],
+                key=f"{choice}-{entry.key}",
+                on_click=_save,
+                args=(entry, {"verdict": choice, "right_class": None}),
             )
-        if chosen == "disagree":
-            st.segmented_control(
-                "Correct label",
-                right_classes_for(predicted),
-                default=current.right_class if current else None,
-                format_func=CLASS_TITLES.__getitem__,
-                key=f"right-{entry.key}",
-                on_change=_keep,
-                args=(entry,),
+    if current is None:
+        return
+    if verdict == "disagree":
+        _correct_label(entry, current, right_classes_for(predicted))
+    _text(entry, NOTE_LABEL, "note", LONGEST_NOTE)
+    _text(entry, "Initials of the reviewer (optional)", "reviewer", LONGEST_REVIEWER)
+    _saved(entry, current)
+
+
+def _correct_label(entry: Entry, current: Review, labels: Sequence[str]) -> None:
+    """The labels as buttons, each with a number key."""
+    st.caption("Correct label (optional)")
+    with st.container(horizontal=True, gap="xsmall"):
+        for number, label in enumerate(labels, start=1):
+            st.button(
+                sentence_case(LABEL_TITLES[label]),
+                icon=_CHOSEN if current.right_class == label else None,
+                shortcut=str(number),
+                key=f"{label}-{entry.key}",
+                on_click=_save,
+                args=(entry, {"verdict": "disagree", "right_class": label}),
             )
-        if chosen:
-            st.text_input(
-                NOTE_LABEL,
-                value=current.note if current else "",
-                max_chars=LONGEST_NOTE,
-                key=f"note-{entry.key}",
-                on_change=_keep,
-                args=(entry,),
-            )
-    if chosen == "disagree" and current is None:
-        st.caption("Select the correct label to save the review.")
-    elif current:
-        place = "in this session and in the case store" if case_store() else "in this session only"
-        st.caption(f"Reviewed as {neutral_name(entry)}; saved {place}.")
+
+
+def _text(entry: Entry, label: str, name: str, longest: int) -> None:
+    """A field of the review; the initials stay for the next scan."""
+    key = f"{name}-{entry.key}"
+    st.text_input(
+        label,
+        value=getattr(reviews()[entry.key], name),
+        max_chars=longest,
+        key=key,
+        on_change=lambda: _save(entry, {name: st.session_state[key]}),
+    )
+
+
+def _saved(entry: Entry, current: Review) -> None:
+    """Where the review is, when it was made, and those before it."""
     problem = st.session_state.pop("review-problem", None)
     if problem:
         st.error(problem, icon=":material/error:")
+    case = _stored_cases().get(entry.key)
+    if case is not None and case.review.time == current.time:
+        st.caption(f"Reviewed as {case.name} on {case.review.time[:10]}; from the case store.")
+    else:
+        place = "in this session and in the case store" if case_store() else "in this session only"
+        st.caption(f"Reviewed as {neutral_name(entry)}; saved {place}.")
+    if case is not None:
+        for review in case.earlier:
+            st.caption(f"Earlier review: {in_words(review)}.")
 
 
-def _choose(entry: Entry, verdict: str) -> None:
-    st.session_state[_choice(entry)] = verdict
-    _keep(entry)
+def in_words(review: Review) -> str:
+    """ "2026-01-02: disagree, meningioma, small lesion"."""
+    label = LABEL_TITLES[review.right_class] if review.right_class else ""
+    details = ", ".join(filter(None, (review.verdict, label, review.note, review.reviewer)))
+    return f"{review.time[:10]}: {details}"
 
 
-def _keep(entry: Entry) -> None:
-    """Save the review as entered; an incomplete one removes the earlier review of the session."""
-    verdict = st.session_state.get(_choice(entry)) or reviews()[entry.key].verdict
-    label = st.session_state.get(f"right-{entry.key}") if verdict == "disagree" else None
-    note = st.session_state.get(f"note-{entry.key}", "")
-    if verdict == "disagree" and label is None:
-        reviews().pop(entry.key, None)
-        return
-    reviews()[entry.key] = Review(verdict, label, note)
+def _save(entry: Entry, changes: dict[str, Any]) -> None:
+    """Save the review with changes; what they do not name stays."""
+    before = reviews().get(entry.key)
+    if "reviewer" in changes:
+        st.session_state["reviewer"] = changes["reviewer"]
+    if before is None:
+        before = Review("unsure", reviewer=st.session_state.get("reviewer", ""))
+    elif changes.get("verdict") == before.verdict == "disagree" and changes["right_class"] is None:
+        return  # pressed again: the correct label stays
+    reviews()[entry.key] = replace(before, time=now(), **changes)
     try:
         _store(entry)
     except (CaseStoreError, ReviewError) as error:
@@ -181,11 +236,3 @@ def _store(entry: Entry) -> None:
     store = case_store()
     if store is not None and entry.sha256:
         store.save(entry.sha256, neutral_name(entry), reviews()[entry.key], answers_of(entry.readings))
-
-
-def _choice(entry: Entry) -> str:
-    return f"verdict-{entry.key}"
-
-
-def _names() -> NeutralNames:
-    return st.session_state.setdefault("names", NeutralNames())

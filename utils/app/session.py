@@ -10,6 +10,7 @@ import cv2
 import streamlit as st
 
 from utils.app import access, resources
+from utils.cases.reviews import NeutralNames
 from utils.reading import worklist
 from utils.reading.background import BackgroundReading, Progress
 from utils.reading.conclusion import Referral
@@ -78,6 +79,11 @@ def add_files(files: Sequence[tuple[str, bytes]]) -> None:
     add_entries([entry for key, entry in opened.items() if key not in _store()])
 
 
+def names() -> NeutralNames:
+    """The neutral names of the session's scans; `add_entries` gives them in the order of arrival."""
+    return st.session_state.setdefault("names", NeutralNames())
+
+
 def keeps_headers() -> bool:
     """Whether the user wants DICOM results: what they need of the headers of uploaded files stays in the session."""
     return st.session_state.get("keeps-headers", False)
@@ -108,6 +114,9 @@ def add_entries(new: Sequence[Entry]) -> None:
     """
     if not new:
         return
+    for entry in new:
+        if entry.is_accepted:
+            names().of(entry.sha256)
     _background().add(new, resources.readers(), _store(), resources.joint_reader())
     accepted = [entry.key for entry in new if entry.is_accepted]
     if accepted:

@@ -33,8 +33,8 @@ RESERVED = {
 class ExportedCases:
     """The result of an export: images written per class, and the cases that were skipped.
 
-    unlabelled: names of cases whose reviewer was unsure; missing: names of those without an original; unusable: one
-    sentence for each original that is not a single image.
+    unlabelled: names of cases without a correct label, or with one that is no output class; missing: names of those
+    without an original; unusable: one sentence for each original that is not a single image.
     """
 
     counts: dict[str, int]
@@ -55,7 +55,7 @@ def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) ->
         raise DatasetError(f"{originals} is not a folder; give the folder of the originals.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DatasetError(f"{output} is not empty; give a new folder.")
-    labelled = [case for case in cases if case.label is not None]
+    labelled = [case for case in cases if case.label in CLASSES]
     files = {file_sha256(file): file for file in files_in([originals]) if file.is_file()}
     present = [case for case in labelled if case.sha256 in files]
     counts = dict.fromkeys(CLASSES, 0)
@@ -69,7 +69,7 @@ def write_class_folders(cases: Sequence[Case], originals: Path, output: Path) ->
             unusable.append(f"{case.name}: {reason}")
     return ExportedCases(
         counts,
-        tuple(case.name for case in cases if case.label is None),
+        tuple(case.name for case in cases if case.label not in CLASSES),
         tuple(case.name for case in labelled if case.sha256 not in files),
         tuple(unusable),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from utils.classes import CLASSES
-from utils.wording import listed, titles_of
+from utils.wording import LABEL_TITLES, listed, titles_of
 
 VERDICTS = ("agree", "disagree", "unsure")
-LONGEST_NOTE, LONGEST_NAME = 1000, 60  # characters
+LONGEST_NOTE, LONGEST_NAME, LONGEST_REVIEWER = 1000, 60, 8  # characters
 NOTE_LABEL = "Comment (no patient identifiers)"
 NAME_LABEL = "Scan name (no patient identifiers)"
 
@@ -29,15 +29,16 @@ def now() -> str:
 class Review:
     """A person's review of one scan. `check_review` tests whether it fits the predicted classes.
 
-    verdict: one of VERDICTS. right_class: the correct label, one of CLASSES, where the verdict is "disagree", else
-    None. note: a comment in free text, not searched for patient identifiers; its input field must carry NOTE_LABEL.
-    time: as `now` returns it.
+    verdict: one of VERDICTS. right_class: the correct label, one of LABEL_TITLES, where the verdict is "disagree" and
+    the reviewer knows it, else None. note: a comment in free text, not searched for patient identifiers; its input
+    field must carry NOTE_LABEL. time: as `now` returns it. reviewer: initials, "" where none were entered.
     """
 
     verdict: str
     right_class: str | None = None
     note: str = ""
     time: str = field(default_factory=now)
+    reviewer: str = ""
 
 
 def verdicts_for(predicted: Collection[str]) -> tuple[str, ...]:
@@ -50,8 +51,8 @@ def verdicts_for(predicted: Collection[str]) -> tuple[str, ...]:
 
 
 def right_classes_for(predicted: Collection[str]) -> tuple[str, ...]:
-    """The correct labels that are possible for "disagree": all classes but the one that all networks predicted."""
-    return tuple(name for name in CLASSES if name != _concordant_class(predicted))
+    """The correct labels that are possible for "disagree": all but the class that all networks predicted."""
+    return tuple(name for name in LABEL_TITLES if name != _concordant_class(predicted))
 
 
 def check_review(review: Review, predicted: Collection[str]) -> None:
@@ -61,10 +62,12 @@ def check_review(review: Review, predicted: Collection[str]) -> None:
     if review.verdict not in verdicts_for(predicted):
         raise ReviewError("The models are discordant; choose the correct label, or Unsure.")
     if review.verdict == "disagree":
-        if review.right_class not in right_classes_for(predicted):
+        if review.right_class not in (None, *right_classes_for(predicted)):
             raise ReviewError(f"Choose the correct label: {titles_of(right_classes_for(predicted))}.")
     elif review.right_class is not None:
         raise ReviewError("A correct label is possible with the verdict Disagree only.")
+    if len(review.reviewer) > LONGEST_REVIEWER:
+        raise ReviewError(f"The initials of the reviewer may have at most {LONGEST_REVIEWER} characters.")
     if len(review.note) > LONGEST_NOTE:
         raise ReviewError(
             f"The comment has {len(review.note)} characters; at most {LONGEST_NOTE} can be stored."
@@ -72,12 +75,25 @@ def check_review(review: Review, predicted: Collection[str]) -> None:
 
 
 def label_of(review: Review, predicted: Collection[str]) -> str | None:
-    """The label of a scan for training after its review; None where the reviewer was unsure.
+    """The label of a scan after its review, one of LABEL_TITLES; None where the reviewer does not know it.
 
     Raises ReviewError where the review does not fit the predicted classes.
     """
     check_review(review, predicted)
     return _concordant_class(predicted) if review.verdict == "agree" else review.right_class
+
+
+def fitted(review: Review, before: Collection[str], predicted: Collection[str]) -> Review:
+    """A stored review, made of the classes that were predicted `before`, as a review of those predicted now.
+
+    What the reviewer said of the scan stays; the verdict follows from it.
+    """
+    label = label_of(review, before)
+    if label is None:
+        return review
+    if label == _concordant_class(predicted):
+        return replace(review, verdict="agree", right_class=None)
+    return replace(review, verdict="disagree", right_class=label)
 
 
 def checked_name(name: str) -> str:

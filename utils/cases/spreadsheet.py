@@ -17,7 +17,7 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "
 def export_csv(cases: Sequence[Case]) -> str:
     """The cases as a CSV table, with columns for each network's version, label and probabilities."""
     networks = dict.fromkeys(answer.network for case in cases for answer in case.answers)
-    columns = ["name", "sha256", "verdict", "right_class", "label", "note", "created", "changed"]
+    columns = ["name", "sha256", "verdict", "right_class", "label", "note", "reviewer", "created", "changed"]
     columns += [f"{network}_{field}" for network in networks for field in ("version", "label", *CLASSES)]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="")

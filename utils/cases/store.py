@@ -18,32 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review, check_review, checked_name, label_of
+from utils.cases.schema import APPLICATION_ID, MIGRATIONS
 from utils.paths import user_folder
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reading
 
 BUSY_SECONDS = 10.0  # longest wait for another thread or process that uses the file
-APPLICATION_ID = int.from_bytes(b"BMRC")  # distinguishes the file from the databases of other programs
-# One tuple of statements per schema version, each run in one transaction. Never change an entry, because stores made
-# with it exist: append the next one.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        f"PRAGMA application_id = {APPLICATION_ID}",
-        """
-        CREATE TABLE cases (
-            sha256 TEXT PRIMARY KEY,
-            name TEXT NOT NULL,
-            verdict TEXT NOT NULL,
-            right_class TEXT,
-            note TEXT NOT NULL,
-            answers TEXT NOT NULL, -- JSON: a list of Answers
-            created TEXT NOT NULL, -- time of the first review
-            changed TEXT NOT NULL -- time of this review
-        )
-        """,
-    ),
-)
 
 _creating = threading.Lock()
 
@@ -64,13 +45,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Case:
-    """One scan in the store. sha256: of the bytes of its file; created: time of the first review."""
+    """One scan in the store. sha256: of the bytes of its file; created: time of the first review.
+
+    earlier: the reviews that this one replaced, the first one first; corrections within an hour are not among them.
+    """
 
     sha256: str
     name: str
     review: Review
     answers: tuple[Answer, ...]
     created: str
+    earlier: tuple[Review, ...] = ()
 
     @property
     def predicted(self) -> tuple[str, ...]:
@@ -79,7 +64,7 @@ class Case:
 
     @property
     def label(self) -> str | None:
-        """The label of the scan for training; None where the reviewer was unsure."""
+        """The label of the scan, one of LABEL_TITLES; None where the reviewer does not know it."""
         return label_of(self.review, self.predicted)
 
 
@@ -140,6 +125,8 @@ class CaseStore:
     def save(self, sha256: str, name: str, review: Review, answers: Collection[Answer]) -> None:
         """Store the review of a scan. It replaces an earlier review of the same file, whose name stays.
 
+        A review that is more than an hour old moves to the case's history.
+
         Raises ReviewError where the name cannot be stored or the review does not fit the answers.
         """
         if not re.fullmatch("[0-9a-f]{64}", sha256):
@@ -150,13 +137,13 @@ class CaseStore:
         with self._connection() as connection:
             connection.execute(
                 """
-                INSERT INTO cases (sha256, name, verdict, right_class, note, answers, created, changed)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO cases (sha256, name, verdict, right_class, note, answers, created, changed, reviewer)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (sha256) DO UPDATE SET
                     verdict = excluded.verdict, right_class = excluded.right_class, note = excluded.note,
-                    answers = excluded.answers, changed = excluded.changed
+                    answers = excluded.answers, changed = excluded.changed, reviewer = excluded.reviewer
                 """,
-                (*row, review.time, review.time),
+                (*row, review.time, review.time, review.reviewer),
             )
 
     def rename(self, sha256: str, name: str) -> None:
@@ -176,10 +163,16 @@ class CaseStore:
         """All cases, in the order of their first review."""
         with self._connection() as connection:
             rows = connection.execute(
-                "SELECT sha256, name, verdict, right_class, note, answers, created, changed FROM cases ORDER BY rowid"
+                "SELECT sha256, name, verdict, right_class, note, answers, created, changed, reviewer FROM cases "
+                "ORDER BY rowid"
             ).fetchall()
+            history: dict[str, list[Review]] = {}
+            for sha256, *review in connection.execute(
+                "SELECT sha256, verdict, right_class, note, changed, reviewer FROM earlier_reviews ORDER BY rowid"
+            ):
+                history.setdefault(sha256, []).append(Review(*review))
         try:
-            return [_case(*row) for row in rows]
+            return [_case(*row, earlier=tuple(history.get(row[0], ()))) for row in rows]
         except (ValueError, TypeError):  # a row that was not written by this app
             raise CaseStoreError(_damaged(self.path)) from None
 
@@ -199,11 +192,19 @@ class CaseStore:
 
 
 def _case(
-    sha256: str, name: str, verdict: str, right_class: str, note: str, answers_json: str, *times: str
+    sha256: str,
+    name: str,
+    verdict: str,
+    right_class: str,
+    note: str,
+    answers_json: str,
+    *facts: str,
+    earlier: tuple[Review, ...],
 ) -> Case:
-    created, changed = times
+    created, changed, reviewer = facts
     answers = tuple(Answer(**answer) for answer in json.loads(answers_json))
-    case = Case(sha256, name, Review(verdict, right_class, note, changed), answers, created)
+    review = Review(verdict, right_class, note, changed, reviewer)
+    case = Case(sha256, name, review, answers, created, earlier)
     check_review(case.review, case.predicted)
     return case
 

@@ -10,7 +10,7 @@ from utils.charts.style import Colours, dots, finish
 from utils.records.explanations import ExplanationsRecord
 from utils.records.measures import Figures
 from utils.records.segmentation import OutlineFigures, OutlineRecord
-from utils.wording import CLASS_TITLES
+from utils.wording import CLASS_TITLES, percent, value_with_interval
 
 
 def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours | None = None) -> go.Figure:
@@ -25,12 +25,11 @@ def pointing(records: Mapping[str, ExplanationsRecord], colours: Colours | None 
         if figures.tumors.n
     ]
     method, network, value, low, high = max(rows, key=lambda row: row[2])
-    figure = dots(rows, "{:.0f} %", colours)
+    figure = dots(rows, lambda value: percent(value / 100), colours)
     figure.update_xaxes(title="peak activation inside the tumour (% of maps), 95 % CI",
                         range=[0, 112], tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
-    words = (
-        f"{method} of {network}: peak activation inside the tumour in {value:.0f} % ({low:.0f}-{high:.0f})"
-    )
+    share = value_with_interval(value / 100, (low / 100, high / 100), 0)
+    words = f"{method} of {network}: peak activation inside the tumour in {share}"
     return finish(figure, words, 130 + 44 * len(rows))
 
 
@@ -40,11 +39,11 @@ def outlines(record: OutlineRecord) -> go.Figure:
     parts |= {CLASS_TITLES.get(name, name): part for name, part in record.classes.items()}
     parts |= {f"{name} tumours": part for name, part in record.sizes.items()}
     rows = [
-        (name, "", part.dice, *(part.dice_interval or (part.dice, part.dice)))
+        (name, "", part.dice, *(part.interval("dice") or (part.dice, part.dice)))
         for name, part in parts.items()
         if part.dice is not None
     ]
-    figure = dots(rows, "{:.2f}")
+    figure = dots(rows, "{:.2f}".format)
     figure.update_xaxes(
         title="overlap of outline and reference segmentation (Dice), 95 % CI", range=[0, 1.06]
     )

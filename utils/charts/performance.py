@@ -13,7 +13,7 @@ from utils.classes import CLASSES
 from utils.records.evaluation import ClassificationRecord
 from utils.records.measures import OverallFigures
 from utils.records.robustness import RobustnessRecord
-from utils.wording import CLASS_TITLES
+from utils.wording import CLASS_TITLES, in_percent, percent, value_with_interval
 
 FIGURE_TITLES = {
     "precision": "precision",
@@ -27,14 +27,15 @@ FIGURE_TITLES = {
 def accuracies(models: Mapping[str, OverallFigures], colours: Colours | None = None) -> go.Figure:
     """The accuracy of each model with its interval. models, colours: by title."""
     rows = [
-        (title, 100 * (figures.accuracy or 0), *_percent(figures.accuracy_interval, figures.accuracy or 0))
+        (title, 100 * (figures.accuracy or 0), *_percent(figures.interval("accuracy"), figures.accuracy or 0))
         for title, figures in models.items()
     ]
     title, value, low, high = max(rows, key=lambda row: row[1])
-    figure = dots([(row[0], "", *row[1:]) for row in rows], "{:.1f} %", colours)
+    figure = dots([(row[0], "", *row[1:]) for row in rows], lambda value: percent(value / 100, 1), colours)
     figure.update_xaxes(title="accuracy (%), 95 % CI", range=[0, 112],
                         tickvals=[0, 20, 40, 60, 80, 100])  # fmt: skip
-    words = f"Highest accuracy: {title}, {value:.1f} % ({low:.1f}-{high:.1f})"
+    shown = value_with_interval(value / 100, (low / 100, high / 100))
+    words = f"Highest accuracy: {title}, {shown}"
     return finish(figure, words, 130 + 60 * len(rows))
 
 
@@ -46,19 +47,19 @@ def confusion_matrix(
     intervals: (low, high) of each class's recall (0..1), written beside its name.
     """
     table = np.asarray(counts, dtype=int)
-    percent = _row_percent(table)
+    shares = _row_percent(table)
     text = [
-        [f"{count}<br>{share:.1f} %" for count, share in zip(*row, strict=True)]
-        for row in zip(table, percent, strict=True)
+        [f"{count}<br>{percent(share / 100, 1)}" for count, share in zip(*row, strict=True)]
+        for row in zip(table, shares, strict=True)
     ]
     names = class_ticks()
     rows = [
-        name if span is None else f"{name}<br>({100 * span[0]:.0f}-{100 * span[1]:.0f} %)"
+        name if span is None else f"{name}<br>({in_percent(span[0])}-{percent(span[1])})"
         for name, span in zip(names, intervals, strict=True)
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=percent, x=names, y=rows, text=text, texttemplate="%{text}", colorscale="cividis", zmin=0, zmax=100,
+            z=shares, x=names, y=rows, text=text, texttemplate="%{text}", colorscale="cividis", zmin=0, zmax=100,
             xgap=2, ygap=2, showscale=False,
             hovertemplate="reference %{y}, predicted %{x}: %{text}<extra></extra>",
         )
@@ -126,7 +127,7 @@ def tumor_detection(
 ) -> go.Figure:
     """Tumour detection by source of the test scans: (source, model title, AUC, low, high) each."""
     part, title, value, low, high = min(rows, key=lambda row: row[2])
-    figure = dots(rows, "{:.3f}", colours)
+    figure = dots(rows, "{:.3f}".format, colours)
     figure.update_xaxes(title="tumour detection: area under the ROC curve, 95 % CI",
                         range=[min(0.5, *(row[3] for row in rows)) - 0.02, 1.06])  # fmt: skip
     words = f"Lowest tumour detection: {part}, AUC {value:.3f} ({low:.3f}-{high:.3f}, {title})"

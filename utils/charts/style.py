@@ -7,7 +7,7 @@ cividis (Nunez et al., PLOS ONE 2018). Backgrounds are transparent and text has 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -55,11 +55,13 @@ def model_colour(title: str, position: int, colours: Colours) -> str:
 
 
 def dots(
-    rows: Sequence[tuple[str, str, float, float, float]], form: str, colours: Colours | None = None
+    rows: Sequence[tuple[str, str, float, float, float]],
+    in_words: Callable[[float], str],
+    colours: Colours | None = None,
 ) -> go.Figure:
     """One row per dot with its interval: (row, model or "", value, low, high); the value is written beside the dot.
 
-    form: the format of the value, "{:.1f} %". colours: those of models, or of rows without a model, by title.
+    in_words: the value as text, "91.2 %". colours: those of models, or of rows without a model, by title.
     """
     colours = colours or {}
     figure = go.Figure()
@@ -70,10 +72,10 @@ def dots(
         for colour, (name, _, value, low, high) in zip(own_colours, own, strict=True):
             figure.add_trace(
                 go.Scatter(
-                    x=[value], y=[name], mode="markers+text", text=[f"{network} {form.format(value)}".strip()],
+                    x=[value], y=[name], mode="markers+text", text=[f"{network} {in_words(value)}".strip()],
                     textposition="top center", marker={"size": 11, "color": colour}, offsetgroup=network,
                     error_x={"array": [high - value], "arrayminus": [value - low], "color": colour, "thickness": 2},
-                    hovertemplate=f"%{{y}}: {form.format(value)}<extra></extra>", cliponaxis=False, orientation="h",
+                    hovertemplate=f"%{{y}}: {in_words(value)}<extra></extra>", cliponaxis=False, orientation="h",
                 )
             )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)

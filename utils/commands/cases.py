@@ -41,7 +41,7 @@ def _write_class_folders(cases: Sequence[Case], originals: Path, output: Path) -
 
     written = write_class_folders(cases, originals, output)
     for name in written.unlabelled:
-        print(f"skipped: {name}: The review has no correct label.", file=sys.stderr)
+        print(f"skipped: {name}: The review has no correct label among the output classes.", file=sys.stderr)
     for name in written.missing:
         print(f"skipped: {name}: Its original is not in {originals} (unpack ZIPs).", file=sys.stderr)
     for problem in written.unusable:

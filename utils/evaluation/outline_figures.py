@@ -166,7 +166,7 @@ def in_words(figures: Record | Mapping[str, Any]) -> str:
     for name in OUTLINE_FIGURES:
         if values[name] is not None:
             digits = 1 if name.endswith("per_100") else 3
-            span = value_with_interval(values[name], values[f"{name}_interval"], digits, in_percent=False)
+            span = value_with_interval(values[name], values[f"{name}_interval"], digits, is_share=False)
             words.append(f"{name.replace('_', ' ')} {span}")
     return ", ".join(words)
 

@@ -37,8 +37,13 @@ class Region:
     @property
     def in_words(self) -> str:
         """ "upper left of the image, 24 x 18 mm, 3 % of the head"."""
-        size = "" if self.size_mm is None else f", {self.size_mm[0]:.0f} x {self.size_mm[1]:.0f} mm"
-        return f"{self.place}{size}, {100 * self.share:.{0 if self.share >= 0.095 else 1}f} % of the head"
+        return f"{self.place}, {self.size_in_words}"
+
+    @property
+    def size_in_words(self) -> str:
+        """ "24 x 18 mm, 3 % of the head"."""
+        size = "" if self.size_mm is None else f"{self.size_mm[0]:.0f} x {self.size_mm[1]:.0f} mm, "
+        return f"{size}{100 * self.share:.{0 if self.share >= 0.095 else 1}f} % of the head"
 
 
 def find_region(strength: np.ndarray, threshold: float, scan: Scan) -> Region | None:

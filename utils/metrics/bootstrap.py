@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from utils.records.measures import exact_interval
+
 RESAMPLES = 1000
 
 
@@ -28,12 +30,18 @@ def group_sums(values: np.ndarray, group_of: np.ndarray) -> np.ndarray:
     return sums
 
 
-def with_interval(name: str, values: np.ndarray | None) -> dict:
-    """{name: the figure, name_interval: [low, high]} from (1 + R,) values, the first as it is."""
+def with_interval(name: str, values: np.ndarray | None, groups: int | None = None) -> dict:
+    """{name: the figure, name_interval: [low, high]} from (1 + R,) values, the first as it is.
+
+    groups: for a share, how many groups have a scan that it is measured on; where it is 0 or 1 in all resamples, the
+    interval is the exact one for that many cases.
+    """
     if values is None or np.isnan(values[0]):
         return {name: None, f"{name}_interval": None}
     resampled = values[1:][~np.isnan(values[1:])]
     interval = np.percentile(resampled, [2.5, 97.5]) if len(resampled) else None
+    if interval is not None and groups and interval[0] == interval[1] and values[0] in (0, 1):
+        interval = np.asarray(exact_interval(float(values[0]), groups))
     return {
         name: round(float(values[0]), 6),
         f"{name}_interval": None if interval is None else [round(float(bound), 6) for bound in interval],

@@ -85,12 +85,14 @@ def figures(
     overall["auc"] = _mean(by_class["auc"])
     result: dict = {"n": len(targets), "groups": int(group_of.max()) + 1}
     for name in OVERALL_FIGURES:
-        result |= with_interval(name, overall.get(name))
+        result |= with_interval(name, overall.get(name), result["groups"] if name == "accuracy" else None)
     result["classes"] = {}
     for index, title in enumerate(classes):
         result["classes"][title] = {"n": int((targets == index).sum())}
+        groups_with = len(set(group_of[targets == index]))
         for name in CLASS_FIGURES:
-            result["classes"][title] |= with_interval(name, by_class[name][:, index])
+            groups_of = groups_with if name == "recall" else None
+            result["classes"][title] |= with_interval(name, by_class[name][:, index], groups_of)
     result["confusion"] = confusions[0].astype(int).tolist()
     return result
 

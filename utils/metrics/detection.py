@@ -53,8 +53,10 @@ def detection_figures(
         "sensitivity_at_95_specificity": _sensitivity_at(scores, tumor, of_scans),
     }
     result: dict = {"tumors": int(tumor.sum()), "healthy": int((~tumor).sum()), "threshold": threshold}
+    groups_with = {kind: len(set(group_of[tumor == kind])) for kind in (True, False)}
     for name in DETECTION_FIGURES:
-        result |= with_interval(name, values[name])
+        groups_of = None if name == "auc" else groups_with[name != "specificity"]
+        result |= with_interval(name, values[name], groups_of)
     return result
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from utils.evidence.outlines import largest_part, sizes_in_words
+from utils.evidence.regions import describe
 from utils.metrics.detection import SPECIFICITY
 from utils.wording import (
     CLASS_TITLES,
@@ -54,13 +56,16 @@ def conclude(entry: Entry, referral: Referral) -> Conclusion:
     uncertain = [reading for reading in entry.readings if "unsure" in reading.flags]
     remarks = (_low_confidence(entry, uncertain, referral),) if uncertain else ()
     if not entry.is_concordant:
-        return Conclusion(INDETERMINATE, (f"Discordant: {_all_classes(entry)}.", *remarks))
+        return Conclusion(
+            f"{INDETERMINATE}: the models disagree", (f"Discordant: {_all_classes(entry)}.", *remarks)
+        )
     title = CLASS_TITLES[entry.readings[0].label]
     if uncertain:
-        return Conclusion(f"Indeterminate; favours {title}", remarks)
+        return Conclusion(f"{INDETERMINATE}: favours {title}", remarks)
     if len(entry.readings) == 1:
         return Conclusion(_classes(entry.readings))
-    return Conclusion(f"{sentence_case(title)} (concordant)")
+    agree = "both models agree" if len(entry.readings) == 2 else "all models agree"
+    return Conclusion(f"{sentence_case(title)}, {agree} ({probability_in_percent(entry.confidence)})")
 
 
 def ensemble_probability(entry: Entry) -> str:
@@ -69,21 +74,49 @@ def ensemble_probability(entry: Entry) -> str:
     return f"{kind} probability {probability_in_percent(entry.confidence)}"
 
 
-def tumor_likely(readings: Sequence[Reading], thresholds: Mapping[str, float | None]) -> str:
-    """A sentence where every network detects a tumour, of whatever type; else empty.
+def tumor_likely(entry: Entry, thresholds: Mapping[str, float | None]) -> str:
+    """A sentence where every network detects a tumour, of whatever type, and the ensemble does not deny it; else empty.
 
     thresholds: name of the network -> its threshold of the probability of any tumour, None where it has none.
     """
-    probabilities = []
-    for reading in readings:
-        threshold, tumor = thresholds.get(reading.network), 1 - reading.probability("no_tumor")
-        if threshold is None or tumor < threshold:
+    for reading in entry.readings:
+        threshold = thresholds.get(reading.network)
+        if threshold is None or 1 - reading.probability("no_tumor") < threshold:
             return ""
-        probabilities.append(f"{reading.title} {probability_in_percent(tumor)}")
+    if entry.joint is not None and entry.joint.label == "no_tumor":
+        return ""
     return (
-        f"Tumour likely; type indeterminate (probability of any tumour: {', '.join(probabilities)}; thresholds at "
+        f"Tumour likely; type indeterminate (probability of any tumour: {tumor_probabilities(entry)}; thresholds at "
         f"{percent(SPECIFICITY)} specificity on validation)."
     )
+
+
+def tumor_probabilities(entry: Entry) -> str:
+    """The probability of any tumour by each model: "CNN 97 %, VGG16 95 %, ensemble 98 %"."""
+    shown = {reading.title: 1 - reading.probability("no_tumor") for reading in entry.readings}
+    if entry.joint is not None:
+        shown["ensemble"] = entry.joint.tumor_probability
+    return ", ".join(f"{title} {probability_in_percent(probability)}" for title, probability in shown.items())
+
+
+def lesion_in_words(entry: Entry, is_likely: bool = False) -> str:
+    """Size and place of the outlined lesion, and whether that fits the predicted classes; empty without segmentation.
+
+    is_likely: a tumour is likely although its type is indeterminate.
+    """
+    outline = entry.segmentation.outline if entry.segmentation else None
+    if outline is None or entry.scan is None:
+        return ""
+    no_tumor = entry.is_concordant and entry.readings[0].label == "no_tumor"
+    if outline.is_empty:
+        if is_likely or (entry.is_concordant and not no_tumor):
+            return "The suspected tumour could not be outlined: its size and location are not known."
+        return "No lesion outlined."
+    place = describe(largest_part(outline.mask), entry.scan).place
+    words = f"Outlined lesion: {sizes_in_words(outline.sizes)}; {place}."
+    if no_tumor:
+        words += " The models predict no tumour: check the outlined area."
+    return words
 
 
 def reading_in_words(reading: Reading) -> str:

@@ -8,6 +8,17 @@ from __future__ import annotations
 from utils.records.base import Record
 
 Interval = tuple[float, float]  # low, high
+COUNTS = {"sensitivity": "tumors", "sensitivity_at_95_specificity": "tumors", "specificity": "healthy"}
+SCALES = {"false_outlines_per_100": 100.0}  # figures that are no shares of 1
+
+
+def exact_interval(share: float, count: int) -> Interval:
+    """The 95 % interval of a share of 0 or 1 of `count` independent cases. Source: Clopper and Pearson, Biometrika 26.
+
+    A bootstrap gives such a share an interval without width, whatever the count.
+    """
+    width = 1 - 0.025 ** (1 / count)
+    return (1 - width, 1.0) if share else (0.0, width)
 
 
 class Measurement(Record):
@@ -29,9 +40,20 @@ class Figures(Record):
         return value
 
     def interval(self, name: str) -> Interval | None:
-        """The 95 % interval of a figure; None where it has none."""
+        """The 95 % interval of a figure; None where it has none.
+
+        Of a share of 0 or 1, whose stored interval may have no width, the exact one for as many cases.
+        """
         interval: Interval | None = getattr(self, f"{name}_interval", None)
-        return interval
+        if interval is None or interval[0] < interval[1]:
+            return interval
+        scale = SCALES.get(name, 1.0)
+        counts = [getattr(self, key, None) for key in (COUNTS.get(name, "groups"), "n", "groups")]
+        count = next((count for count in counts if count is not None), 0)
+        if not count or interval[0] / scale not in (0, 1) or name.endswith("auc"):
+            return None
+        low, high = exact_interval(interval[0] / scale, count)
+        return scale * low, scale * high
 
 
 class ClassFigures(Figures):

@@ -76,8 +76,9 @@ class ProbabilityRow:
 class ScanPage:
     """The page of one scan.
 
-    remarks: reasons for caution, empty where there are none. classes: titles of the columns of `probabilities`. scan
-    is None where the file was rejected, `maps` where no results are shown.
+    remarks: reasons for caution, empty where there are none. findings: probability of a tumour, and
+    the outlined lesion. classes: titles of the columns of `probabilities`. scan is None where the file was rejected,
+    `maps` where no results are shown.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ScanPage:
     facts: tuple[str, ...]
     headline: str
     remarks: tuple[str, ...]
+    findings: tuple[str, ...]
     notes: tuple[str, ...]
     scan: Scan | None
     panes: tuple[Pane, ...]
@@ -165,6 +167,7 @@ def build_page(
         facts=(*[f"File: {entry.name}"] * file_names, *words.image_facts(entry)),
         headline=headline,
         remarks=remarks,
+        findings=words.findings(scan),
         notes=words.notes(entry),
         scan=entry.scan,
         panes=_panes(scan),

@@ -103,7 +103,11 @@ def _scan_page(page: ScanPage, side: int) -> list[Flowable]:
 def _headline(page: ScanPage) -> Table:
     """Headline, remarks and notes in a box, tinted where there are remarks."""
     text = [paragraph(page.headline, layout.VERDICT)]
-    text += [paragraph(sentence) for sentence in (" ".join(page.remarks), *page.notes) if sentence]
+    text += [
+        paragraph(sentence)
+        for sentence in (" ".join(page.remarks), " ".join(page.findings), *page.notes)
+        if sentence
+    ]
     box = Table([[text]], colWidths=[WIDTH])
     box.setStyle(
         [

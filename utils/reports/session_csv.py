@@ -21,7 +21,7 @@ def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bo
     columns = ["scan", *["file"] * file_names, "slice", "status", "grade", "flags", "reason"]
     for network, labels in classes.items():
         columns += [f"{network}_label", *(f"{network}_{label}" for label in labels), f"{network}_version"]
-    columns += ["review_verdict", "review_class", "review_note", "created_utc", "use"]
+    columns += ["review_verdict", "review_class", "review_note", "reviewer", "created_utc", "use"]
     text = io.StringIO()
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     table.writeheader()
@@ -55,5 +55,6 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
             "review_verdict": review.verdict,
             "review_class": review.right_class or "",
             "review_note": review.note,
+            "reviewer": review.reviewer,
         }
     return row

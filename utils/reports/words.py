@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from utils.cases.reviews import Review
 from utils.reading import ood_detector
-from utils.reading.conclusion import conclude
+from utils.reading.conclusion import conclude, lesion_in_words, tumor_probabilities
 from utils.reading.worklist import NOT_ANALYSED, Entry
 from utils.reports.reported import ReportedNetwork, ReportedScan
 from utils.results.records import Evaluation
-from utils.wording import CLASS_TITLES, percent, value_with_interval
+from utils.wording import CLASS_TITLES, LABEL_TITLES, percent, value_with_interval
 
 REVIEW_VERDICTS = {
     "agree": "The reviewer agrees.",
@@ -55,6 +55,14 @@ def verdict(scan: ReportedScan) -> tuple[str, tuple[str, ...]]:
     return f"{prefix}. {conclusion.headline}", (warning, *conclusion.remarks)
 
 
+def findings(scan: ReportedScan) -> tuple[str, ...]:
+    """The probability of any tumour by each model; size and place of the outlined lesion. None without results."""
+    if not scan.has_results:
+        return ()
+    tumor = f"Probability of any tumour: {tumor_probabilities(scan.entry)}."
+    return tuple(filter(None, (tumor, lesion_in_words(scan.entry))))
+
+
 def settings_in_words(scan: ReportedScan) -> str:
     """How the saliency maps of a scan with readings are drawn."""
     settings, title = scan.settings, CLASS_TITLES[scan.shown_class]
@@ -78,7 +86,10 @@ def review_in_words(review: Review | None) -> str:
     if review is None:
         return "Not reviewed."
     words = REVIEW_VERDICTS[review.verdict]
-    return f"{words} Correct label: {CLASS_TITLES[review.right_class]}." if review.right_class else words
+    if review.verdict == "disagree":
+        label = LABEL_TITLES[review.right_class] if review.right_class else "not given"
+        words += f" Correct label: {label}."
+    return f"{words} Reviewed by {review.reviewer}." if review.reviewer else words
 
 
 def network_facts(version: str, network: ReportedNetwork | None) -> dict[str, str]:
@@ -99,7 +110,7 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return "not yet measured"
     record = evaluation.record
-    accuracy = value_with_interval(record.accuracy, record.accuracy_interval, label="95 % CI ")
+    accuracy = value_with_interval(record.accuracy, record.interval("accuracy"), label="95 % CI ")
     return f"{accuracy} on {record.n} scans"
 
 

@@ -123,7 +123,7 @@ def detection_by_source(
             parts = {evaluation.protocol.title: evaluation.record.tumor}
         for name, tumor in parts.items():
             if tumor is not None and tumor.auc is not None:
-                low, high = tumor.auc_interval or (tumor.auc, tumor.auc)
+                low, high = tumor.interval("auc") or (tumor.auc, tumor.auc)
                 rows.append((name, evaluation.title, tumor.auc, low, high))
     return rows
 
@@ -172,5 +172,5 @@ def _percent(figures: Figures, name: str) -> str:
 
 
 def _column(figures: Figures, name: str) -> str:
-    _, digits, in_percent = _COLUMNS[name]
-    return value_with_interval(figures.figure(name), figures.interval(name), digits, in_percent)
+    _, digits, is_share = _COLUMNS[name]
+    return value_with_interval(figures.figure(name), figures.interval(name), digits, is_share)

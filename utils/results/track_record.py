@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
+from utils.metrics.calibration import wilson_interval
 from utils.records.explanations import ExplanationsRecord
 from utils.records.segmentation import OutlineRecord
 from utils.results.records import Evaluation, MeasuredModel, of_known_type
-from utils.wording import CLASS_TITLES, percent
+from utils.wording import CLASS_TITLES, percent, value_with_interval
 
 TRUST_BINS = (0.0, 0.5, 0.7, 0.9, 0.97, 1.0)  # of a calibrated probability
 LEAST_SCANS = 10  # fewer similar scans say nothing about a scan
@@ -48,15 +49,14 @@ def trust_sentence(model: MeasuredModel | None, label: str, probability: float) 
             f"Fewer than {LEAST_SCANS} held-out scans with {CLASS_TITLES[label]} at {confidence}{condition}: "
             "no track record."
         )
-    correct, of = counts
+    correct, of, groups = counts
+    share = value_with_interval(correct / of, _cluster_interval(correct / of, groups), 0, label="95 % CI ")
     value = "NPV" if label == "no_tumor" else f"PPV for {CLASS_TITLES[label]}"
-    return (
-        f"{value} at {confidence}{condition}, held-out patients: {correct} of {of} ({percent(correct / of)})."
-    )
+    return f"{value} at {confidence}{condition}, held-out patients: {correct} of {of}, {share}."
 
 
-def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int] | None:
-    """On how many similar test scans the label was correct: (correct, of all), or None under LEAST_SCANS.
+def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -> tuple[int, int, int] | None:
+    """On how many similar test scans the label was correct: (correct, of all, groups), or None under LEAST_SCANS.
 
     Similar: with this label and a calibrated probability in the same of TRUST_BINS (low end included). A tumour of a
     type that is no class counts where the label is no tumour. predictions: the table of an Evaluation.
@@ -69,7 +69,14 @@ def trust_statement(predictions: pd.DataFrame, label: str, probability: float) -
     similar = rows[np.digitize(rows[label].to_numpy(dtype=float), inner) == np.digitize(probability, inner)]
     if len(similar) < LEAST_SCANS:
         return None
-    return int((similar["target"] == label).sum()), len(similar)
+    groups = similar["group"].nunique() if "group" in similar else len(similar)
+    return int((similar["target"] == label).sum()), len(similar), groups
+
+
+def _cluster_interval(share: float, groups: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (0..1), with as many independent cases as there are patients (groups)."""
+    low, high = wilson_interval(np.array([share * groups]), np.array([groups]))
+    return float(low[0]), float(high[0])
 
 
 def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
