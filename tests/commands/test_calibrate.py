@@ -14,16 +14,16 @@ from tests.support.networks import change_card
 from utils.classes import CLASSES
 from utils.networks.cards import load_card
 from utils.networks.runtime import choice
-from utils.networks.shipped import ENSEMBLE, ensemble_threshold, load_ensemble
+from utils.networks.shipped import ENSEMBLE, ensemble_thresholds, load_ensemble
 
 
 def test_calibrate_without_a_model_fits_the_ensemble(run: Run, class_folders, models_copy) -> None:
     code, output, _ = run("calibrate", "--protocol", "folder", "--data", class_folders)
     record = json.loads((models_copy / ENSEMBLE).read_text())
-    assert code == 0 and output.startswith("ensemble of cnn and vgg16: referral threshold ")
+    assert code == 0 and output.startswith("ensemble of cnn and vgg16: referral thresholds ")
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     assert record["weights_sha256"] == versions and record["validation"]["n"] > 0
-    assert ensemble_threshold(models_copy) == record["referral_threshold"]
+    assert ensemble_thresholds(models_copy) == record["referral_thresholds"]
 
 
 def write_predictions(folder: Path, protocol: str, count: int) -> None:
@@ -49,7 +49,7 @@ def test_the_ensemble_is_fitted_on_predictions_of_unseen_families(
     write_predictions(fitted_models / "evaluation", "unseen-brats", 400)
     write_predictions(fitted_models / "evaluation", "unseen-lgg", 300)
     code, output, errors = run("calibrate", "--protocol", "folder", "--data", class_folders)
-    assert code == 0 and output.startswith("ensemble of cnn, vgg16 and unet: referral threshold "), errors
+    assert code == 0 and output.startswith("ensemble of cnn, vgg16 and unet: referral thresholds "), errors
     record = load_ensemble(fitted_models)  # for the very networks of the folder
     assert record is not None and record.detection is not None and record.validation is not None
     assert [*record.detection.weights] == ["cnn", "unet"] and record.detection.fitted_on == {

@@ -41,13 +41,32 @@ def test_a_network_without_information_gets_no_weight() -> None:
     assert abs(tumor[is_tumor].mean() - tumor[~is_tumor].mean()) > 0.5
 
 
-def test_referral_counts_scans_by_their_weight() -> None:
-    joint = np.asarray([[0.9, 0.05, 0.03, 0.02], [0.8, 0.1, 0.05, 0.05], [0.7, 0.1, 0.1, 0.1]])
-    targets, agreed = np.asarray([0, 1, 0]), np.ones(3, bool)
-    assert ensemble.fit_referral(joint, agreed, targets)["referral_threshold"] == 0.9
-    light = ensemble.fit_referral(joint, agreed, targets, np.asarray([10.0, 0.1, 10.0]))
-    assert light["referral_threshold"] == 0.7
-    assert light["validation"]["accuracy"] == pytest.approx(20 / 20.1, abs=1e-4)
+def test_few_tumours_of_unseen_collections_are_answered_as_none() -> None:
+    none = np.linspace(0.505, 1, 100)  # probability of no tumour
+    joint = np.stack([1 - none, 0 * none, none, 0 * none], axis=1)
+    agreed, weights = np.ones(100, bool), np.ones(100)
+    bound = ensemble.least_no_tumor(joint, agreed, weights)
+    assert (none > bound).sum() == 10
+    assert ensemble.least_no_tumor(joint, none < 0.6, weights) < 0.6, "discordant scans are not answered"
+    weights[95:] = 20
+    assert ensemble.least_no_tumor(joint, agreed, weights) > none[96]
+    healthy = ensemble.fit_referral(joint, agreed, np.full(100, 2), bound)
+    assert healthy["referral_thresholds"]["no_tumor"] == round(bound, 4)
+    assert healthy["validation"]["answered"] == pytest.approx(0.11, abs=0.01)
+
+
+def test_each_class_has_to_reach_the_accuracy_by_itself() -> None:
+    """Ninety-nine confident gliomas do not pay for a healthy brain that is called pituitary tumour."""
+    joint = np.asarray([[0.9, 0.02, 0.03, 0.05]] * 99 + [[0.05, 0.02, 0.03, 0.9], [0.04, 0.02, 0.03, 0.91]])
+    targets = np.asarray([0] * 99 + [2, 3])
+    fitted = ensemble.fit_referral(joint, np.ones(101, bool), targets)
+    assert fitted["referral_thresholds"] == {
+        "glioma": 0.9,
+        "meningioma": 1.0,
+        "no_tumor": 1.0,
+        "pituitary": 0.91,
+    }
+    assert fitted["validation"]["answered"] == round(100 / 101, 4) and fitted["validation"]["accuracy"] == 1
 
 
 def test_a_classifier_of_another_opinion_makes_a_scan_discordant() -> None:

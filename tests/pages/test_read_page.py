@@ -236,7 +236,11 @@ def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
 def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, models_copy: Path) -> None:
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     validation = {"n": 1611, "agreed": 0.87, "answered": 0.46, "accuracy": 0.9812}
-    record = {"referral_threshold": 0.95, "weights_sha256": versions, "validation": validation}
+    record = {
+        "referral_thresholds": dict.fromkeys(CLASSES, 0.95),
+        "weights_sha256": versions,
+        "validation": validation,
+    }
     (models_copy / ENSEMBLE).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "Indeterminate" in page.warning[0].value

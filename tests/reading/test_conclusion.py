@@ -63,14 +63,17 @@ def test_discordant_models() -> None:
     ("referral", "remark"),
     [
         (Referral(), "Low confidence: VGG16 below its referral threshold."),
-        (Referral(0.95), "Mean predicted probability 53 %, below the referral threshold of 95.0 %."),
         (
-            Referral(0.95, 0.981),
+            Referral({"glioma": 0.95, "no_tumor": 0.8}),
+            "Mean predicted probability 53 %, below the referral threshold of 95.0 %.",
+        ),
+        (
+            Referral({"glioma": 0.95, "no_tumor": 0.8}, 0.981),
             "Mean predicted probability 53 %, below the referral threshold of 95.0 % (98 % accuracy on validation when "
             "models agree).",
         ),
         (
-            Referral(0.95, 0.981, is_custom=True),
+            Referral({"glioma": 0.95, "no_tumor": 0.8}, 0.981, is_custom=True),
             "Mean predicted probability 53 %, below the custom threshold of 95.0 %.",
         ),
     ],

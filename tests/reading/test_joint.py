@@ -15,7 +15,7 @@ from utils.networks.shipped import DetectionWeights
 from utils.reading.conclusion import Referral, conclude
 from utils.reading.joint import JointReader, JointReading, joint_reading
 from utils.reading.segmenter import Segmentation, Segmenter, tumor_score
-from utils.reading.worklist import Entry, read_entries, tumor_probabilities, with_referral_threshold
+from utils.reading.worklist import Entry, read_entries, tumor_probabilities, with_referral_thresholds
 from utils.scans.scan import Scan
 
 WEIGHTS = DetectionWeights(intercept=0.0, weights={"cnn": 0.5, "unet": 1.0}, fitted_on={"unseen-brats": 1})
@@ -78,15 +78,15 @@ def test_an_ensemble_that_contradicts_the_classifiers_is_discordant(make_entry) 
     healthy = JointReading(np.asarray([0.05, 0.03, 0.9, 0.02]))
     apart = replace(entry, joint=healthy)
     assert apart.status == "disagree"
-    assert conclude(apart, Referral(0.8)).remarks[0].endswith("ensemble: no tumour.")
+    assert conclude(apart, Referral({"no_tumor": 0.8})).remarks[0].endswith("ensemble: no tumour.")
 
 
 def test_referral_and_volumes_use_the_ensemble(make_entry) -> None:
     entry = replace(
         make_entry("a.png", ("glioma", "glioma")), joint=JointReading(np.asarray([0.7, 0.1, 0.15, 0.05]))
     )
-    assert with_referral_threshold(entry, 0.6).status == "agree"
-    assert with_referral_threshold(entry, 0.75).status == "unsure"
+    assert with_referral_thresholds(entry, {"glioma": 0.6}).status == "agree"
+    assert with_referral_thresholds(entry, {"glioma": 0.75}).status == "unsure"
     assert tumor_probabilities(replace(entry, slices=(entry, entry))).tolist() == pytest.approx([0.85, 0.85])
 
 

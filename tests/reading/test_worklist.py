@@ -23,7 +23,7 @@ from utils.reading.worklist import (
     tumor_probabilities,
     view_slice,
     viewed_position,
-    with_referral_threshold,
+    with_referral_thresholds,
 )
 from utils.scans.scan import Scan, Stack
 
@@ -122,11 +122,11 @@ def test_one_unsure_network_makes_the_scan_unsure(make_entry) -> None:
 def test_an_own_threshold_takes_the_place_of_the_cards(make_entry) -> None:
     sure = make_entry("a.png", ("glioma", "glioma"), 0.9)
     assert (
-        with_referral_threshold(sure, 0.95).status == "unsure"
-        and with_referral_threshold(sure, 0.85).status == "agree"
+        with_referral_thresholds(sure, {"glioma": 0.95}).status == "unsure"
+        and with_referral_thresholds(sure, {"glioma": 0.85}).status == "agree"
     )
     unsure = make_entry("a.png", ("glioma", "glioma"), 0.9, unsure=True, grade="unusual")
-    assert with_referral_threshold(unsure, 0.5).readings[0].flags == ("unusual",)
+    assert with_referral_thresholds(unsure, {"glioma": 0.5}).readings[0].flags == ("unusual",)
     assert sure.status == "agree", "the entry itself stays"
 
 

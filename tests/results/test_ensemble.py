@@ -14,7 +14,7 @@ from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
-from utils.networks.shipped import ENSEMBLE, DetectionWeights, ensemble_threshold
+from utils.networks.shipped import ENSEMBLE, DetectionWeights, ensemble_thresholds
 from utils.records.base import write_record
 from utils.results import ensemble, track_record
 from utils.results.records import Evaluation, MeasuredModel, load_tumor_scores
@@ -31,13 +31,14 @@ def test_threshold_is_that_of_the_mean_over_scans_on_which_they_agree() -> None:
     first = certain([0, 1, 2, 3], [0.9, 0.8, 0.7, 0.99])
     second = certain([0, 1, 2, 0], [0.7, 0.9, 0.7, 0.98])
     fitted = fit([first, second], np.array([0, 1, 3, 3]))
-    assert fitted["referral_threshold"] == pytest.approx(0.8)
+    thresholds = [pytest.approx(value) for value in (0.8, 0.85, 1.0, 1.0)]
+    assert list(fitted["referral_thresholds"].values()) == thresholds
     assert fitted["validation"] == {"n": 4, "agreed": 0.75, "answered": 0.5, "accuracy": 1.0}
 
 
 def test_where_they_never_agree_nothing_is_answered() -> None:
     fitted = fit([certain([0], [0.9]), certain([1], [0.9])], np.array([0]))
-    assert fitted["referral_threshold"] == 1.0
+    assert fitted["referral_thresholds"] == dict.fromkeys(CLASSES, 1.0)
     assert fitted["validation"] == {"n": 1, "agreed": 0.0, "answered": 0.0, "accuracy": None}
 
 
@@ -114,7 +115,7 @@ def test_the_ensemble_has_a_record_where_each_was_measured_with_these_weights() 
         "PPV for glioma at 70-90 %, models concordant, held-out patients: 30 of 30, 100 % (95 % CI 89-100)."
     )
     assert track_record.trust_sentence(measured, "glioma", 0.85) == sentence
-    assert track_record.referral_statement(measured.predictions, 0.4) == (0.75, 1.0)
+    assert track_record.referral_statement(measured.predictions, dict.fromkeys(CLASSES, 0.4)) == (0.75, 1.0)
 
 
 def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path) -> None:
@@ -128,12 +129,13 @@ def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path)
     for name in ("cnn", "vgg16"):
         own = {"name": name, "evidence_layer": "x", "weights_sha256": name}
         write_card(tmp_path / f"{name}.keras", facts | own)
-    assert ensemble_threshold(tmp_path) is None
-    record = {"referral_threshold": 0.87, "weights_sha256": {"cnn": "cnn", "vgg16": "vgg16"}}
+    assert ensemble_thresholds(tmp_path) is None
+    thresholds = {"glioma": 0.9, "meningioma": 0.87, "no_tumor": 0.7, "pituitary": 0.8}
+    record = {"referral_thresholds": thresholds, "weights_sha256": {"cnn": "cnn", "vgg16": "vgg16"}}
     (tmp_path / ENSEMBLE).write_text(json.dumps(record))
-    assert ensemble_threshold(tmp_path) == 0.87
+    assert ensemble_thresholds(tmp_path) == thresholds
     record["weights_sha256"] = {"cnn": "cnn", "vgg16": "an older one"}
     (tmp_path / ENSEMBLE).write_text(json.dumps(record))
-    assert ensemble_threshold(tmp_path) is None
+    assert ensemble_thresholds(tmp_path) is None
     (tmp_path / ENSEMBLE).write_text("{")
-    assert ensemble_threshold(tmp_path) is None
+    assert ensemble_thresholds(tmp_path) is None

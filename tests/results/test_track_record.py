@@ -112,9 +112,11 @@ def test_referring_the_unsure_costs_answers_and_buys_accuracy():
         CLASSES, ([0.99, 0.9, 0.6, 0.2], [0] * 4, [0] * 4, [0.01, 0.1, 0.4, 0.8]), strict=True
     ):
         table[name] = values
-    assert track_record.referral_statement(table, 0.5) == (1.0, 0.75)
-    assert track_record.referral_statement(table, 0.85) == (0.5, 1.0)
-    assert track_record.referral_statement(table, 0.999) is None
-    assert track_record.referral_statement(table[["target", "label"]], 0.5) is None
+    assert track_record.referral_statement(table, dict.fromkeys(CLASSES, 0.5)) == (1.0, 0.75)
+    assert track_record.referral_statement(table, dict.fromkeys(CLASSES, 0.85)) == (0.5, 1.0)
+    assert track_record.referral_statement(table, dict.fromkeys(CLASSES, 0.999)) is None
+    assert track_record.referral_statement(table[["target", "label"]], dict.fromkeys(CLASSES, 0.5)) is None
     without_a_name = table.assign(target=OTHER_TUMOR, no_tumor=1.0)
-    assert track_record.referral_statement(pd.concat([table, without_a_name]), 0.5) == (1.0, 0.75)
+    assert track_record.referral_statement(
+        pd.concat([table, without_a_name]), dict.fromkeys(CLASSES, 0.5)
+    ) == (1.0, 0.75)

@@ -21,6 +21,8 @@ from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from utils.networks.shipped import DetectionWeights
@@ -99,13 +101,13 @@ def joint_reader() -> JointReader | None:
     return JointReader(network, detection) if network else None
 
 
-def ensemble_threshold() -> float | None:
-    """The ensemble's referral threshold (0..1); None where each network has its own."""
-    return _ensemble_threshold(str(models_folder()), _ensemble_stamp())
+def ensemble_thresholds() -> Mapping[str, float] | None:
+    """The ensemble's referral threshold (0..1) of each class; None where each network has its own."""
+    return _ensemble_thresholds(str(models_folder()), _ensemble_stamp())
 
 
 def ensemble_accuracy() -> float | None:
-    """The accuracy (0..1) of concordant models above the ensemble's threshold on validation scans; None if unknown."""
+    """The accuracy (0..1) of concordant models above the ensemble's thresholds on validation scans; None if unknown."""
     return _ensemble_accuracy(str(models_folder()), _ensemble_stamp())
 
 
@@ -234,8 +236,8 @@ def _ensemble_accuracy(models: str, stamp: int) -> float | None:
 
 
 @st.cache_data(show_spinner=False)
-def _ensemble_threshold(models: str, stamp: int) -> float | None:
-    return shipped.ensemble_threshold(Path(models))
+def _ensemble_thresholds(models: str, stamp: int) -> Mapping[str, float] | None:
+    return shipped.ensemble_thresholds(Path(models))
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,13 +11,14 @@ import streamlit as st
 
 from utils.app import access, resources
 from utils.cases.reviews import NeutralNames
+from utils.classes import CLASSES
 from utils.reading import worklist
 from utils.reading.background import BackgroundReading, Progress
 from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.scans.example import synthetic_scan
-from utils.wording import percent
+from utils.wording import CLASS_TITLES, percent
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -42,11 +43,11 @@ def need_networks() -> None:
 
 def entries() -> list[Entry]:
     """The session's worklist, in the order of arrival."""
-    threshold = referral_threshold()
+    thresholds = referral_thresholds()
     arrived = list(_store().values())
-    if threshold is None:
+    if thresholds is None:
         return arrived
-    return [worklist.with_referral_threshold(entry, threshold) for entry in arrived]
+    return [worklist.with_referral_thresholds(entry, thresholds) for entry in arrived]
 
 
 def in_order() -> list[Entry]:
@@ -180,21 +181,21 @@ def thumbnail(entry: Entry) -> str:
 
 
 def custom_threshold() -> float | None:
-    """The custom referral threshold of this session (0..1); None where the default is used."""
+    """The custom referral threshold of this session (0..1), for every class; None where the default is used."""
     return st.session_state.get("referral-threshold")
 
 
-def referral_threshold() -> float | None:
-    """The mean confidence below which a scan is referred; None where each network's card has its own threshold."""
+def referral_thresholds() -> Mapping[str, float] | None:
+    """By class, the confidence below which a scan is referred; None where each network's card has its own threshold."""
     own = custom_threshold()
-    return resources.ensemble_threshold() if own is None else own
+    return resources.ensemble_thresholds() if own is None else dict.fromkeys(CLASSES, own)
 
 
 def referral() -> Referral:
     """The rule by which this session refers scans to a person."""
     is_custom = custom_threshold() is not None
     return Referral(
-        referral_threshold(),
+        referral_thresholds(),
         accuracy=None if is_custom else resources.ensemble_accuracy(),
         is_custom=is_custom,
     )
@@ -202,19 +203,21 @@ def referral() -> Referral:
 
 def referral_control() -> None:
     """Choose the referral threshold; shows its coverage and accuracy on the test scans."""
-    current, fitted = custom_threshold(), resources.ensemble_threshold()
+    current, fitted = custom_threshold(), resources.ensemble_thresholds()
     with st.popover("Referral threshold", icon=":material/tune:"):
         is_custom = st.toggle(
             "Custom threshold",
             value=current is not None,
-            help="Off: the threshold fitted on validation scans",
+            help="Off: the threshold of each class, fitted on validation scans",
         )
-        value = 100 * (current or fitted or 0.9)
+        value = 100 * (current or 0.9)
         if is_custom:
             value = st.slider("Indeterminate below", 50.0, 99.9, value, 0.1, format="%.1f %%")
         elif fitted:
-            st.markdown(f"Indeterminate below {value:.1f} %")
-        effect = _referral_effect(value / 100) if is_custom or fitted else ""
+            limits = (f"{CLASS_TITLES[name]} {percent(limit, 1)}" for name, limit in fitted.items())
+            st.markdown("Indeterminate below  \n" + "  \n".join(limits))
+        thresholds = dict.fromkeys(CLASSES, value / 100) if is_custom else fitted
+        effect = _referral_effect(thresholds) if thresholds else ""
         if effect:
             st.caption(effect)
         threshold = value / 100 if is_custom else None
@@ -223,13 +226,13 @@ def referral_control() -> None:
         st.rerun()
 
 
-def _referral_effect(threshold: float) -> str:
+def _referral_effect(thresholds: Mapping[str, float]) -> str:
     from utils.results.track_record import referral_statement
 
     measured = resources.ensemble()
     if measured is None or measured.predictions is None:
         return ""
-    effect = referral_statement(measured.predictions, threshold)
+    effect = referral_statement(measured.predictions, thresholds)
     if effect is None:
         return "Every test scan of held-out patients would be referred."
     coverage, accuracy = effect

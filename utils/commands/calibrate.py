@@ -72,7 +72,7 @@ def _calibrate_ensemble(protocol: Protocol, options: DataOptions, command_line: 
     record = fit_on_unseen(samples, command_line) or fit_on_validation(samples, command_line)
     assert record.validation is not None
     return (
-        f"ensemble of {listed(record.weights_sha256)}: referral threshold {record.referral_threshold}; "
+        f"ensemble of {listed(record.weights_sha256)}: referral thresholds {json.dumps(record.referral_thresholds)}; "
         f"validation {json.dumps(record.validation.model_dump())}"
     )
 

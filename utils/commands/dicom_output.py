@@ -42,7 +42,7 @@ class DicomOutput:
 
     def write(self, stack: Sequence[Input], entries: Sequence[Entry]) -> None:
         """Write the objects of a stack, read as `entries`, or say on standard error why there are none."""
-        from utils.networks.shipped import ensemble_threshold
+        from utils.networks.shipped import ensemble_thresholds
         from utils.reading import worklist
         from utils.reading.conclusion import Referral
         from utils.reports.dicom.errors import NotReportable
@@ -56,14 +56,14 @@ class DicomOutput:
         entry = worklist.open_stack(Stack(first.file, tuple(item.scan for item in stack if item.scan)))
         parts = entry.slices or (entry,)
         read = worklist.merge_slices([_as_read(part, by_scan[id(part.scan)]) for part in parts])
-        threshold = ensemble_threshold() if len(read.readings) > 1 else None
-        if threshold is not None:
-            read = worklist.with_referral_threshold(read, threshold)
+        thresholds = ensemble_thresholds() if len(read.readings) > 1 else None
+        if thresholds is not None:
+            read = worklist.with_referral_thresholds(read, thresholds)
         files = [(str(path), file_bytes(path)) for path in dict.fromkeys(item.path for item in stack)]
         sources = sources_of(files, hashes_of([read]))
         try:
             made = dicom_results(
-                with_outlines(read, sources, self.segmenter, Referral(threshold)), self.kinds
+                with_outlines(read, sources, self.segmenter, Referral(thresholds)), self.kinds
             )
         except NotReportable as error:
             print(f"{first.file}: no DICOM results: {error}", file=sys.stderr)

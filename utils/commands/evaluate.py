@@ -84,6 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layer", help="for --explanations: a convolutional layer (default: the evidence layer)"
     )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=150,
+        help="for --explanations: tumour scans for what takes many forward passes (default: %(default)s)",
+    )
     add_runtime_argument(parser)
 
 
@@ -94,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
         check_output_folder(args.output)
     if args.layer and not args.explanations:
         raise CommandError("--layer is for evaluate --explanations.")
+    if args.sample < 5:
+        raise CommandError("--sample must be at least 5.")
     evaluation = EvaluationOptions(
         args.model,
         protocol_named(args.protocol, args.left_out),
@@ -104,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         args.command_line,
     )
     if args.explanations:
-        file = _measure_explanations(evaluation, args.layer)
+        file = _measure_explanations(evaluation, args.layer, args.sample)
     elif args.part != "test" and (evaluation.is_segmentation or evaluation.is_baseline):
         raise CommandError("--part is for networks that predict classes.")
     elif args.robustness:
@@ -180,7 +188,7 @@ def _measure_robustness(evaluation: EvaluationOptions) -> Path:
     return file
 
 
-def _measure_explanations(evaluation: EvaluationOptions, layer: str | None) -> Path:
+def _measure_explanations(evaluation: EvaluationOptions, layer: str | None, sample: int) -> Path:
     from utils.evaluation.evidence_figures import summary
     from utils.evaluation.evidence_measurement import measure_evidence
     from utils.evaluation.measurement import store
@@ -191,7 +199,7 @@ def _measure_explanations(evaluation: EvaluationOptions, layer: str | None) -> P
     check_layer(reader, layer)
     protocol, part = evaluation.protocol.name, evaluation.part
     rows = _rows_of(samples, part)
-    record, table = measure_evidence(reader, protocol, part, rows, evaluation.command_line, layer)
+    record, table = measure_evidence(reader, protocol, part, rows, evaluation.command_line, layer, sample)
     suffix = "--".join(filter(None, ("explanations", evaluation.part_suffix, layer)))
     file = store(record, table, evaluation.output, suffix)
     print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from utils.commands.outputs import check_output_file, check_output_folder, whole
 from utils.networks.cards import load_card
 from utils.networks.shipped import load_ensemble, segmentation_weights
 from utils.reading.ood_detector import REFUSED
-from utils.reading.worklist import Entry, read_entries, with_referral_threshold
+from utils.reading.worklist import Entry, read_entries, with_referral_thresholds
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.decoder_process import decoder
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     detection = ensemble.detection if ensemble else None
     segmenter = _segmenter(args, is_in_ensemble=detection is not None)
     joint_reader = JointReader(segmenter, detection) if segmenter and not args.model else None
-    networks = _Networks(readers, joint_reader, ensemble.referral_threshold if ensemble else None)
+    networks = _Networks(readers, joint_reader, ensemble.referral_thresholds if ensemble else None)
     with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
         if args.dicom_output:
             is_any_accepted = _write_with_objects(args, networks, segmenter, stream)
@@ -75,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Networks:
-    """The networks, and the ensemble's referral threshold, None without one."""
+    """The networks, and the ensemble's referral thresholds, None without one."""
 
     readers: Sequence[Reader]
     joint_reader: JointReader | None
-    referral_threshold: float | None
+    referral_thresholds: Mapping[str, float] | None
 
     def read(self, inputs: Sequence[Input], with_maps: bool = False) -> list[Entry]:
         """One entry an input, in order."""
@@ -94,7 +94,7 @@ def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextI
     is_any_accepted = False
     for batch in batches(read_files(files_in(paths)), BATCH):
         for entry in networks.read(batch):
-            line = _line(entry, networks.referral_threshold)
+            line = _line(entry, networks.referral_thresholds)
             stream.write(json.dumps(line) + "\n")
             is_any_accepted = is_any_accepted or line["accepted"]
         stream.flush()
@@ -113,7 +113,7 @@ def _write_with_objects(
     is_any_accepted = False
     for stack in stacks(read_files(files)):
         entries = networks.read(stack, with_maps=True)
-        lines = [_line(entry, networks.referral_threshold) for entry in entries]
+        lines = [_line(entry, networks.referral_thresholds) for entry in entries]
         stream.writelines(json.dumps(line) + "\n" for line in lines)
         stream.flush()
         is_any_accepted = is_any_accepted or any(line["accepted"] for line in lines)
@@ -133,7 +133,7 @@ def _segmenter(args: argparse.Namespace, is_in_ensemble: bool) -> Segmenter | No
     return Segmenter.load(weights) if args.dicom_output or is_in_ensemble or is_detector else None
 
 
-def _line(entry: Entry, referral_threshold: float | None) -> dict[str, Any]:
+def _line(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict[str, Any]:
     """One JSON line. A scan that the out-of-distribution detector rejects has no predictions."""
     is_refused = entry.grade == "refused"
     reason = REFUSED if is_refused else entry.reason
@@ -155,14 +155,14 @@ def _line(entry: Entry, referral_threshold: float | None) -> dict[str, Any]:
             }
             for reading in readings
         ],
-        "ensemble": None if is_refused else _ensemble(entry, referral_threshold),
+        "ensemble": None if is_refused else _ensemble(entry, referral_thresholds),
     }
 
 
-def _ensemble(entry: Entry, referral_threshold: float | None) -> dict[str, Any] | None:
+def _ensemble(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict[str, Any] | None:
     """The answer of all networks; None where they have none."""
     joint = entry.joint
-    if joint is None or referral_threshold is None:
+    if joint is None or referral_thresholds is None:
         return None
     return {
         "tumor_probability": round(joint.tumor_probability, 6),
@@ -170,5 +170,5 @@ def _ensemble(entry: Entry, referral_threshold: float | None) -> dict[str, Any] 
         "probabilities": {
             name: round(float(value), 6) for name, value in zip(CLASSES, joint.probabilities, strict=True)
         },
-        "answered": with_referral_threshold(entry, referral_threshold).status == "agree",
+        "answered": with_referral_thresholds(entry, referral_thresholds).status == "agree",
     }

@@ -28,18 +28,22 @@ from utils.scans.preprocessing import as_input, foreground, preprocess
 from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
 
-SAMPLE = 150  # scans for all that takes many forward passes: insertion and deletion, and Score-CAM
-RANDOMISED = 30  # of them with shuffled weights: Score-CAM again, at every depth
-
 
 def measure_evidence(
-    reader: Reader, protocol: str, part: str, rows: pd.DataFrame, command: str, layer: str | None = None
+    reader: Reader,
+    protocol: str,
+    part: str,
+    rows: pd.DataFrame,
+    command: str,
+    layer: str | None = None,
+    sample: int = 150,
 ) -> tuple[ExplanationsRecord, pd.DataFrame]:
     """The record and the table that they come from, one row a scan and method.
 
     rows: the samples of the protocol's `part`, "test" or "validation"; an evaluation of the test part is logged in the
     card. Scale and threshold of the regions are the card's, for its evidence layer; at another `layer` there is no
-    overlap. Raises DatasetError where no tumour scan among the rows has a mask.
+    overlap. `sample` tumour scans, and a third as many without, are also measured with what takes many forward passes;
+    a fifth of them with shuffled weights, too. Raises DatasetError where no tumour scan among the rows has a mask.
     """
     tumours = rows[(rows["mask"] != "") & rows["target"].isin(TUMORS)]
     healthy = rows[rows["target"] == "no_tumor"]
@@ -48,7 +52,7 @@ def measure_evidence(
     card = reader.card
     layer = layer or card.evidence_layer
     is_evidence_layer = layer == card.evidence_layer
-    table = _evidence_table(reader, tumours, healthy, layer)
+    table = _evidence_table(reader, tumours, healthy, layer, sample)
     scales = card.evidence_scale if is_evidence_layer else {}
     figures = figures_of_evidence(table, scales)
     thresholds = {method: card.region_threshold(method) if is_evidence_layer else None for method in figures}
@@ -67,15 +71,17 @@ def measure_evidence(
     return ExplanationsRecord.model_validate(facts), table
 
 
-def _evidence_table(reader: Reader, tumours: pd.DataFrame, healthy: pd.DataFrame, layer: str) -> pd.DataFrame:
-    """One row a scan and method; what takes many forward passes is measured on SAMPLE tumour scans alone."""
-    sampled, more = _sample(tumours, SAMPLE)
-    sampled_healthy, more_healthy = _sample(healthy, SAMPLE // 3)
+def _evidence_table(
+    reader: Reader, tumours: pd.DataFrame, healthy: pd.DataFrame, layer: str, sample: int
+) -> pd.DataFrame:
+    """One row a scan and method; what takes many forward passes is measured on `sample` tumour scans alone."""
+    sampled, more = _sample(tumours, sample)
+    sampled_healthy, more_healthy = _sample(healthy, sample // 3)
     rows: list[dict] = []
     kept: dict[str, dict[str, Reading]] = {}
     for row, scan, readings in _explained(reader, sampled, METHODS, layer, "tumours, every method"):
         rows += _table_rows(reader, row, scan, readings, with_curves=True)
-        if len(kept) < RANDOMISED:
+        if len(kept) < sample // 5:
             kept[row.path] = readings
     for row, scan, readings in _explained(reader, more, GRADIENT_METHODS, layer, "tumours, gradients"):
         rows += _table_rows(reader, row, scan, readings)

@@ -15,6 +15,7 @@ from utils.classes import CLASSES
 from utils.metrics.softmax import softmax
 
 NO_TUMOR = CLASSES.index("no_tumor")
+MOST_MISSED = 0.1  # share of the tumours of collections never seen that may be answered as "no tumour"
 SCORE_MARGIN = 1e-3  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
 
 
@@ -66,6 +67,16 @@ def concordant(labels: Sequence[np.ndarray], joint: np.ndarray) -> np.ndarray:
     return np.all([network == joint.argmax(axis=1) for network in labels], axis=0)
 
 
+def least_no_tumor(joint: np.ndarray, agreed: np.ndarray, weights: np.ndarray) -> float:
+    """The probability of no tumour above which at most MOST_MISSED of these tumours are told to be none.
+
+    joint: (N, C) probabilities of scans with a tumour, agreed: (N,) bool (`concordant`), weights: (N,) of the scans.
+    """
+    is_missed = agreed & (joint.argmax(axis=1) == NO_TUMOR)
+    missed = np.where(is_missed, joint[:, NO_TUMOR], 0.0)
+    return float(np.quantile(missed, 1 - MOST_MISSED, method="inverted_cdf", weights=weights))
+
+
 def fit(probabilities: Sequence[np.ndarray], targets: np.ndarray) -> dict[str, Any]:
     """`fit_referral` of the mean probability, where there is no joint one.
 
@@ -78,32 +89,34 @@ def fit(probabilities: Sequence[np.ndarray], targets: np.ndarray) -> dict[str, A
 
 
 def fit_referral(
-    joint: np.ndarray, agreed: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+    joint: np.ndarray, agreed: np.ndarray, targets: np.ndarray, least_no_tumor: float = 0.0
 ) -> dict[str, Any]:
-    """The probability from which on concordant predictions reach REFERRAL_ACCURACY, and the figures at it.
+    """For each class the probability from which on concordant predictions of it reach REFERRAL_ACCURACY.
 
-    joint: (N, C) probabilities, agreed: (N,) bool (`concordant`), targets: (N,) int, weights: (N,) of the scans.
+    joint: (N, C) probabilities, agreed: (N,) bool (`concordant`), targets: (N,) int; least_no_tumor: the least
+    threshold of "no tumour". One threshold for all classes would let the confident answers of one class pay for wrong
+    ones of another. A class that reaches the accuracy nowhere gets 1. With the figures of the scans at the thresholds.
     """
     from utils.metrics.calibration import (
         lowest_confidence,
     )  # it brings pandas and SciPy, and only fitting needs it
 
-    counted = np.ones(len(joint)) if weights is None else weights
-    confidence, correct = joint.max(axis=1), joint.argmax(axis=1) == np.asarray(targets)
-    threshold = (
-        lowest_confidence(confidence[agreed], correct[agreed], weights=counted[agreed])
-        if agreed.any()
-        else 1.0
-    )
-    answered = agreed & (confidence >= threshold)
+    confidence, labels = joint.max(axis=1), joint.argmax(axis=1)
+    correct = labels == np.asarray(targets)
+    thresholds = np.ones(joint.shape[1])
+    for label in range(len(thresholds)):
+        rows = agreed & (labels == label)
+        if rows.any():
+            thresholds[label] = lowest_confidence(confidence[rows], correct[rows])
+    thresholds[NO_TUMOR] = max(thresholds[NO_TUMOR], least_no_tumor)
+    thresholds = np.round(thresholds, 4)
+    answered = agreed & (confidence >= thresholds[labels])
     return {
-        "referral_threshold": round(threshold, 4),
+        "referral_thresholds": dict(zip(CLASSES, thresholds.tolist(), strict=True)),
         "validation": {
             "n": len(correct),
-            "agreed": round(float(np.average(agreed, weights=counted)), 4),
-            "answered": round(float(np.average(answered, weights=counted)), 4),
-            "accuracy": round(float(np.average(correct[answered], weights=counted[answered])), 4)
-            if answered.any()
-            else None,
+            "agreed": round(float(agreed.mean()), 4),
+            "answered": round(float(answered.mean()), 4),
+            "accuracy": round(float(correct[answered].mean()), 4) if answered.any() else None,
         },
     }

@@ -52,12 +52,13 @@ class DetectionWeights(Record):
 class Ensemble(Record):
     """models/ensemble.json: how the networks' outputs become one answer, and from which probability on it counts.
 
-    Without `detection` the answer is the mean of the classifiers' probabilities. `weights_sha256`: of the networks that
-    it was fitted for. `unseen`: protocol -> figures.
+    `referral_thresholds`: class -> the probability from which on an answer of it counts. Without `detection` the answer
+    is the mean of the classifiers' probabilities. `weights_sha256`: of the networks that it was fitted for. `unseen`:
+    protocol -> figures.
     """
 
     weights_sha256: Mapping[str, str]
-    referral_threshold: float
+    referral_thresholds: Mapping[str, float]
     detection: DetectionWeights | None = None
     validation: EnsembleValidation | None = None
     unseen: Mapping[str, UnseenFigures] = {}
@@ -111,10 +112,10 @@ def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
     )
 
 
-def ensemble_threshold(models: Path | None = None) -> float | None:
-    """The probability from which on the networks' common answer counts; None where there is no ensemble."""
+def ensemble_thresholds(models: Path | None = None) -> Mapping[str, float] | None:
+    """The probability from which on the networks' common answer counts, by class; None where there is no ensemble."""
     ensemble = load_ensemble(models)
-    return None if ensemble is None else ensemble.referral_threshold
+    return None if ensemble is None else ensemble.referral_thresholds
 
 
 def load_ensemble(models: Path | None = None) -> Ensemble | None:

@@ -29,12 +29,12 @@ INDETERMINATE = "Indeterminate - review manually"
 class Referral:
     """The rule by which a scan is referred to a person.
 
-    threshold: ensemble probability (0..1) that concordant models must reach; None where each model has its own
-    threshold. accuracy: that of concordant readings above the threshold on validation scans (0..1); None where it is
-    not known. is_custom: the user chose the threshold.
+    thresholds: class -> ensemble probability (0..1) that concordant models must reach; None where each model has its
+    own threshold. accuracy: that of concordant readings above it on validation scans (0..1); None where it is not
+    known. is_custom: the user chose the threshold.
     """
 
-    threshold: float | None = None
+    thresholds: Mapping[str, float] | None = None
     accuracy: float | None = None
     is_custom: bool = False
 
@@ -138,7 +138,7 @@ def _all_classes(entry: Entry) -> str:
 
 def _low_confidence(entry: Entry, uncertain: Sequence[Reading], referral: Referral) -> str:
     """Why the confidence is too low, as a sentence."""
-    if referral.threshold is None:
+    if referral.thresholds is None:
         names = listed(reading.title for reading in uncertain)
         return (
             f"Low confidence: {names} below {'its' if len(uncertain) == 1 else 'their'} referral threshold."
@@ -149,4 +149,5 @@ def _low_confidence(entry: Entry, uncertain: Sequence[Reading], referral: Referr
         if referral.is_custom or referral.accuracy is None
         else f" ({percent(referral.accuracy)} accuracy on validation when models agree)"
     )
-    return f"{ensemble_probability(entry)}, below the {kind} threshold of {percent(referral.threshold, 1)}{basis}."
+    threshold = percent(referral.thresholds[entry.label], 1)
+    return f"{ensemble_probability(entry)}, below the {kind} threshold of {threshold}{basis}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -118,17 +118,24 @@ class Entry:
         return sum(confidences) / len(confidences) if confidences else float("nan")
 
     @property
+    def label(self) -> str:
+        """The ensemble's class, or without an ensemble that of the first network; "" without readings."""
+        if self.joint is not None:
+            return self.joint.label
+        return self.readings[0].label if self.readings else ""
+
+    @property
     def answer(self) -> str:
         """The predicted classes in words, "glioma or no tumour"; empty without readings."""
         return titles_of(reading.label for reading in self.readings)
 
 
-def with_referral_threshold(entry: Entry, threshold: float) -> Entry:
-    """The entry with the flag "unsure" where its confidence lies below `threshold` (0..1).
+def with_referral_thresholds(entry: Entry, thresholds: Mapping[str, float]) -> Entry:
+    """The entry with the flag "unsure" where its confidence lies below the threshold (0..1) of its class.
 
     The flags that follow from the networks' own thresholds are replaced.
     """
-    unsure = ("unsure",) if entry.confidence < threshold else ()
+    unsure = ("unsure",) if entry.readings and entry.confidence < thresholds[entry.label] else ()
 
     def flagged(reading: Reading) -> Reading:
         return replace(reading, flags=unsure + tuple(flag for flag in reading.flags if flag != "unsure"))
@@ -136,7 +143,7 @@ def with_referral_threshold(entry: Entry, threshold: float) -> Entry:
     return replace(
         entry,
         readings=tuple(map(flagged, entry.readings)),
-        slices=tuple(with_referral_threshold(slice_entry, threshold) for slice_entry in entry.slices),
+        slices=tuple(with_referral_thresholds(slice_entry, thresholds) for slice_entry in entry.slices),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -79,16 +79,19 @@ def _cluster_interval(share: float, groups: int) -> tuple[float, float]:
     return float(low[0]), float(high[0])
 
 
-def referral_statement(predictions: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
-    """The effect of referring scans with less confidence: (share not referred, accuracy on it), each 0..1.
+def referral_statement(
+    predictions: pd.DataFrame, thresholds: Mapping[str, float]
+) -> tuple[float, float] | None:
+    """The effect of referring the scans below the threshold of their class: (share not referred, accuracy on it).
 
-    Over scans of a known class. None where there are no probabilities, or every scan is referred. predictions: the
-    table of an Evaluation; of an ensemble's all discordant scans are referred.
+    Both 0..1, over scans of a known class. None where there are no probabilities, or every scan is referred.
+    predictions: the table of an Evaluation; of an ensemble's all discordant scans are referred.
     """
     if not set(CLASSES) <= set(predictions.columns):
         return None
     known = of_known_type(predictions)
-    answered = known[(known[list(CLASSES)].max(axis=1) >= threshold) & known.get("agreed", True)]
+    is_confident = known[list(CLASSES)].max(axis=1) >= known["label"].map(thresholds)
+    answered = known[is_confident & known.get("agreed", True)]
     if answered.empty:
         return None
     return len(answered) / len(known), float((answered["label"] == answered["target"]).mean())

@@ -82,9 +82,9 @@ def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
     Each of these scans was read by networks that had never seen its family of collections. The weights are those of the
     networks that were evaluated on all of the protocols for which the segmentation network was; they hold for the
     networks that the app reads with. On unseen families no threshold makes the named types as reliable as the app
-    promises, so the referral threshold comes from the validation rows of `samples`, and the record says what it
-    gives on unseen families. Nothing is fitted on the test rows of `samples`. Writes ENSEMBLE and returns it; None
-    without such predictions.
+    promises, so the referral thresholds come from the validation rows of `samples`; only that of "no tumour" is at
+    least `ensemble.least_no_tumor` of the unseen families. The record says what they give on unseen families. Nothing
+    is fitted on the test rows of `samples`. Writes ENSEMBLE and returns it; None without such predictions.
     """
     tables = {
         protocol.name: _predictions(protocol.name)
@@ -104,21 +104,42 @@ def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
         weights={name: round(weight, 5) for name, weight in zip(names, weights, strict=True)},
         fitted_on=fitted_on["protocol"].value_counts().to_dict(),
     )
-    referral = _referral(detection, samples)
+    bound = _least_no_tumor(list(_unseen(fitted_on, fitted_on, names).values()))
+    referral = _referral(detection, samples, bound)
     figures = {
-        name: _figures(
-            _Scans.of(table[table["protocol"] == name], names),
-            *_Scans.of(fitted_on[fitted_on["protocol"] != name], names).fit(),
-            referral["referral_threshold"],
-        )
-        for name in measured
-        if len(measured) > 1
+        name: _figures(scans, joint, agreed, referral["referral_thresholds"])
+        for name, (scans, joint, agreed) in _unseen(table, fitted_on, names).items()
     }
     cards = [load_card(file) for file in (*reading_networks(), segmentation_weights())]
     return _write({card.name: card.version for card in cards}, referral, command, detection, figures)
 
 
-def _referral(detection: DetectionWeights, samples: pd.DataFrame) -> dict[str, Any]:
+def _unseen(
+    table: pd.DataFrame, fitted_on: pd.DataFrame, names: Sequence[str]
+) -> dict[str, tuple[_Scans, np.ndarray, np.ndarray]]:
+    """Protocol -> its scans, and their joint probabilities by weights fitted on the others; empty with one protocol."""
+    result: dict[str, tuple[_Scans, np.ndarray, np.ndarray]] = {}
+    protocols = list(table["protocol"].unique())
+    for protocol in protocols if len(protocols) > 1 else ():
+        scans = _Scans.of(table[table["protocol"] == protocol], names)
+        others = _Scans.of(fitted_on[fitted_on["protocol"] != protocol], names)
+        result[protocol] = (scans, *scans.joint(*others.fit()))
+    return result
+
+
+def _least_no_tumor(unseen: Sequence[tuple[_Scans, np.ndarray, np.ndarray]]) -> float:
+    """`ensemble.least_no_tumor` of all protocols, which count the same."""
+    if not unseen:
+        return 0.0
+    tumors = [scans.is_tumor for scans, _, _ in unseen]
+    return ensemble.least_no_tumor(
+        np.concatenate([joint[rows] for (_, joint, _), rows in zip(unseen, tumors, strict=True)]),
+        np.concatenate([agreed[rows] for (_, _, agreed), rows in zip(unseen, tumors, strict=True)]),
+        np.concatenate([np.full(rows.sum(), 1 / rows.sum()) for rows in tumors]),
+    )
+
+
+def _referral(detection: DetectionWeights, samples: pd.DataFrame, least_no_tumor: float) -> dict[str, Any]:
     """`ensemble.fit_referral` of the joint answers for the validation rows of a known class."""
     rows = samples[(samples["part"] == "validation") & samples["target"].isin(CLASSES)]
     logits, scores = _logits(rows), _tumor_scores(rows)
@@ -130,7 +151,7 @@ def _referral(detection: DetectionWeights, samples: pd.DataFrame) -> dict[str, A
     types = ensemble.mean_probabilities(list(logits.values()), temperatures)
     joint = ensemble.joint_probabilities(types, tumor)
     agreed = ensemble.concordant([values.argmax(axis=1) for values in logits.values()], joint)
-    return ensemble.fit_referral(joint, agreed, rows["target"].map(CLASSES.index).to_numpy())
+    return ensemble.fit_referral(joint, agreed, rows["target"].map(CLASSES.index).to_numpy(), least_no_tumor)
 
 
 def _logits(rows: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -151,13 +172,13 @@ def _tumor_scores(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _figures(
-    scans: _Scans, intercept: float, weights: Sequence[float], referral_threshold: float
+    scans: _Scans, joint: np.ndarray, agreed: np.ndarray, referral_thresholds: Mapping[str, float]
 ) -> UnseenFigures:
     """What an ensemble that was fitted on other families reaches on these scans, of which each counts the same."""
-    joint, agreed = scans.joint(intercept, weights)
     tumor = 1 - joint[:, ensemble.NO_TUMOR]
     is_known = np.isin(scans.target, CLASSES)
-    is_answered = agreed & (joint.max(axis=1) >= referral_threshold) & is_known
+    thresholds = np.array([referral_thresholds[name] for name in CLASSES])
+    is_answered = agreed & (joint.max(axis=1) >= thresholds[joint.argmax(axis=1)]) & is_known
     answered_tumors = is_answered & scans.is_tumor
     correct = scans.label == scans.target
     detection = detection_figures(tumor, scans.is_tumor, np.arange(len(tumor)), 0.5, resamples=1)
@@ -196,7 +217,7 @@ def _write(
     fields: dict[str, Any] = {"detection": detection, "unseen": unseen} if detection else {}
     record = Ensemble(
         weights_sha256=versions,
-        referral_threshold=referral["referral_threshold"],
+        referral_thresholds=referral["referral_thresholds"],
         validation=EnsembleValidation.model_validate(referral["validation"]),
         command=command,
         date=datetime.date.today().isoformat(),

@@ -85,10 +85,10 @@ def with_readings(
     for start in range(0, len(slices), READ_AT_ONCE):
         parts += worklist.read_entries(slices[start : start + READ_AT_ONCE], readers, joint_reader)
     read = worklist.merge_slices(parts)
-    threshold = ensemble.referral_threshold if ensemble else None
-    if threshold is not None:
-        read = worklist.with_referral_threshold(read, threshold)
-    return with_outlines(read, sources, segmenter, Referral(threshold))
+    thresholds = ensemble.referral_thresholds if ensemble else None
+    if thresholds is not None:
+        read = worklist.with_referral_thresholds(read, thresholds)
+    return with_outlines(read, sources, segmenter, Referral(thresholds))
 
 
 def with_outlines(
