@@ -265,7 +265,7 @@ def fitted_models(models_copy: Path, dicom_models: Path) -> Path:
     names = ("cnn", "vgg16", *segmenters())
     ensemble = {
         "weights_sha256": {name: facts_of(models_copy / f"{name}.keras")["weights_sha256"] for name in names},
-        "referral_threshold": 0.3,
+        "referral_thresholds": dict.fromkeys(CLASSES, 0.3),
         "detection": {
             "intercept": 0.5,
             "weights": dict.fromkeys(names, 0.5),
