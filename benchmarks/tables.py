@@ -30,6 +30,21 @@ def peak_memory_of(process: int) -> float | None:
     return _status(process, "VmHWM")
 
 
+def family(process: int) -> list[int]:
+    """A process and its children; only itself without /proc."""
+    parents = {int(file.name): _status(file.name, "PPid") for file in Path("/proc").glob("[0-9]*")}
+    return [process, *(child for child, parent in parents.items() if parent == process)]
+
+
+def processor_seconds(process: int) -> float:
+    """What a process and its children have used so far. Needs /proc."""
+    ticks = 0
+    for member in family(process):
+        fields = Path(f"/proc/{member}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15]))  # of its own, and of children that have ended
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def megabytes(size: float | None) -> str:
     return "unknown" if size is None else f"{size / MB:.0f} MB"
 
@@ -80,4 +95,5 @@ def _status(process: int | str, key: str) -> float | None:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    return next((float(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:")), None)
+    unit = 1024 if key.startswith("Vm") else 1
+    return next((float(line.split()[1]) * unit for line in lines if line.startswith(f"{key}:")), None)

@@ -17,11 +17,10 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import cv2
-import numpy as np
 import pydicom
 from pydicom.data import get_testdata_files
 
+from benchmarks.real_series import SIDE, real_slices
 from benchmarks.tables import print_table
 from tests.support import mr_series
 from tests.support.mr_series import Drawn
@@ -79,18 +78,13 @@ def real_series(data: Path) -> Iterator[tuple[str, Files]]:
 
 def drawn_series(data: Path) -> Iterator[tuple[str, Files]]:
     """Six tumour slices as a series, for each vendor and plane; every second one as an enhanced file."""
-    slices = [
-        cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-        for file in sorted(data.glob("nickparvar/Testing/*/*.jpg"))
-    ]
-    squares = [image for image in slices if image is not None and image.shape == (256, 256)]
+    slices = real_slices(data)
     for number, (plane, orientation) in enumerate(PLANES.items()):
         for place, vendor in enumerate(VENDORS):
-            drawn = Drawn(orientation, 6, (256, 256), (0.9, 0.9), vendor=vendor, seed=10 * number + place)
-            first = (37 * drawn.seed) % max(len(squares) - 6, 1)
-            images = [np.uint16(4) * image for image in squares[first : first + 6]]
+            drawn = Drawn(orientation, 6, (SIDE, SIDE), (0.9, 0.9), vendor=vendor, seed=10 * number + place)
+            first = (37 * drawn.seed) % max(len(slices) - 6, 1)
             make = mr_series.enhanced if (number + place) % 2 else mr_series.series
-            yield f"{vendor}, {plane}, {make.__name__}", make(drawn, images)
+            yield f"{vendor}, {plane}, {make.__name__}", make(drawn, slices[first : first + 6])
 
 
 def _checked(series: ReadSeries) -> tuple[str, int]:

@@ -53,6 +53,21 @@ class SeriesReader:
         readers = [Reader.load(weights) for weights in reading_networks()]
         return cls(readers, Segmenter.load(segmentation_weights()), kinds)
 
+    def warm_up(self) -> None:
+        """Do now what the first series would otherwise wait for: a pass of each network, libraries, the decoder."""
+        import numpy as np
+
+        from utils.reading.worklist import Entry
+        from utils.reports.dicom.results import import_modules
+        from utils.reports.dicom.series import with_readings
+        from utils.scans.decoder_process import decoder
+        from utils.scans.scan import Scan
+
+        decoder().start()
+        gray = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+        with_readings(Entry("", "", Scan("", gray, "")), {}, self.readers, self.segmenter)
+        import_modules(self.kinds)
+
     def read(self, files: Sequence[bytes]) -> SeriesResults:
         """Read the files of one series; each image or stack of it has its own results."""
         from utils.reports.dicom.errors import NotReportable

@@ -61,6 +61,7 @@ def _load(kinds: Sequence[str]) -> Read:
     from utils.dicom_node.node import Answer
 
     reader = SeriesReader.load(kinds)
+    reader.warm_up()
 
     def read(images: Sequence[Path]) -> Answer:
         answer = reader.read([image.read_bytes() for image in images])

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review
-from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, load_card
 from utils.networks.shipped import reading_networks
 from utils.paths import models_folder
 from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry
-from utils.results.records import Evaluation, load_evaluations
-from utils.results.track_record import evaluation_of
+
+if TYPE_CHECKING:
+    from utils.results.records import Evaluation
 
 USE = "research and education only"
 
@@ -72,6 +73,11 @@ class ReportedNetwork:
 
 def reported_networks(models: Path | None = None) -> list[ReportedNetwork]:
     """The app's networks with their evaluations; those without a usable card are skipped."""
+    # pandas comes with them: 80 MB, which DICOM results do without
+    from utils.datasets.protocols import PROTOCOLS
+    from utils.results.records import load_evaluations
+    from utils.results.track_record import evaluation_of
+
     models = models or models_folder()
     evaluations = load_evaluations(models / "evaluation", PROTOCOLS.values())
     networks = []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from utils.cases.reviews import Review
 from utils.reading import ood_detector
 from utils.reading.conclusion import conclude, lesion_in_words, tumor_probabilities
 from utils.reading.worklist import NOT_ANALYSED, Entry
 from utils.reports.reported import ReportedNetwork, ReportedScan
-from utils.results.records import Evaluation
 from utils.wording import CLASS_TITLES, LABEL_TITLES, percent, value_with_interval
+
+if TYPE_CHECKING:
+    from utils.results.records import Evaluation
 
 REVIEW_VERDICTS = {
     "agree": "The reviewer agrees.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+# In no context group of DICOM (PS3.16), so taken from SNOMED CT itself: 302820008 as in its release notes, 281900007 as
+# in HL7's mCODE, 127024001 as in a FHIR guide for genomic orders (the parent of all types).
 CLASSES = {
     "glioma": Code("393564001", "SCT", "Glioma"),
     "meningioma": Code("302820008", "SCT", "Intracranial meningioma"),

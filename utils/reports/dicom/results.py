@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import ModuleType
 
 from pydicom.dataset import Dataset
 
 from utils.reading.ood_detector import REFUSED
-from utils.reports.dicom import capture, map, pdf, seg, sr
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.frames import Frames
-from utils.reports.dicom.kinds import DEFAULT_KINDS
+from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.reports.dicom.made import kind_of
 from utils.reports.dicom.quiet import quiet
 from utils.reports.dicom.request import Request
 from utils.reports.dicom.series import ReadSeries
-
-MODULES = {module.KIND: module for module in (seg, sr, capture, pdf, map)}
 
 
 def dicom_results(
@@ -34,10 +33,10 @@ def dicom_results(
     with quiet():
         request = Request(series, _frames(series), created or datetime.now())
         made: dict[str, Dataset | None] = {}
-        for kind, module in MODULES.items():
+        for kind in KINDS:  # the outline before the report, which refers to it
             if kind in kinds:
-                own = replace(request, segmentation=made.get(seg.KIND)) if kind == sr.KIND else request
-                made[kind] = module.build(own)
+                own = replace(request, segmentation=made.get("seg")) if kind == "sr" else request
+                made[kind] = _module(kind).build(own)
     return [ds for ds in made.values() if ds is not None]
 
 
@@ -45,6 +44,12 @@ def check(series: ReadSeries) -> None:
     """Raises NotReportable where `dicom_results` does; quick, and without outlines."""
     with quiet():
         _frames(series)
+
+
+def import_modules(kinds: Sequence[str]) -> None:
+    """Import what makes the objects of these KINDS."""
+    for kind in kinds:
+        _module(kind)
 
 
 def file_of(made: Dataset) -> bytes:
@@ -61,6 +66,11 @@ def zip_of(results: Sequence[Dataset]) -> bytes:
         for made in results:
             archive.writestr(f"{kind_of(made)}.dcm", file_of(made))
     return stream.getvalue()
+
+
+def _module(kind: str) -> ModuleType:
+    """The module of a kind. The PDF has libraries of its own, which the other kinds do without."""
+    return importlib.import_module(f"utils.reports.dicom.{kind}")
 
 
 def _frames(series: ReadSeries) -> Frames:
