@@ -73,13 +73,13 @@ def lowest_confidence(
     confidence: np.ndarray,
     right: np.ndarray,
     accuracy: float = REFERRAL_ACCURACY,
-    weights: np.ndarray | None = None,
 ) -> float:
-    """The same for predictions with their confidence (N,), whether they are correct (N,), and their weights (N,)."""
+    """The same for predictions with their confidence (N,) and whether they are correct (N,); 1.0 without any."""
+    if not len(confidence):
+        return 1.0
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
-    counted = np.ones(len(right)) if weights is None else np.asarray(weights, np.float64)[order]
-    reached = np.cumsum(right * counted) / np.cumsum(counted) >= accuracy
+    reached = np.cumsum(right) / np.arange(1, len(right) + 1) >= accuracy
     last_of_its_value = np.append(confidence[1:] < confidence[:-1], True)  # equal confidences go together
     possible = confidence[reached & last_of_its_value]
     return float(possible[-1]) if len(possible) else 1.0

@@ -68,7 +68,7 @@ def concordant(labels: Sequence[np.ndarray], joint: np.ndarray) -> np.ndarray:
 
 
 def least_no_tumor(joint: np.ndarray, agreed: np.ndarray, weights: np.ndarray) -> float:
-    """The probability of no tumour above which at most MOST_MISSED of these tumours are told to be none.
+    """The probability of no tumour above which at most MOST_MISSED of these tumours are answered as "no tumour".
 
     joint: (N, C) probabilities of scans with a tumour, agreed: (N,) bool (`concordant`), weights: (N,) of the scans.
     """
@@ -97,17 +97,14 @@ def fit_referral(
     threshold of "no tumour". One threshold for all classes would let the confident answers of one class pay for wrong
     ones of another. A class that reaches the accuracy nowhere gets 1. With the figures of the scans at the thresholds.
     """
-    from utils.metrics.calibration import (
-        lowest_confidence,
-    )  # it brings pandas and SciPy, and only fitting needs it
+    from utils.metrics import calibration  # it brings pandas and SciPy, and only fitting needs it
 
     confidence, labels = joint.max(axis=1), joint.argmax(axis=1)
     correct = labels == np.asarray(targets)
-    thresholds = np.ones(joint.shape[1])
-    for label in range(len(thresholds)):
-        rows = agreed & (labels == label)
-        if rows.any():
-            thresholds[label] = lowest_confidence(confidence[rows], correct[rows])
+    rows_of_class = [agreed & (labels == label) for label in range(joint.shape[1])]
+    thresholds = np.array(
+        [calibration.lowest_confidence(confidence[rows], correct[rows]) for rows in rows_of_class]
+    )
     thresholds[NO_TUMOR] = max(thresholds[NO_TUMOR], least_no_tumor)
     thresholds = np.round(thresholds, 4)
     answered = agreed & (confidence >= thresholds[labels])
