@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +15,13 @@ from benchmarks.tables import memory_now, peak_memory
 from utils.networks.cards import load_card
 from utils.networks.registry import app_networks
 from utils.networks.runtime.choice import BFLOAT16, FLOAT32, KERAS, choose, has_bfloat16
-from utils.networks.shipped import evidence_scale
+from utils.networks.shipped import evidence_scale, load_ensemble, segmentation_weights
 from utils.paths import models_folder
 
+if TYPE_CHECKING:
+    from utils.reading.joint import JointReader
+
+ALL_NETWORKS = "openvino-f32 with the U-Net"
 WARM_UP = 2  # runs that are not timed; the first builds the graphs
 OPACITY = 0.8  # initial value of the Read page
 
@@ -50,20 +55,33 @@ def plain(files: Sequence[bytes]) -> Run:
     return run
 
 
-def app(files: Sequence[bytes], runtime: str) -> Run:
-    """What the app does: bytes, scan, both readings with the maps of every class, both overlays of one class."""
+def app(files: Sequence[bytes], runtime: str, with_segmenter: bool = False) -> Run:
+    """What the app does: bytes, scan, both readings with the maps of every class, both overlays of one class.
+
+    with_segmenter: also the U-Net's two passes a scan, the outline, and the ensemble's answer.
+    """
     from utils.reading.reader import Reader
     from utils.scans.example import synthetic_scan
 
     with choose(runtime):
         readers = [Reader.load(weights) for weights in weights_files()]
+        joint_reader = load_joint_reader() if with_segmenter else None
     for reader in readers:
         reader.read(synthetic_scan())  # as the app warms up
 
     def run() -> None:
-        read_and_draw(files, readers, {})
+        read_and_draw(files, readers, joint_reader, {})
 
     return run
+
+
+def load_joint_reader() -> JointReader:
+    """The segmentation network and the ensemble, as in the app."""
+    from utils.reading.joint import JointReader
+    from utils.reading.segmenter import Segmenter
+
+    ensemble = load_ensemble()
+    return JointReader(Segmenter.load(segmentation_weights()), ensemble.detection if ensemble else None)
 
 
 def usual(files: Sequence[bytes]) -> Run:
@@ -104,14 +122,15 @@ def usual(files: Sequence[bytes]) -> Run:
 METHODS: dict[str, Callable[[Sequence[bytes]], Run]] = {
     "plain": plain,
     **{runtime: partial(app, runtime=runtime) for runtime in (FLOAT32, BFLOAT16, KERAS)},
+    ALL_NETWORKS: partial(app, runtime=FLOAT32, with_segmenter=True),
     "usual": usual,
 }
 
 
-def app_runtimes() -> list[str]:
-    """The runtimes that can be measured here: bfloat16 needs a processor and cards for it."""
+def app_methods() -> list[str]:
+    """The ways of the app that can be measured here: bfloat16 needs a processor and cards for it."""
     measured = [load_card(weights).bfloat16 for weights in weights_files()]
-    return [FLOAT32, *([BFLOAT16] if all(measured) and has_bfloat16() else []), KERAS]
+    return [FLOAT32, *([BFLOAT16] if all(measured) and has_bfloat16() else []), ALL_NETWORKS, KERAS]
 
 
 def serve(method: str, files: Sequence[bytes], pipe: Connection) -> None:
@@ -129,28 +148,35 @@ def serve(method: str, files: Sequence[bytes], pipe: Connection) -> None:
 
 def keep_many(files: Sequence[bytes], pipe: Connection) -> None:
     """Read many scans as the app does and send the memory (loaded, now, peak) in bytes, None if unknown."""
-    from utils.app import session  # noqa: F401  loads Streamlit, pandas and plotly, as in the app
+    from utils.app import session  # noqa: F401  loads Streamlit, as in the app
+    from utils.reading.background import release
     from utils.reading.reader import Reader
     from utils.scans.example import synthetic_scan
 
     readers = [Reader.load(weights) for weights in weights_files()]
     for reader in readers:
         reader.read(synthetic_scan())
+    joint_reader = load_joint_reader()
+    joint_reader.segmenter.outline(synthetic_scan())
+    release(readers, joint_reader)
     loaded = memory_now()
     worklist: dict[str, object] = {}
-    read_and_draw(files, readers, worklist)
+    read_and_draw(files, readers, joint_reader, worklist)
+    release(readers, joint_reader)
     assert len(worklist) == len(files)
     pipe.send((loaded, memory_now(), peak_memory()))
 
 
-def read_and_draw(files: Sequence[bytes], readers: Sequence, worklist: dict[str, object]) -> None:
+def read_and_draw(
+    files: Sequence[bytes], readers: Sequence, joint_reader: JointReader | None, worklist: dict[str, object]
+) -> None:
     """Read files into a worklist in batches, as the app does, and draw each as the Read page does."""
     from utils.evidence import overlays
     from utils.reading.worklist import READ_AT_ONCE, open_files, read_entries
 
     opened = open_files([(f"scan {number}.png", data) for number, data in enumerate(files)])
     for start in range(0, len(opened), READ_AT_ONCE):
-        for entry in read_entries(opened[start : start + READ_AT_ONCE], readers):
+        for entry in read_entries(opened[start : start + READ_AT_ONCE], readers, joint_reader):
             worklist[entry.key] = entry
             assert entry.scan is not None, entry.reason
             label = entry.readings[0].shown_class

@@ -25,6 +25,7 @@ TITLES = {
     "plain": "two plain forward passes",
     "openvino-f32": "the app: both networks, both maps, OpenVINO float32",
     "openvino-bf16": "the app, OpenVINO bfloat16",
+    methods.ALL_NETWORKS: "the same with the U-Net and its outline, OpenVINO float32",
     "keras": "the app, Keras",
     "usual": "the usual method: predict, then tf-keras-vis",
 }
@@ -64,7 +65,7 @@ def _rounds(repeats: int, size: int) -> int:
 def _measure_batch(size: int, rounds: int) -> None:
     """Run the methods in turns, each in its process; each round begins with another method."""
     files = synthetic_files(size, SIDE)
-    names = ["plain", *methods.app_runtimes(), *(["usual"] if size == 1 else [])]
+    names = ["plain", *methods.app_methods(), *(["usual"] if size == 1 else [])]
     workers = {name: _start(methods.serve, name, files) for name in names}
     try:
         for _, pipe in workers.values():

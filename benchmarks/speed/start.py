@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.browser import EVIDENCE, UPLOAD_AREA, browsing, read_example, server, tab
+from benchmarks.speed.browser import UPLOAD_AREA, browsing, read_example, server, tab
 from benchmarks.speed.read import SCANS_KEPT, SIDE_KEPT, synthetic_files
 from benchmarks.tables import machine, megabytes, memory_now, peak_memory_of, print_table
 from utils.paths import REPOSITORY
@@ -86,8 +86,9 @@ def _memory(browser: Browser, folder: Path, count: int) -> None:
         ready = memory_now(process.pid)
         page.set_input_files('input[type="file"]', paths)
         page.get_by_text(f"{count + 1} files").wait_for()
-        page.locator(EVIDENCE).nth(1).wait_for()
-        page.locator('[data-testid="stProgress"]').wait_for(state="detached")  # all of them are read
+        progress = page.locator('[data-testid="stProgress"]')
+        progress.wait_for()
+        progress.wait_for(state="detached")  # all of them are read
         rows = [
             ("", "memory"),
             ("both networks ready, example read", megabytes(ready)),

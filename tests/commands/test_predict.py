@@ -15,6 +15,7 @@ from tests.support.networks import change_card, facts_of, loosen_detector
 from utils.classes import CLASSES
 from utils.networks.shipped import ENSEMBLE
 from utils.reading.reader import Reader
+from utils.scans.decoder_process import DecoderProcess
 from utils.scans.upload import read_scan_file
 
 
@@ -213,3 +214,14 @@ def test_predict_does_without_a_segmentation_network_that_has_no_part(
     (fitted_models / "unet.keras").write_bytes(b"damaged")
     code, output, _ = run("predict", scans / "a.png")
     assert code == 0 and json.loads(output)["ensemble"] is None
+
+
+@pytest.mark.parametrize(("name", "is_needed"), [("a.png", False), ("slice.dcm", True), ("missing", False)])
+def test_predict_starts_the_decoder_process_early_where_it_is_needed(
+    name: str, is_needed: bool, run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scans / "slice.dcm").write_bytes(dicom_bytes(dicom()))
+    starts: list[bool] = []
+    monkeypatch.setattr(DecoderProcess, "start", lambda self: starts.append(True))
+    run("predict", scans / name)
+    assert starts == [True] * is_needed

@@ -201,3 +201,10 @@ def test_statistics_that_cannot_be_written_leave_the_old_file(tmp_path: Path, mo
     with pytest.raises(OSError, match="No space"):
         save_statistics(file, picture_hashes=np.ones((2, 32), np.uint8))
     assert file.read_bytes() == before
+
+
+def test_a_card_that_changed_is_read_anew(weights: Path) -> None:
+    before = load_card(weights)
+    assert load_card(weights) is before
+    write_card(weights, FACTS | {"temperature": 0.75})
+    assert load_card(weights).temperature == 0.75

@@ -22,13 +22,17 @@ class FakeReader:
         self.seen: list[str] = []
         self.released = threading.Event()
         self.released.set()
+        self.has_given_memory_back = threading.Event()
 
-    def read_many(self, scans, with_maps=True):
+    def read_many(self, scans, with_maps, inputs):
         assert self.released.wait(30)
         if any(scan.name == "broken" for scan in scans):
             raise RuntimeError("broken DOE^JANE shape mismatch")
         self.seen += [scan.name for scan in scans]
         return [SimpleNamespace(label="glioma", grade="ok", flags=(), confidence=0.9) for _ in scans]
+
+    def release(self):
+        self.has_given_memory_back.set()
 
 
 def fresh() -> tuple[Any, dict[str, Entry], BackgroundReading]:
@@ -55,6 +59,7 @@ def test_everything_is_read_once_and_in_order():
     assert background.wait(seconds=30)
     assert reader.seen == names and [entry.name for entry in store.values()] == names
     assert all(entry.is_read for entry in store.values()) and background.progress() is None
+    assert reader.has_given_memory_back.wait(30)
     background.add([entry_of("later")], [reader], store)
     assert background.wait(seconds=30) and reader.seen == [*names, "later"]
 
@@ -76,7 +81,7 @@ def test_a_volume_is_put_in_when_its_last_slice_was_read():
     readings = SimpleNamespace(
         label="glioma", grade="ok", flags=(), confidence=0.9, probability=lambda name: 0.5
     )
-    reader.read_many = lambda scans, with_maps: [readings for _ in scans]
+    reader.read_many = lambda scans, *others: [readings for _ in scans]
     background.add([volume("head", 5)], [reader], store)
     assert background.wait(seconds=30)
     assert len(store["key of head"].slices) == 5 and all(

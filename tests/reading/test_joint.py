@@ -24,7 +24,7 @@ WEIGHTS = DetectionWeights(intercept=0.0, weights={"cnn": 0.5, "unet": 1.0}, fit
 def segments(score: float, grade: str = "ok") -> Segmenter:
     """A segmentation network with this tumour score for every scan."""
     result = Segmentation(cast("object", None), score, grade)  # type: ignore[arg-type]
-    return cast(Segmenter, SimpleNamespace(read_many=lambda scans: [result for _ in scans]))
+    return cast(Segmenter, SimpleNamespace(read_many=lambda scans, inputs: [result for _ in scans]))
 
 
 def entries(count: int = 1) -> list[Entry]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.scans.preprocessing import Geometry, foreground_box, preprocess
+from utils.scans.preprocessing import Geometry, NetworkInputs, foreground_box, preprocess
+from utils.scans.scan import Scan
 
 SIZE = 224
 
@@ -136,3 +137,13 @@ def test_the_same_scan_in_another_resolution_looks_the_same(draw_brain):
     small = cv2.resize(large, (180, 220), interpolation=cv2.INTER_AREA)
     difference = preprocess(large, SIZE)[0].astype(float) - preprocess(small, SIZE)[0]
     assert np.abs(difference).mean() < 4
+
+
+def test_networks_of_one_size_share_their_inputs(brain):
+    inputs = NetworkInputs([Scan("a", brain, "PNG"), Scan("b", brain[::-1].copy(), "PNG")])
+    for size in (SIZE, SIZE // 2):
+        assert inputs.of_size(size) is inputs.of_size(size)
+        for (image, geometry), pixels in zip(inputs.of_size(size), (brain, brain[::-1]), strict=True):
+            expected, place = preprocess(pixels, size)
+            np.testing.assert_array_equal(image, expected)
+            assert geometry == place

@@ -17,6 +17,8 @@ from utils.networks.registry import segmenters
 from utils.networks.runtime.choice import served
 from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
 from utils.paths import file_sha256, models_folder
+from utils.reading.background import release
+from utils.scans.decoder_process import decoder
 from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
 
@@ -159,8 +161,14 @@ def _loading(models: str) -> Future[list[Reader]]:
             from utils.reading.reader import Reader
 
             loaded = [Reader.load(path) for path in paths]
+            scan = synthetic_scan()
             for reader in loaded:
-                reader.read(synthetic_scan())  # the first pass builds the graph
+                reader.read(scan)  # the first pass arranges the weights
+            joint = joint_reader()
+            if joint:
+                joint.segmenter.read_many([scan])
+            release(loaded, joint)
+            decoder().start()
             gc.collect()
             gc.freeze()  # Streamlit collects garbage after every rerun: a fifth of a second over TensorFlow's objects
             future.set_result(loaded)

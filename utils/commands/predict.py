@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -22,6 +22,7 @@ from utils.reading.worklist import Entry, read_entries, with_referral_thresholds
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.decoder_process import decoder
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
+from utils.scans.images import is_plain
 
 if TYPE_CHECKING:
     from utils.reading.joint import JointReader
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("--kinds are those of --dicom-output DIR; name the folder, too.")
     if args.dicom_output:
         check_output_folder(args.dicom_output)
-    decoder().start()
+    _start_decoder(args.paths)
     readers = [Reader.load(weights) for weights in weights_of(args.model)]
     ensemble = None if args.model else load_ensemble()
     detection = ensemble.detection if ensemble else None
@@ -120,6 +121,13 @@ def _write_with_objects(
         if any(entry.is_read for entry in entries):
             output.write(stack, entries)
     return is_any_accepted
+
+
+def _start_decoder(paths: Sequence[Path]) -> None:
+    """Start the decoder process while the networks load, where the first file will need it."""
+    with suppress(OSError, StopIteration), next(files_in(paths)).open("rb") as stream:
+        if not is_plain(stream.read(8)):
+            decoder().start()
 
 
 def _segmenter(args: argparse.Namespace, is_in_ensemble: bool) -> Segmenter | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -133,11 +134,18 @@ def load_card(weights: Path) -> Card:
         f"restore it with `git checkout -- {shown(file)}` or {_training_advice(_default_command(weights))}"
     )
     try:
-        return read_record(file, Card).model_copy(update={"file": file})
+        facts = file.stat()
+        return _read_card(file, facts.st_mtime_ns, facts.st_size, facts.st_ino)
     except OSError:
         raise NetworkUnavailable(f"The card {shown(file)} is missing; {remedy}.") from None
     except InvalidRecord as error:
         raise NetworkUnavailable(f"The card {shown(file)} is damaged ({error.problem}); {remedy}.") from None
+
+
+@lru_cache(maxsize=64)
+def _read_card(file: Path, *state: int) -> Card:
+    """The card in a file, read once for each state of it: pages ask for it at every step."""
+    return read_record(file, Card).model_copy(update={"file": file})
 
 
 def save_card(card: Card) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import threading
 import time
@@ -102,13 +104,14 @@ class BackgroundReading:
             with self._changed:
                 if not self._queue:
                     self._is_working = False
-                    return
+                    break
                 count = min(worklist.READ_AT_ONCE, len(self._queue))
                 entries, current = [self._queue.popleft() for _ in range(count)], self._round
             entries = read_safely(entries, readers, joint_reader)
             with self._changed:
                 if current == self._round:
                     self._put(entries, store)
+        release(readers, joint_reader)
 
     def _put(self, entries: Sequence[Entry], store: dict[str, Entry]) -> None:
         for entry in entries:
@@ -118,6 +121,14 @@ class BackgroundReading:
                 store[entry.key] = worklist.merge_slices(self._finished.pop(entry.key))
                 del self._expected[entry.key]
         self._changed.notify_all()
+
+
+def release(readers: Sequence[Reader], joint_reader: JointReader | None) -> None:
+    """Give memory that is only needed while scans are read back to the system."""
+    for network in (*readers, *([joint_reader.segmenter] if joint_reader else ())):
+        network.release()
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_safely(

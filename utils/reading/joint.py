@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from utils.networks.shipped import DetectionWeights
     from utils.reading.reader import Reading
     from utils.reading.segmenter import Segmentation, Segmenter
+    from utils.scans.preprocessing import NetworkInputs
     from utils.scans.scan import Scan
 
 
@@ -55,13 +56,16 @@ class JointReader:
     detection: DetectionWeights | None
 
     def read_many(
-        self, scans: Sequence[Scan], readings: Sequence[Sequence[Reading]]
+        self,
+        scans: Sequence[Scan],
+        readings: Sequence[Sequence[Reading]],
+        inputs: NetworkInputs | None = None,
     ) -> list[tuple[Segmentation, JointReading | None]]:
         """For each scan, with the classifiers' readings of it, its segmentation and the ensemble's answer.
 
         There is no answer without weights, or where the readings are not those that the weights were fitted for.
         """
-        segmentations = self.segmenter.read_many(scans)
+        segmentations = self.segmenter.read_many(scans, inputs)
         if self.detection is None:
             return [(segmentation, None) for segmentation in segmentations]
         return [

@@ -20,7 +20,7 @@ from utils.networks.runtime.backend import Backend, load_keras, open_network
 from utils.networks.runtime.choice import BFLOAT16, runtime_of
 from utils.reading.heads import KerasHeads, linear_head
 from utils.reading.ood_detector import load_detector
-from utils.scans.preprocessing import Geometry, as_input, preprocess
+from utils.scans.preprocessing import Geometry, NetworkInputs, as_input, preprocess
 from utils.scans.scan import Scan
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Reading:
     `method` and `layer` (`Reader.explain`); `geometry` transfers them to the scan. `novelty` is the distance to the
     training scans and `grade` the grade of it ("ok", "unusual", "refused"); None and "ok" for a card without
     out-of-distribution detector. `flags` are machine words: "unsure" (below the card's referral threshold), the grade
-    where it is not "ok", "inverted", "turned". `seconds`: the scan's share of the time for its batch, preprocessing,
-    forward pass and maps.
+    where it is not "ok", "inverted", "turned". `seconds`: the scan's share of the time for its batch, forward pass
+    and maps.
     """
 
     network: str
@@ -146,12 +146,19 @@ class Reader:
     def read(self, scan: Scan) -> Reading:
         return self.read_many([scan])[0]
 
-    def read_many(self, scans: Sequence[Scan], with_maps: bool = True) -> list[Reading]:
-        """One Reading a scan, in order. Without maps their arrays are zero."""
+    def read_many(
+        self, scans: Sequence[Scan], with_maps: bool = True, inputs: NetworkInputs | None = None
+    ) -> list[Reading]:
+        """One Reading a scan, in order. Without maps their arrays are zero. `inputs`: those of the scans, if shared."""
+        prepared = (inputs or NetworkInputs(scans)).of_size(self.size)
         readings: list[Reading] = []
         for start in range(0, len(scans), BATCH):
-            readings += self._read_batch(scans[start : start + BATCH], with_maps)
+            readings += self._read_batch(prepared[start : start + BATCH], with_maps)
         return readings
+
+    def release(self) -> None:
+        """`Backend.release`."""
+        self._backend.release()
 
     def explain(
         self,
@@ -215,15 +222,15 @@ class Reader:
             return linear_maps(self._linear, tensors[0], method)
         return self._heads.maps(layer, tensors, len(self.classes), method)
 
-    def _read_batch(self, scans: Sequence[Scan], with_maps: bool) -> list[Reading]:
+    def _read_batch(self, prepared: Sequence[tuple[np.ndarray, Geometry]], with_maps: bool) -> list[Reading]:
         began = time.perf_counter()
-        images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in scans), strict=True)
+        images, geometries = zip(*prepared, strict=True)
         features, logits = self._backend.run(as_input(np.stack(images)))
         if with_maps:
             maps = self._gradient_maps(self.card.evidence_layer, [features], "gradcam")
         else:
-            maps = np.zeros((len(scans), len(self.classes), *features.shape[1:3]), np.float32)
-        seconds = (time.perf_counter() - began) / len(scans)
+            maps = np.zeros((len(images), len(self.classes), *features.shape[1:3]), np.float32)
+        seconds = (time.perf_counter() - began) / len(images)
         temperature = self.card.temperature
         probabilities = softmax(logits / temperature).astype(np.float32)
         threshold = self.card.referral_threshold
@@ -251,7 +258,7 @@ class Reader:
                 seconds=seconds,
                 layer=self.card.evidence_layer,
             )
-            for row in range(len(scans))
+            for row in range(len(images))
         ]
 
 

@@ -13,8 +13,8 @@ from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card
 from utils.networks.runtime.backend import Backend
 from utils.reading.outliers import describe, load_outlier_classifier
-from utils.reading.reader import BATCH, load_network
-from utils.scans.preprocessing import Geometry, as_input, preprocess
+from utils.reading.reader import load_network
+from utils.scans.preprocessing import Geometry, NetworkInputs, as_input
 from utils.scans.scan import Scan
 
 SCORE_SHARE = (
@@ -83,31 +83,30 @@ class Segmenter:
     def outline(self, scan: Scan) -> Outline:
         return self.read_many([scan])[0].outline
 
-    def read_many(self, scans: Sequence[Scan]) -> list[Segmentation]:
-        """One Segmentation a scan, in order."""
+    def release(self) -> None:
+        """`Backend.release`."""
+        self._backend.release()
+
+    def read_many(self, scans: Sequence[Scan], inputs: NetworkInputs | None = None) -> list[Segmentation]:
+        """One Segmentation a scan, in order. `inputs`: those of the scans, if shared."""
         return [
             Segmentation(
                 outline(output.probabilities, output.geometry, self.point, scan.spacing),
                 tumor_score(output.probabilities),
                 "ok" if self._outliers is None else self._outliers.grade(output.outlier_score),
             )
-            for scan, output in zip(scans, self.outputs(scans), strict=True)
+            for scan, output in zip(scans, self.outputs(scans, inputs), strict=True)
         ]
 
-    def outputs(self, scans: Sequence[Scan]) -> list[Output]:
+    def outputs(self, scans: Sequence[Scan], inputs: NetworkInputs | None = None) -> list[Output]:
         """One Output a scan, in order."""
-        results: list[Output] = []
-        for start in range(0, len(scans), BATCH):
-            batch = scans[start : start + BATCH]
-            images, geometries = zip(*(preprocess(scan.pixels, self.size) for scan in batch), strict=True)
-            inputs = as_input(np.stack(images))
-            maps, *layers = self._backend.run(inputs)
-            mirrored = self._backend.run(inputs[:, :, ::-1])[0]
-            means = (maps[..., 0] + mirrored[:, :, ::-1, 0]) / 2
-            scores = np.zeros(len(batch))
-            if self._outliers is not None:
-                scores = self._outliers.scores(describe(layers))
-            results += [
-                Output(*values) for values in zip(means, geometries, scores.astype(float), strict=True)
-            ]
-        return results
+        prepared = (inputs or NetworkInputs(scans)).of_size(self.size)
+        return [self._output(image, geometry) for image, geometry in prepared]
+
+    def _output(self, image: np.ndarray, geometry: Geometry) -> Output:
+        """One pass for an image and its mirror image; more images at once are no faster, and need more memory."""
+        (direct, mirrored), *layers = self._backend.run(as_input(np.stack([image, image[:, ::-1]])))
+        score = 0.0
+        if self._outliers is not None:
+            score = float(self._outliers.scores(describe([layer[:1] for layer in layers]))[0])
+        return Output((direct[..., 0] + mirrored[:, ::-1, 0]) / 2, geometry, score)

@@ -11,6 +11,7 @@ import numpy as np
 
 from utils.reading.ood_detector import worst_grade
 from utils.reading.volumes import slices_with_brain
+from utils.scans.preprocessing import NetworkInputs
 from utils.scans.scan import Refusal, Scan, Stack
 from utils.scans.upload import read_stacks
 from utils.wording import titles_of
@@ -240,10 +241,11 @@ def read_entries(
 ) -> list[Entry]:
     """The same entries with the readings of every network; rejected ones stay as they are."""
     scans = [entry.scan for entry in entries if entry.scan is not None]
-    readings = list(zip(*(reader.read_many(scans, with_maps) for reader in readers), strict=True))
+    inputs = NetworkInputs(scans)
+    readings = list(zip(*(reader.read_many(scans, with_maps, inputs) for reader in readers), strict=True))
     results: Sequence[tuple[Segmentation | None, JointReading | None]] = [(None, None)] * len(scans)
     if joint_reader is not None:
-        results = joint_reader.read_many(scans, readings)
+        results = joint_reader.read_many(scans, readings, inputs)
     rows = zip(readings, results, strict=True)
 
     def read(entry: Entry) -> Entry:

@@ -26,12 +26,17 @@ NOT_FINITE = "Some numbers in this file are not finite; they are shown black."
 NOT_AN_IMAGE = "This is not an image in a format that can be read; use JPEG, PNG, DICOM or NIfTI."
 
 
+def is_plain(beginning: bytes) -> bool:
+    """Whether the beginning of a file is that of a PNG or JPEG, which mostly needs no decoder process."""
+    return beginning.startswith(PLAIN_BEGINNINGS)
+
+
 def decode_plain(data: bytes) -> Decoded | None:
     """Decode a PNG or JPEG of usual size at once; None for every other file, which `decode` may read.
 
     Raises UnreadableScan. The limits keep the cost of such files low: see `limits`.
     """
-    if not data.startswith(PLAIN_BEGINNINGS) or len(data) > PLAIN_BYTES:
+    if not is_plain(data) or len(data) > PLAIN_BYTES:
         return None
     if is_deep_png(data):
         return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from utils.scans.scan import Scan
 
 FOREGROUND_LEVEL = 0.08  # of the range between the 0.5th and 99.5th percentile
 LEAST_FOREGROUND = 0.05  # of the image; less is no head
@@ -122,6 +125,20 @@ def preprocess(pixels: np.ndarray, size: int) -> tuple[np.ndarray, Geometry]:
     low, high = np.percentile(crop, (0.5, 99.5))
     stretched = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
     return np.rint(geometry.to_network(stretched) * 255).astype(np.uint8), geometry
+
+
+class NetworkInputs:
+    """What networks see of some scans. It is computed once for each size, however many networks share it."""
+
+    def __init__(self, scans: Sequence[Scan]) -> None:
+        self._scans = scans
+        self._of_size: dict[int, list[tuple[np.ndarray, Geometry]]] = {}
+
+    def of_size(self, size: int) -> list[tuple[np.ndarray, Geometry]]:
+        """`preprocess` of every scan, in order."""
+        if size not in self._of_size:
+            self._of_size[size] = [preprocess(scan.pixels, size) for scan in self._scans]
+        return self._of_size[size]
 
 
 def as_input(batch: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ class Backend(Protocol):
         """
         ...
 
+    def release(self) -> None:
+        """Give memory that only a running network needs back to the system; the next run takes it again."""
+        ...
+
 
 def open_network(card: Card, outputs: Sequence[str], runtime: str | None = None) -> Backend:
     """The network of a card, to compute the outputs of these layers; `runtime` as `runtime_of` gives by default.

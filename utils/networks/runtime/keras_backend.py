@@ -31,3 +31,6 @@ class KerasBackend:
             keras.ops.convert_to_numpy(output)
             for output in (outputs if isinstance(outputs, list | tuple) else [outputs])
         )
+
+    def release(self) -> None:
+        """TensorFlow keeps its memory."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import mmap
 import os
+import struct
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,15 @@ from utils.networks.runtime.choice import BFLOAT16, processor_flags
 from utils.networks.runtime.library import openvino
 from utils.paths import user_folder
 
-FORMAT = 1  # of the cached files and of the graph that they hold: count up with every change of graph.py
+FORMAT = 2  # of the cached files and of the graph that they hold: count up with every change of graph.py
 KEPT = 30 * 86_400  # seconds that an unused file stays in the cache
+HEAD = struct.Struct(
+    "<IQQ44x"
+)  # CRC of what follows, bytes of the compiled network, bytes of the arrays behind it
 
-Converted = tuple[bytes, tuple[np.ndarray, ...]]  # the compiled network, the arrays of its layer `logits`
+Arrays = tuple[np.ndarray, ...]
+# The compiled network, the arrays of its layer `logits`, and the cached file, which has to live as long as it
+Opened = tuple[Any, Arrays, mmap.mmap | None]
 
 
 class OpenVinoBackend:
@@ -34,7 +43,7 @@ class OpenVinoBackend:
         """Raises UnsupportedNetwork where the network has something that is not translated."""
         self.runtime = runtime
         self.layers = read_layers(card.weights)
-        model, self.logits = _compiled(card, outputs, runtime)
+        model, self.logits, self._file = _compiled(card, outputs, runtime)
         self._request = model.create_infer_request()
         self._lock = threading.Lock()
 
@@ -43,9 +52,16 @@ class OpenVinoBackend:
             results = self._request.infer([np.ascontiguousarray(inputs, np.float32)])
             return tuple(np.array(results[place], np.float32) for place in range(len(results)))
 
+    def release(self) -> None:
+        with self._lock:
+            self._request.get_compiled_model().release_memory()
+            # The pages of the file come again where they are needed: OpenVINO mostly uses copies in another order
+            if self._file is not None and hasattr(mmap, "MADV_DONTNEED"):
+                self._file.madvise(mmap.MADV_DONTNEED)
 
-def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> tuple[Any, tuple[np.ndarray, ...]]:
-    """The compiled network: from the cache, or converted and put there."""
+
+def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> Opened:
+    """The network from the cache, or converted and put there."""
     core = openvino().Core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -53,48 +69,69 @@ def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> tuple[Any, tu
         "ENABLE_CPU_PINNING": False,  # several processes may share the processor
     }
     file = _cached_file(card, outputs, runtime)
-    cached = _read(file)
+    cached = _imported(core, settings, file)
     if cached is not None:
-        with contextlib.suppress(RuntimeError):  # not of this version of OpenVINO after all
-            return core.import_model(cached[0], "CPU", settings), cached[1]
+        return cached
     from utils.networks.runtime.graph import build
 
     graph, logits = build(card.weights, outputs)
     model = core.compile_model(graph, "CPU", settings)
-    _write(file, (model.export_model().getvalue(), logits))
-    return model, logits
+    _write(file, model.export_model().getbuffer(), logits)
+    return _imported(core, settings, file) or (model, logits, None)  # the cached one needs less memory
+
+
+def _imported(core: Any, settings: Mapping[str, Any], file: Path) -> Opened | None:
+    """A cached network; None where there is none, a damaged one, or one of another version of OpenVINO."""
+    cached = _read(file)
+    if cached is None:
+        return None
+    compiled, logits, mapped = cached
+    with contextlib.suppress(RuntimeError):
+        weights = openvino().Tensor(compiled, shared_memory=True)  # pages of the file, not a copy
+        return core.import_model(weights, "CPU", settings), logits, mapped
+    return None
 
 
 def _cached_file(card: Card, outputs: Sequence[str], runtime: str) -> Path:
     """Where a network is cached: the name stands for everything that the content depends on."""
     facts = (FORMAT, card.version, *outputs, runtime, openvino().__version__, *sorted(processor_flags()))
-    return user_folder("cache") / "networks" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.npz"
+    return user_folder("cache") / "networks" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.bin"
 
 
-def _read(file: Path) -> Converted | None:
-    """A cached network; None where there is none, or a damaged one (the archive has checksums)."""
+def _read(file: Path) -> tuple[np.ndarray, Arrays, mmap.mmap] | None:
+    """A cached network, the arrays of its layer `logits` and the file; None where there is none, or a damaged one."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = [archive[f"logits{number}"] for number in range(len(archive.files) - 1)]
-            compiled = archive["compiled"].tobytes()
+        with file.open("rb") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+        content = np.frombuffer(mapped, np.uint8)
         os.utime(file)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        check, compiled, arrays = HEAD.unpack(content[: HEAD.size].tobytes())
+        if zlib.crc32(memoryview(mapped)[4:]) != check:
+            return None
+        ends = HEAD.size + compiled, HEAD.size + compiled + arrays
+        stored = np.load(io.BytesIO(content[slice(*ends)].tobytes()), allow_pickle=False)
+        return content[HEAD.size : ends[0]], tuple(stored[key] for key in stored.files), mapped
+    except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile):
         return None
-    return compiled, tuple(arrays)
 
 
-def _write(file: Path, converted: Converted) -> None:
+def _write(file: Path, compiled: memoryview, logits: Sequence[np.ndarray]) -> None:
     """Put a network into the cache, whole or not at all. Without a folder to write to there is no cache."""
-    compiled, logits = converted
-    arrays = {f"logits{number}": array for number, array in enumerate(logits)}
+    arrays = io.BytesIO()
+    np.savez(arrays, *logits)
+    parts = HEAD.pack(0, len(compiled), arrays.tell())[4:], compiled, arrays.getbuffer()
+    check = 0
+    for part in parts:
+        check = zlib.crc32(part, check)
     with contextlib.suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in file.parent.glob("*.npz"):
+        for old in file.parent.iterdir():
             if old.stat().st_mtime < time.time() - KEPT:
                 old.unlink()
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
             try:
-                np.savez(stream, compiled=np.frombuffer(compiled, np.uint8), **arrays)  # type: ignore[arg-type]
+                stream.write(HEAD.pack(check, 0, 0)[:4])
+                stream.writelines(parts)
                 stream.close()
                 Path(stream.name).replace(file)
             except OSError:
