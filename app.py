@@ -4,10 +4,30 @@ import streamlit as st
 
 from utils.app import access
 
+# The content begins below the navigation, and the disclaimer stands in it where there is room. What has the keyboard's
+# focus is seen on every theme.
+STYLE = """
+.stMainBlockContainer {padding-top: 4.25rem}
+:is(a, button, summary, [role=button], [tabindex]):focus-visible {
+  outline: 3px solid var(--st-primary-color, #0F766E) !important; outline-offset: 2px}
+.stMainBlockContainer > .stVerticalBlock > :has(.st-key-tab) {position: absolute}
+.js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
+  fill: currentColor !important}
+@media (min-width: 1350px) {
+  .stMainBlockContainer > .stVerticalBlock > :has(.st-key-disclaimer) {position: absolute}
+  .st-key-disclaimer {position: fixed; top: 0; right: 9rem; height: 3.75rem; width: auto; justify-content: center;
+    z-index: 999991; pointer-events: none}
+}
+"""
+
 
 def main() -> None:
     """Page config, navigation, warm-up. No logic."""
-    from utils.app import pacs, resources  # after the server has started: its caches belong to the server
+    from utils.app import (
+        pacs,
+        resources,
+        restoring,
+    )  # after the server has started: its caches belong to the server
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
     access.need_login()
@@ -25,9 +45,11 @@ def main() -> None:
         ],
         position="top",
     )
-    st.html("<style>.stMainBlockContainer {padding-top: 4rem}</style>")  # keeps the scan above the fold
+    st.html(f"<style>{STYLE}</style>")
     access.log_out_button()
-    st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
+    with st.container(key="disclaimer"):
+        st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
+    restoring.hold()
     page.run()
     resources.warm_up()
 

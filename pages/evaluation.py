@@ -10,6 +10,7 @@ from utils.app import (
     evaluation_errors,
     evaluation_localisation,
     evaluation_subtypes,
+    evaluation_summary,
     session,
 )
 from utils.datasets.protocols import PROTOCOLS, protocol_title
@@ -21,7 +22,7 @@ COMMAND = "python model.py evaluate --model cnn --protocol patient-disjoint --da
 
 
 def main() -> None:
-    st.title("How accurate are the models?")
+    st.header("How accurate are the models?")
     records = models_folder() / "evaluation"
     evaluations, problems = read_evaluations(records, PROTOCOLS.values())
     for problem in problems:
@@ -31,6 +32,19 @@ def main() -> None:
         st.info("No model has been evaluated yet. To evaluate one, run", icon=":material/info:")
         st.code(COMMAND, language=None, wrap_lines=True)
         return
+    evaluation_summary.summary(evaluations)
+    st.divider()
+    st.subheader("Details")
+    with_comparison = st.toggle(
+        "Splits for comparison with the literature",
+        help="Figures on the splits of other authors, which leak patients from training into test",
+    )
+    shown = [
+        evaluation
+        for evaluation in evaluations
+        if with_comparison or not evaluation.protocol.is_for_comparison
+    ]
+    evaluations = shown or evaluations
     protocol, selected = _selection(evaluations)
     _splits(evaluations)
     same_split = [evaluation for evaluation in evaluations if evaluation.protocol.name == protocol]

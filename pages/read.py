@@ -1,16 +1,19 @@
 """Read: upload scans; predictions, confidence and saliency maps; review."""
 
 from collections import Counter
+from pathlib import Path
 
 import streamlit as st
 
-from utils.app import dicom_panel, evidence_panels, panels, review_panel, session
+from utils.app import dicom_panel, evidence_panels, panels, restoring, review_panel, session, worklist_panel
 from utils.cases.store import CaseStoreError
-from utils.reading.conclusion import conclude, ensemble_probability, reading_in_words
+from utils.reading.conclusion import conclude, ensemble_probability, lesion_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
+from utils.scans import rendering
 from utils.wording import counted
 
 REFRESH = 1.0  # seconds between two updates while scans are read
+ROOM = Path(session.__file__).with_name("reading_room.css")
 
 
 def main() -> None:
@@ -19,29 +22,47 @@ def main() -> None:
     except CaseStoreError as error:
         st.error(str(error), icon=":material/error:")
     if not session.entries():
+        restoring.offer()
         _welcome()
         return
-    side, middle = st.columns([1, 3], gap="large")
-    with side:
-        _uploader("Add scans")
-    with middle:
-        busy = session.reading_progress() is not None
-        st.fragment(_worklist, run_every=REFRESH if busy else None)(busy)
-    _order()
+    st.html(f"<style>{ROOM.read_text(encoding='utf-8')}</style>")
     entries = session.in_order()
-    _rejected([entry for entry in entries if not entry.is_accepted])
     read = [entry for entry in entries if entry.is_read]
-    if read:
-        entry = panels.scan_picker(read)
-        if panels.shows_predictions(entry):
+    current = session.selected()
+    entry = next((entry for entry in read if current and entry.key == current.key), read[0] if read else None)
+    with st.container(key="room"):
+        with st.container(key="room-worklist"):
+            _worklist_pane(entry)
+        if entry is not None:
+            _reading(entry)
+    _rejected([entry for entry in session.entries() if not entry.is_accepted])
+
+
+def _reading(entry: Entry) -> None:
+    """The panes of one scan: what it amounts to, the findings, and the images."""
+    assert entry.scan is not None
+    with st.container(key="room-headline"):
+        shown = session.predictions_shown(entry)
+        st.subheader(
+            conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
+        )
+    with st.container(key="room-findings"):
+        if panels.notices(entry):
             _conclusion(entry)
-            evidence_panels.evidence(entry, "read")
             review_panel.review_panel(entry)
+            label = evidence_panels.class_choice(entry, "read")
+            panels.probabilities(entry)
+            trust = [f"{reading.title}: {panels.trust(reading)}" for reading in entry.readings]
+            st.caption("  \n".join(trust))
+            panels.subtype_panel(entry)
             with st.container(horizontal=True):
                 review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
                 dicom_panel.download(entry, "read")
-            panels.probabilities(entry)
-            panels.subtype_panel(entry)
+    with st.container(key="room-viewer"):
+        if shown:
+            evidence_panels.linked_views(entry, "read", label, is_large=True)
+        else:
+            panels.image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
 
 
 def _rejected(entries: list[Entry]) -> None:
@@ -65,7 +86,8 @@ def _welcome() -> None:
         session.add_example()
         st.rerun()
     st.caption(
-        "Scans stay in the memory of this session on this machine and are never written to disk. Output classes: "
+        "Scans stay in memory on this machine and are never written to disk; a reloaded tab can restore them for "
+        f"{restoring.HELD_MINUTES} minutes. Output classes: "
         "glioma, meningioma, pituitary tumour, no tumour. Out-of-distribution images are flagged."
     )
 
@@ -85,81 +107,48 @@ def _uploader(label: str) -> None:
         st.rerun()
 
 
-def _order() -> None:
-    """Sorting, filter and referral threshold of the worklist, and a button that clears it."""
+def _worklist_pane(shown: Entry | None) -> None:
+    """The uploader, folded; the worklist; sorting, filter, referral threshold and the button that clears it."""
+    with st.expander("Add scans", icon=":material/add:"):
+        _uploader("Scans")
+    busy = session.reading_progress() is not None
+    if busy:
+        st.fragment(_progress, run_every=REFRESH)(shown)
+    else:
+        worklist_panel.worklist_panel(session.in_order(), shown.key if shown else None)
     counts = Counter(representative(entry).status for entry in session.entries())
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(f"**{counted(counts.total(), 'file')}**", width="content")
-        st.toggle("Prioritise for review", value=True, key="by-need", help="Off: in the order of upload")
-        present = [status for status in STATUSES if counts[status]]
-        if len(present) > 1:
-            st.pills(
-                "Show only",
-                present,
-                selection_mode="multi",
-                key="only",
-                format_func=lambda status: f"{counts[status]} {STATUS_TITLES[status]}",
-                label_visibility="collapsed",
-            )
-        session.referral_control()
+    st.caption(f"{counted(counts.total(), 'file')}, {_reviewed()} reviewed")
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("Sort and filter", icon=":material/tune:"):
+            st.toggle("Prioritise for review", value=True, key="by-need", help="Off: in the order of upload")
+            present = [status for status in STATUSES if counts[status]]
+            if len(present) > 1:
+                st.pills(
+                    "Show only",
+                    present,
+                    selection_mode="multi",
+                    key="only",
+                    format_func=lambda status: f"{counts[status]} {STATUS_TITLES[status]}",
+                )
+            session.referral_control()
         if st.button("Clear worklist", icon=":material/delete:"):
             session.clear()
             st.rerun()
 
 
-def _worklist(busy: bool) -> None:
-    """One row per scan; a click brings it into view. Updates itself while scans are read."""
-    import pandas as pd  # a second to import, and the first page has no table
-
+def _progress(shown: Entry | None) -> None:
+    """The worklist while scans are read: updates itself."""
     progress = session.reading_progress()
-    if progress is not None:
-        left = (
-            "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} remaining"
-        )
-        st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} analysed{left}")
-    elif busy:
-        st.rerun()  # all scans are read: redraw the page and stop the updates
-    entries = session.in_order()
-    table = pd.DataFrame([_row(entry) for entry in entries]).fillna("")  # rejected files have no predictions
-    event = st.dataframe(
-        table,
-        hide_index=True,
-        height=36 * min(len(table) + 1, 5) + 2,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "": st.column_config.ImageColumn(width=40),
-            **{name: st.column_config.TextColumn(width=130) for name in ("Status", "Review")},
-            **{
-                name: st.column_config.TextColumn(width=170)
-                for name in table
-                if name not in ("", "Status", "Review")
-            },
-        },
-        key=f"worklist-{len(entries)}",
-        alt="Worklist: one row per scan, with the prediction of each model and the status",
-    )
-    chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
-    key = chosen[0].key if chosen else None
-    if st.session_state.get("worklist-row") != key:
-        st.session_state["worklist-row"] = key  # also None, so that the same row can be selected again
-        if chosen and chosen[0].is_read:
-            session.select(chosen[0].key)
-            st.rerun()
+    current = session.selected()
+    if progress is None or (current and current.is_read and (shown is None or current.key != shown.key)):
+        st.rerun()  # all scans are read, or another was selected: redraw the page
+    left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} remaining"
+    st.progress(progress.done / progress.total, f"{progress.done} of {progress.total} analysed{left}")
+    worklist_panel.worklist_panel(session.in_order(), shown.key if shown else None)
 
 
-def _row(entry: Entry) -> dict[str, str]:
-    scan = representative(entry)
-    shown = scan.is_read and session.predictions_shown(entry)
-    predictions = {reading.title: reading_in_words(reading) if shown else "" for reading in scan.readings}
-    review = review_panel.reviews().get(entry.key)
-    return {
-        "": session.thumbnail(scan) if scan.is_accepted else "",
-        "Scan": entry.name,
-        "Status": scan.status_title,
-        **predictions,
-        "Review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
-    }
+def _reviewed() -> int:
+    return sum(entry.key in review_panel.reviews() for entry in session.entries())
 
 
 def _duration(seconds: float) -> str:
@@ -167,24 +156,23 @@ def _duration(seconds: float) -> str:
 
 
 def _conclusion(entry: Entry) -> None:
+    """Why there is no answer, or how far to trust it; then the lesion and the rest of the volume."""
     conclusion = conclude(entry, session.referral())
+    likely = panels.tumor_likely(entry) if conclusion.is_indeterminate else ""
     if conclusion.is_indeterminate:
-        remarks = " ".join([*conclusion.remarks, panels.tumor_likely(entry)]).rstrip()
         icon = ":material/help:" if entry.is_concordant else ":material/call_split:"
-        st.warning(f"**{conclusion.headline}.** {remarks}", icon=icon)
-    else:
-        st.subheader(conclusion.headline)
+        st.warning(" ".join([*conclusion.remarks, likely]).rstrip(), icon=icon)
     if entry.is_concordant and len(entry.readings) > 1:
         st.caption(f"{ensemble_probability(entry)}. {panels.ensemble_trust(entry)}")
+    lesion = lesion_in_words(entry, is_likely=bool(likely))
+    if lesion:
+        st.markdown(lesion)
     if entry.slices:
         st.page_link(
             "pages/volume.py",
             label=f"One of {len(entry.slices)} analysed slices: scroll through them on the Volume page",
             icon=":material/stacks:",
         )
-    assert entry.scan is not None
-    for note in entry.scan.notes:
-        st.info(note, icon=":material/info:")
 
 
 session.enter()

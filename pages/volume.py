@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from utils.app import dicom_panel, evidence_panels, panels, session, viewer
+from utils.app import dicom_panel, panels, session, viewer
 from utils.charts import readings
+from utils.networks.shipped import evidence_scale
 from utils.reading import ood_detector, worklist
 from utils.reading.conclusion import reading_in_words
 from utils.reading.volumes import SUSPICIOUS, suspicious_runs
 from utils.reading.worklist import Entry
-from utils.scans import rendering
 from utils.wording import CLASS_TITLES, titles_of
 
 
@@ -63,48 +63,44 @@ def _summary(volume: Entry) -> None:
 
 
 def _slice(volume: Entry) -> None:
-    """The slice in view with the saliency map of one model; buttons, slider and wheel change the slice."""
-    position, last = worklist.viewed_position(volume), len(volume.slices) - 1
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for title, step, key in (("Previous slice", -1, "Up"), ("Next slice", 1, "Down")):
-            st.button(
-                title,
-                icon=f":material/keyboard_arrow_{key.lower()}:",
-                disabled=not 0 <= position + step <= last,
-                shortcut=key,
-                on_click=_go,
-                args=(volume, position + step),
-            )
-    if last:
-        slider = f"slice-{volume.key}"
-        st.session_state[slider] = position
-        st.select_slider(
-            "Slice",
-            range(last + 1),
-            format_func=lambda index: str(_number(volume.slices[index])),
-            key=slider,
-            on_change=lambda: _go(volume, st.session_state[slider]),
-        )
+    """All slices with the saliency map of one model; buttons, slider, wheel and keys move through them."""
     titles = [reading.title for reading in volume.readings]
     shown = st.segmented_control("Saliency map of", [*titles, "none"], default=titles[0], required=True)
-    assert volume.scan is not None
-    alt, image = f"The scan {volume.name}", rendering.gray_image(volume.scan.pixels)
-    if shown in titles and volume.grade != "refused":
-        reading = volume.readings[titles.index(shown)]
-        image = evidence_panels.draw(volume, reading, reading.shown_class, 0.8)
-        alt += f" with the Grad-CAM saliency map of {shown} for {CLASS_TITLES[reading.shown_class]}"
-    wheel = f"wheel-{volume.key}"
-    viewer.wheel_image(
-        rendering.png(image),
-        alt,
-        wheel,
-        lambda: _go(volume, position + (st.session_state[wheel].step or 0)),
+    number = titles.index(shown) if shown in titles else None
+    viewer.stack_viewer(
+        f"{volume.key} {shown}" if shown else volume.key,
+        _slices(volume, number),
+        worklist.viewed_position(volume),
+        st.session_state.get("jumps", 0),
+        f"stack-{volume.key}",
+        lambda position: session.show_slice(volume, position),
     )
-    predictions = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in volume.readings)
-    st.markdown(ood_detector.REFUSED if volume.grade == "refused" else f"{predictions}.")
     if volume.grade == "unusual":
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
     st.caption("Scroll with the mouse wheel over the image or with the up and down arrow keys.")
+
+
+def _slices(volume: Entry, network: int | None) -> list[viewer.Slice]:
+    """What the browser needs of all slices, made once for each volume and network."""
+    cache = st.session_state.setdefault("stacks", {})
+    key = (volume.key, network, evidence_scale())
+    if key not in cache:
+        cache.clear()  # one volume at a time: they are large
+        cache[key] = [_shown(entry, network) for entry in volume.slices]
+    return cache[key]
+
+
+def _shown(entry: Entry, network: int | None) -> viewer.Slice:
+    assert entry.scan is not None
+    words, alt, evidence = ood_detector.REFUSED, f"The scan {entry.name}", None
+    if entry.grade != "refused":
+        words = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in entry.readings)
+        if network is not None:
+            reading = entry.readings[network]
+            evidence = viewer.map_address(reading.strength(reading.shown_class, evidence_scale()))
+            title = CLASS_TITLES[reading.shown_class]
+            alt += f" with the Grad-CAM saliency map of {reading.title} for {title}"
+    return viewer.Slice(_number(entry), words, alt, viewer.slice_address(entry.scan.pixels), evidence)
 
 
 def _curves(volume: Entry) -> None:
@@ -137,6 +133,7 @@ def _number(entry: Entry) -> int:
 def _go(volume: Entry, position: int) -> None:
     """Bring a slice into view; positions beyond the ends are clipped."""
     session.show_slice(volume, min(max(position, 0), len(volume.slices) - 1))
+    st.session_state["jumps"] = st.session_state.get("jumps", 0) + 1  # the browser follows
 
 
 session.enter()

@@ -53,6 +53,11 @@ def settled(page: Page) -> None:
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
+def side_by_side(page: Page) -> None:
+    """All panes of the Read page at one size, with the whole tool bar."""
+    page.get_by_role("button", name="Side by side").click()
+
+
 def picture(page: Page, selector: str) -> np.ndarray:
     """(H, W, 3) int of what a pane of the viewer shows."""
     element: Locator = page.locator(f"{READY} {selector}").first

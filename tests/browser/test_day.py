@@ -13,7 +13,7 @@ import pypdf
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import EVIDENCE, SCAN, TITLES, go, overlays, picture, settled, upload
+from tests.browser.steps import EVIDENCE, SCAN, TITLES, go, overlays, picture, settled, side_by_side, upload
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -124,6 +124,7 @@ def test_a_day_without_a_mouse(page: Page, address: str, png_bytes) -> None:
     pane = page.locator('canvas[aria-label^="The scan "]').first
     expect(pane).to_be_visible()
     settled(page)
+    side_by_side(page)
     plain, drawn = picture(page, 'canvas[aria-label^="The scan "]'), overlays(page)[0]
     page.keyboard.press("e")
     assert np.abs(overlays(page)[0] - plain).max() <= 1

@@ -21,6 +21,7 @@ from tests.browser.steps import (
     overlays,
     picture,
     settled,
+    side_by_side,
     upload,
 )
 from utils.paths import REPOSITORY
@@ -42,6 +43,7 @@ def test_uploaded_scan_is_read_and_its_evidence_drawn(page: Page, address: str, 
     for title in ("CNN", "VGG16"):  # title: answer, probability
         heading = page.locator(".title", has_text=f"{title}: ").first.inner_text()
         assert any(name in heading for name in CLASS_TITLES.values()) and "%" in heading
+    side_by_side(page)
     plain = at_size_of(picture(page, SCAN), brain)
     assert np.abs(plain.mean(axis=2) - brain * 255).mean() < 4  # the scan itself, not a part of it or another
     drawn = [at_size_of(overlay, brain) for overlay in overlays(page)]
@@ -62,6 +64,7 @@ def test_all_panes_change_together_and_reset(page: Page, address: str, png_bytes
     upload(page, {"scan.png": png_bytes(0)})
     expect(page.locator(SCAN)).to_be_visible()
     settled(page)
+    side_by_side(page)
     before = [picture(page, SCAN), *overlays(page)]
     for name in ("Zoom in", "Invert"):
         page.get_by_role("button", name=name).click()
@@ -132,8 +135,10 @@ def test_two_browsers_never_see_each_other_s_scans(browser: Browser, address: st
             upload(tab, {"scan.png": png_bytes(seed), own: png_bytes(10 + seed)})
         for tab in tabs[:2]:
             expect(tab.locator(SCAN)).to_be_visible()
+            tab.get_by_role("button", name="Sort and filter").click()
             tab.get_by_text("Prioritise for review").click()  # off: "scan.png" comes first
-            expect(tab.locator("button:not([disabled])", has_text="Next")).to_be_visible()
+            tab.keyboard.press("Escape")
+            expect(tab.locator('button[aria-label="Next"]:not([disabled])')).to_be_visible()
             tab.locator(SCAN).click()  # keys belong to a switch as long as it has the focus
         for seed, (tab, own, other) in enumerate(
             zip(tabs[:2], ("anna.png", "bert.png"), ("bert.png", "anna.png"), strict=True)

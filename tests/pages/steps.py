@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from utils.reading.worklist import Entry
@@ -36,6 +37,18 @@ def viewer_of(page: AppTest) -> dict:
         element for element in page.get("bidi_component") if element.proto.component_name == "scan_viewer"
     )
     return json.loads(viewer.proto.json)
+
+
+def component_of(page: AppTest, name: str) -> dict:
+    """What a component was given."""
+    (shown,) = (element for element in page.get("bidi_component") if element.proto.component_name == name)
+    return json.loads(shown.proto.json)
+
+
+def worklist_of(page: AppTest) -> pd.DataFrame:
+    """The rows of the worklist beside the scan."""
+    titles = {"name": "Scan", "title": "Status", "review": "Review", "answer": "Answer"}
+    return pd.DataFrame(component_of(page, "worklist")["rows"]).rename(columns=titles)
 
 
 def pictures_of(page: AppTest) -> list[str]:

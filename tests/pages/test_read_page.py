@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import ROOT, charts_of, pictures_of, viewer_of
+from tests.pages.steps import ROOT, charts_of, component_of, pictures_of, viewer_of, worklist_of
 from tests.support.networks import change_card
 from utils.cases.reviews import Review
 from utils.cases.store import CaseStore, answers_of
@@ -68,19 +68,24 @@ def words_of(page: AppTest) -> str:
         page.error,
     )
     texts = [element.value for kind in kinds for element in kind]
-    if page.get("bidi_component"):
+    if "scan_viewer" in [element.proto.component_name for element in page.get("bidi_component")]:
         texts += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
     return " ".join(texts)
 
 
+def shows_scan_alone(page: AppTest) -> bool:
+    names = [element.proto.component_name for element in page.get("bidi_component")]
+    return len(page.image) == 1 and not page.get("plotly_chart") and names == ["worklist"]
+
+
 def shown_scan(page: AppTest) -> str:
-    return str(page.selectbox[0].value)
+    return str(component_of(page, "worklist")["selected"])
 
 
 def test_nothing_uploaded(tiny_app: Path) -> None:
     page = run()
     assert len(page.file_uploader) == 1 and page.file_uploader[0].accept_multiple_files
-    assert not page.image and not page.dataframe and not page.error
+    assert not page.image and not page.get("bidi_component") and not page.error
     assert "never written to disk" in words_of(page)
 
 
@@ -88,8 +93,7 @@ def test_synthetic_example_is_read_and_marked(tiny_app: Path) -> None:
     page = click(run(), "Try the synthetic example")
     assert len(pictures_of(page)) == 3
     assert "drawn by code" in words_of(page) and "no patient" in words_of(page)
-    assert page.dataframe[0].value["Scan"].tolist() == ["Synthetic example"]
-    assert not page.selectbox  # nothing to pick from
+    assert worklist_of(page)["Scan"].tolist() == ["Synthetic example"]
 
 
 def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) -> None:
@@ -99,7 +103,7 @@ def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) ->
     scan, cnn, vgg16 = pictures_of(page)
     assert len({scan, cnn, vgg16}) == 3
     assert len(page.get("plotly_chart")) == 1
-    assert page.dataframe[0].value["Scan"].tolist() == ["one.png"]
+    assert worklist_of(page)["Scan"].tolist() == ["one.png"]
     assert not page.error and "drawn by code" not in words
 
 
@@ -112,9 +116,9 @@ def test_the_uploader_is_empty_after_each_batch_and_the_worklist_grows(tiny_app:
     page = upload(run(), {"one.png": png_bytes(1)})
     assert not page.file_uploader[0].value
     page = upload(page, {"two.png": png_bytes(2), "three.png": png_bytes(3)})
-    assert set(page.dataframe[0].value["Scan"]) == {"one.png", "two.png", "three.png"}
+    assert set(worklist_of(page)["Scan"]) == {"one.png", "two.png", "three.png"}
     page = upload(page, {"two.png": png_bytes(2)})  # it is there already
-    assert len(page.dataframe[0].value) == 3
+    assert len(worklist_of(page)) == 3
 
 
 def test_first_of_the_new_scans_is_shown(tiny_app: Path, png_bytes) -> None:
@@ -126,31 +130,26 @@ def test_first_of_the_new_scans_is_shown(tiny_app: Path, png_bytes) -> None:
 def test_many_scans_are_read_in_order_of_arrival(tiny_app: Path, png_bytes) -> None:
     names = [f"{number:02}.png" for number in range(11)]  # more than are read at once
     page = upload(run(), {name: png_bytes(seed) for seed, name in enumerate(names)})
-    assert sorted(page.dataframe[0].value["Scan"]) == sorted(page.selectbox[0].options) == names
+    assert sorted(worklist_of(page)["Scan"]) == names
     page.toggle(key="by-need").set_value(False)
     page = run(page)
-    assert page.dataframe[0].value["Scan"].tolist() == page.selectbox[0].options == names
+    assert worklist_of(page)["Scan"].tolist() == names
     assert "11 files" in words_of(page)
 
 
-def test_next_previous_and_the_picker_move_through_the_scans(tiny_app: Path, png_bytes) -> None:
+def select(page: AppTest, key: str) -> AppTest:
+    page.session_state["selected"] = key  # a click in the worklist does this
+    return run(page)
+
+
+def test_selected_scan_is_marked_and_shown(tiny_app: Path, png_bytes) -> None:
     page = upload(run(), {f"{seed}.png": png_bytes(seed) for seed in range(3)})
-    page.toggle(key="by-need").set_value(False)
-    page = run(page)
-    keys = list(page.session_state["worklist"])
-    seen = [pictures_of(page)[SCAN]]
-    disabled = {button.label: button.disabled for button in page.button}
-    assert disabled["Previous"] and not disabled["Next"]
-    for position in (1, 2):
-        page = click(page, "Next")
-        assert shown_scan(page) == keys[position]
+    keys, seen = list(page.session_state["worklist"]), []
+    for key in keys:
+        page = select(page, key)
+        assert shown_scan(page) == key
         seen.append(pictures_of(page)[SCAN])
     assert len(set(seen)) == 3
-    assert {button.label: button.disabled for button in page.button}["Next"]
-    assert shown_scan(click(page, "Previous")) == keys[1]
-    page.selectbox[0].set_value(keys[0])
-    page = run(page)
-    assert shown_scan(page) == keys[0] and pictures_of(page)[SCAN] == seen[0]
 
 
 def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_app: Path, png_bytes) -> None:
@@ -165,16 +164,16 @@ def test_refused_files_are_named_with_their_reason_and_the_others_are_read(tiny_
     words = words_of(page)
     for name, reason in (("text.png", "not an image"), ("cut.png", "cut short"), ("nil.png", "empty")):
         assert name in words and reason in words
-    table = page.dataframe[0].value.set_index("Scan")
+    table = worklist_of(page).set_index("Scan")
     assert (table["Status"] == NOT_ANALYSED).sum() == 3
-    assert table.loc["good.png", "Status"] != NOT_ANALYSED and table.loc["good.png", "CNN"]
+    assert table.loc["good.png", "Status"] != NOT_ANALYSED and table.loc["good.png", "Answer"]
     assert len(pictures_of(page)) == 3
 
 
 def test_only_refused_files(tiny_app: Path) -> None:
     page = upload(run(), {"text.png": b"This is no picture"})
     assert "text.png" in words_of(page) and "not an image" in words_of(page)
-    assert not page.image and not page.get("bidi_component") and page.file_uploader
+    assert not page.image and page.file_uploader and not page.subheader
 
 
 def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
@@ -191,7 +190,7 @@ def test_a_scan_that_breaks_the_networks_costs_the_others_nothing(
 
     monkeypatch.setattr(worklist, "read_entries", fails_on_one)
     page = upload(run(), {"a.png": png_bytes(1), "bad.png": png_bytes(2), "c.png": png_bytes(3)})
-    statuses = page.dataframe[0].value.set_index("Scan")["Status"]
+    statuses = worklist_of(page).set_index("Scan")["Status"]
     assert statuses["bad.png"] == NOT_ANALYSED and NOT_ANALYSED not in statuses[["a.png", "c.png"]].tolist()
     assert "bad.png" in words_of(page) and "out of memory" not in words_of(page)
 
@@ -205,16 +204,17 @@ def test_networks_that_agree(make_entry, tiny_app: Path) -> None:
 def test_networks_that_disagree(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "no_tumor")))
     warning = page.warning[0].value
-    assert "Indeterminate - review manually" in warning and "Discordant" in warning
+    assert page.subheader[0].value == "Indeterminate - review manually: the models disagree"
+    assert "Discordant" in warning
     for words in ("CNN", "VGG16", "glioma", "no tumour"):
         assert words in warning
-    assert page.dataframe[0].value["Status"].tolist() == ["Discordant"]
+    assert worklist_of(page)["Status"].tolist() == ["Discordant"]
 
 
 def test_networks_that_are_unsure(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.4, unsure=True))
-    assert "Indeterminate - review manually: favours glioma" in page.warning[0].value
-    assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
+    assert page.subheader[0].value == "Indeterminate - review manually: favours glioma"
+    assert worklist_of(page)["Status"].tolist() == ["Low confidence"]
 
 
 def test_disagreement_that_is_unsure_too_says_both(make_entry, tiny_app: Path) -> None:
@@ -243,7 +243,7 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
     }
     (models_copy / ENSEMBLE).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
-    assert "Indeterminate" in page.warning[0].value
+    assert "Indeterminate" in page.subheader[0].value
     assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
     assert "(98 % accuracy on validation when models agree)" in page.warning[0].value
     assert "Mean predicted probability 90 %. Not yet measured on held-out patients." in words_of(page)
@@ -256,7 +256,7 @@ def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> N
         change_card(models_copy / f"{name}.keras", tumor_threshold=0.8)
     words = "Tumour likely; type indeterminate (probability of any tumour: CNN 97 %, VGG16 97 %; thresholds at 95 %"
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.9))
-    assert "Indeterminate" in page.warning[0].value and words in page.warning[0].value
+    assert "Indeterminate" in page.subheader[0].value and words in page.warning[0].value
     page = with_entries(make_entry("b.png", ("glioma", "no_tumor"), 0.9))
     assert "Tumour likely" not in page.warning[0].value
 
@@ -284,9 +284,9 @@ def test_a_custom_threshold_makes_a_prediction_indeterminate(make_entry, tiny_ap
     page = run(page)
     next(slider for slider in page.slider if slider.label == "Indeterminate below").set_value(95.0)
     page = run(page)
-    assert "Indeterminate" in page.warning[0].value
+    assert "Indeterminate" in page.subheader[0].value
     assert "custom threshold of 95.0 %" in page.warning[0].value
-    assert page.dataframe[0].value["Status"].tolist() == ["Low confidence"]
+    assert worklist_of(page)["Status"].tolist() == ["Low confidence"]
     next(toggle for toggle in page.toggle if toggle.label == "Custom threshold").set_value(False)
     assert not run(page).warning
 
@@ -299,11 +299,11 @@ def test_the_worklist_is_ordered_by_priority_and_filtered_by_status(make_entry, 
         make_entry("odd.png", ("glioma", "glioma"), grade="unusual"),
     )
     ordered = ["apart.png", "odd.png", "less sure.png", "agreed.png"]
-    assert page.dataframe[0].value["Scan"].tolist() == page.selectbox[0].options == ordered
+    assert worklist_of(page)["Scan"].tolist() == ordered
     only = next(group for group in page.button_group if group.key == "only")
     only.set_value(["disagree", "unusual"])
     page = run(page)
-    assert page.dataframe[0].value["Scan"].tolist() == ["apart.png", "odd.png"]
+    assert worklist_of(page)["Scan"].tolist() == ["apart.png", "odd.png"]
 
 
 def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monkeypatch) -> None:
@@ -322,21 +322,21 @@ def test_scans_are_studied_while_others_are_read(tiny_app: Path, png_bytes, monk
     files = [(f"{seed}.png", png_bytes(seed), "image/png") for seed in range(4)]
     page.file_uploader[0].set_value(files)
     page.run()
-    assert page.dataframe[0].value["Status"].tolist().count("Waiting") == 3
+    assert worklist_of(page)["Status"].tolist().count("Waiting") == 3
     assert len(pictures_of(page)) == 3  # the first one is there to be studied
     gate.set()
     assert page.session_state["background"].wait(seconds=60)
-    assert "Waiting" not in run(page).dataframe[0].value["Status"].tolist()
+    assert "Waiting" not in worklist_of(run(page))["Status"].tolist()
 
 
 def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma")), make_entry("b.png", ("glioma", "glioma")))
     page = click(page, "Agree")
-    assert page.dataframe[0].value["Review"].tolist() == ["Agree", ""]
+    assert worklist_of(page)["Review"].tolist() == ["Agree", ""]
     assert "Scan 1" in words_of(page) and "in this session only" in words_of(page)
     page.text_input[0].set_value("rim enhancement")
     page = click(run(page), "Disagree")
-    assert page.dataframe[0].value["Review"].tolist() == ["Disagree", ""]
+    assert worklist_of(page)["Review"].tolist() == ["Disagree", ""]
     assert {"Metastasis", "Artefact"} <= {button.label for button in page.button}
     assert "Glioma" not in {button.label for button in page.button}
     (review,) = page.session_state["reviews"].values()
@@ -348,7 +348,7 @@ def test_a_review_is_kept_and_shown_in_the_worklist(make_entry, tiny_app: Path) 
     assert (review.verdict, review.right_class, review.note) == ("disagree", "meningioma", "rim enhancement")
     (review,) = click(page, "Disagree").session_state["reviews"].values()  # pressed again
     assert (review.right_class, review.reviewer) == ("meningioma", "AB")
-    page = click(click(page, "Next"), "Agree")
+    page = click(select(page, list(page.session_state["worklist"])[1]), "Agree")
     assert list(page.session_state["reviews"].values())[1].reviewer == "AB"
 
 
@@ -361,7 +361,7 @@ def test_a_stored_review_is_shown_before_it_can_be_replaced(make_entry, tiny_app
     page.session_state["worklist"], page.session_state["case-store"] = {entry.key: entry}, store
     page = run(page)
     assert page.session_state["reviews"] == {entry.key: old}
-    assert page.dataframe[0].value["Review"].tolist() == ["Disagree"]
+    assert worklist_of(page)["Review"].tolist() == ["Disagree"]
     assert "Reviewed as Scan 7 on 2026-01-02" in words_of(page)
     assert [field.value for field in page.text_input] == ["known melanoma", "CD"]
     page = click(page, "Unsure")
@@ -378,9 +378,15 @@ def test_networks_that_disagree_cannot_be_agreed_with(make_entry, tiny_app: Path
 def test_clearing_the_worklist_starts_anew(tiny_app: Path, png_bytes) -> None:
     page = upload(run(), {"a.png": png_bytes(1), "b.png": png_bytes(2)})
     page = click(page, "Clear worklist")
-    assert not page.image and not page.dataframe and page.file_uploader
+    assert not page.image and not page.get("bidi_component") and page.file_uploader
+    page = click(page, "Undo")
+    assert set(worklist_of(page)["Scan"]) == {"a.png", "b.png"} and len(pictures_of(page)) == 3
+    page = click(page, "Clear worklist")
     page = upload(page, {"c.png": png_bytes(3)})
-    assert page.dataframe[0].value["Scan"].tolist() == ["c.png"]
+    assert worklist_of(page)["Scan"].tolist() == ["c.png"]
+    page = click(page, "Clear worklist")
+    page = click(page, "Forget")
+    assert "Undo" not in {button.label for button in page.button}
 
 
 @pytest.mark.parametrize("missing", ["cnn.keras", "vgg16.keras", "vgg16.json"])
@@ -431,25 +437,11 @@ def test_broken_installation_is_told_in_a_sentence(models_copy: Path, monkeypatc
     assert "Loading failed" in page.error[0].value and "libtensorflow" in page.error[0].value
 
 
-def pick_row(page: AppTest, *rows: int) -> AppTest:
-    key = next(table.key for table in page.dataframe if table.key)
-    page.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-    return run(page)
-
-
-def test_row_of_the_worklist_shows_its_scan_also_a_second_time(tiny_app: Path, make_entry) -> None:
+def test_rejected_row_cannot_be_selected(tiny_app: Path, make_entry) -> None:
     entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
-    page = with_entries(*entries)
-    assert shown_scan(pick_row(page, 1)) == entries[1].key
-    assert shown_scan(click(page, "Previous")) == entries[0].key
-    assert shown_scan(pick_row(page)) == entries[0].key  # a second click takes the choice back
-    assert shown_scan(pick_row(page, 1)) == entries[1].key
-
-
-def test_refused_row_leaves_the_scan_that_is_looked_at(tiny_app: Path, make_entry) -> None:
-    entries = [make_entry(f"{number}.png", ("glioma", "glioma")) for number in range(2)]
-    page = click(with_entries(*entries, Entry("k", "text.png", None, reason="This is not an image.")), "Next")
-    assert shown_scan(pick_row(page, 2)) == entries[1].key
+    page = select(with_entries(*entries, Entry("k", "text.png", None, reason="This is not an image.")), "k")
+    assert shown_scan(page) == entries[0].key
+    assert worklist_of(page).set_index("Scan")["isRead"].tolist() == [True, True, False]
 
 
 def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy: Path, make_entry) -> None:
@@ -477,9 +469,9 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
 def test_scan_that_the_gate_refuses_is_shown_without_any_answer(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
-    assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
-    table = page.dataframe[0].value
-    assert table["Status"].tolist() == ["Rejected"] and table["CNN"].tolist() == [""]
+    assert shows_scan_alone(page)
+    table = worklist_of(page)
+    assert table["Status"].tolist() == ["Rejected"] and table["Answer"].tolist() == [""]
     assert "meningioma" not in words_of(page).lower() and "99 %" not in words_of(page)
 
 
@@ -488,15 +480,15 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_a
     page = click(with_entries(*refused), "Show predictions anyway")
     assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
     assert "does not look like a brain MRI slice" in page.warning[0].value
-    assert [answer[:6] for answer in page.dataframe[0].value["CNN"]] == ["glioma", ""]
-    page = click(page, "Next")
-    assert len(page.image) == 1 and not page.get("plotly_chart") and not page.get("bidi_component")
+    assert [answer[:6] for answer in worklist_of(page)["Answer"]] == ["glioma", ""]
+    page = select(page, refused[1].key)
+    assert shows_scan_alone(page)
 
 
 def test_unusual_scan_has_its_answer_and_a_warning(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), grade="unusual"))
     assert "Unusual" in page.warning[0].value and len(pictures_of(page)) == 3
-    assert page.dataframe[0].value["Status"].tolist() == ["Out of distribution"]
+    assert worklist_of(page)["Status"].tolist() == ["Out of distribution"]
 
 
 def test_uploaded_noise_is_refused_by_the_gate(detector_models: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import again, opened
+from tests.pages.steps import again, component_of, opened
 from utils.reading.worklist import Entry, representative, view_slice, viewed_position
 from utils.scans.scan import Scan
 
@@ -61,8 +61,9 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     page = opened("volume", view_slice(replace(volume, slices=(refused, *volume.slices[1:])), 0))
     assert page.subheader[0].value == "Suspicious slices: 1 of 2"
     assert "1 out of distribution" in page.caption[0].value
-    shown = " ".join(text.value for text in page.markdown)
-    assert "does not look like a brain MRI slice" in shown and "glioma" not in shown
+    shown = component_of(page, "stack_viewer")["slices"][0]
+    assert "does not look like a brain MRI slice" in shown["text"] and "glioma" not in shown["alt"]
+    assert shown["evidence"] is None
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
@@ -83,36 +84,36 @@ def test_jumps_lead_to_the_most_suspicious_slice_of_each_run(volume_saying, tiny
     assert in_sight(again(page)) == 0
 
 
-def test_buttons_and_slider_bring_slices_into_view(volume_saying, tiny_app) -> None:
+def test_all_slices_are_in_the_browser_and_a_jump_moves_it(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "glioma", "no_tumor"))
-    assert in_sight(page) == 1
-    button(page, "Next slice").click()
-    assert in_sight(again(page)) == 2 and page.select_slider[0].value == 2
-    assert button(page, "Next slice").disabled and not button(page, "Previous slice").disabled
-    page.select_slider[0].set_value(0)
-    assert in_sight(again(page)) == 0 and button(page, "Previous slice").disabled
-    button(page, "Next slice").click()
-    assert in_sight(again(page)) == 1 and page.select_slider[0].value == 1
-
-
-def test_a_volume_of_one_slice_has_no_slider(volume_saying, tiny_app) -> None:
-    page = opened("volume", volume_saying("glioma"))
-    assert not page.select_slider and button(page, "Next slice").disabled
+    stack = component_of(page, "stack_viewer")
+    assert [entry["number"] for entry in stack["slices"]] == [2, 3, 4] and stack["position"] == 1
+    assert all(entry["scan"] and entry["evidence"] for entry in stack["slices"])
+    assert stack["slices"][1]["text"] == "CNN: glioma, 88 %; VGG16: glioma, 88 %"
+    page.session_state["worklist"]["head.nii"] = view_slice(page.session_state["worklist"]["head.nii"], 2)
+    moved = component_of(again(page), "stack_viewer")
+    assert (moved["position"], moved["jump"]) == (2, stack["jump"]), "the browser's own move is no jump"
+    button(page, "Slice 3").click()
+    jumped = component_of(again(page), "stack_viewer")
+    assert jumped["position"] == 1 and jumped["jump"] != stack["jump"]
 
 
 def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("glioma", "glioma", "glioma"))
     evidence = next(group for group in page.button_group if group.label == "Saliency map of")
     assert list(evidence.options) == ["CNN", "VGG16", "none"]
+    with_map = component_of(page, "stack_viewer")["slices"]
     evidence.set_value("none")
-    again(page)
+    without = component_of(again(page), "stack_viewer")["slices"]
+    assert [entry["scan"] for entry in with_map] == [entry["scan"] for entry in without]
+    assert all(entry["evidence"] is None for entry in without)
 
 
 def test_two_volumes_are_chosen_between(volume_saying, tiny_app) -> None:
     page = opened(
         "volume", volume_saying("glioma", "glioma"), volume_saying("no_tumor", "no_tumor", name="second.nii")
     )
-    page.selectbox[0].set_value("second.nii")
+    page.session_state["selected"] = "second.nii"
     assert "Suspicious slices: 0 of 2" in again(page).subheader[0].value
     assert in_sight(page) == 1  # the other volume stays where it was
 

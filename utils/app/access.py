@@ -128,6 +128,11 @@ def need_login() -> None:
     st.stop()
 
 
+def user_name() -> str:
+    """What tells users apart where a login is required; else empty."""
+    return str(st.user.get("sub") or st.user.get("email") or "") if login_required() else ""
+
+
 def log_out_button() -> None:
     """The name of the user and a button to log out; nothing where no login is required."""
     if not login_required():

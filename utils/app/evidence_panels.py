@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 def evidence(entry: Entry, page: str) -> None:
     """The original image beside the Grad-CAM map of every model, linked; `page` keeps the widgets of pages apart."""
-    label = st.segmented_control(
+    linked_views(entry, page, class_choice(entry, page))
+
+
+def class_choice(entry: Entry, page: str) -> str:
+    """The class whose saliency maps are shown."""
+    label: str = st.segmented_control(
         "Saliency map for class",
         entry.readings[0].classes,
         default=entry.readings[0].shown_class,
@@ -33,14 +38,22 @@ def evidence(entry: Entry, page: str) -> None:
         required=True,
         wrap=True,
     )
+    return label
+
+
+def linked_views(entry: Entry, page: str, label: str, is_large: bool = False) -> None:
+    """The original image and the map of every model for a class.
+
+    is_large: one of them fills the height of the window, and the track records are left to the page.
+    """
     outline = outline_of(entry)
     view = panes.build_view(
         entry,
         [_map(reading, label) for reading in entry.readings],
-        lambda shown: panels.trust(shown.reading),
+        (lambda _: "") if is_large else lambda shown: panels.trust(shown.reading),
         outline.contours if outline else (),
     )
-    viewer.scan_viewer(view, f"{page}-viewer")
+    viewer.scan_viewer(view, f"{page}-viewer", is_large)
     with st.container(width=360):
         legend()
     _captions(view, entry)

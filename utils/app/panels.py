@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from utils.app import resources, session, viewer
+from utils.app import resources, session, viewer, worklist_panel
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
@@ -23,31 +23,12 @@ if TYPE_CHECKING:
 
 
 def scan_picker(choices: Sequence[Entry]) -> Entry:
-    """A picker with Previous and Next (also the arrow keys); all pages share the selection."""
+    """A menu with Previous and Next (also the arrow keys); all pages share the selection."""
     keys = [entry.key for entry in choices]
-    names = {entry.key: entry.name for entry in choices}
     current = session.selected()
     position = keys.index(current.key) if current and current.key in keys else 0
-    if len(keys) == 1:
-        return choices[0]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        back = st.button("Previous", icon=":material/chevron_left:", disabled=position == 0, shortcut="Left")
-        chosen = st.selectbox(
-            "Scan",
-            keys,
-            index=position,
-            format_func=names.__getitem__,
-            label_visibility="collapsed",
-            width=360,
-        )
-        st.markdown(f"{position + 1} of {len(keys)}", width="content")
-        onward = st.button(
-            "Next", icon=":material/chevron_right:", disabled=position == len(keys) - 1, shortcut="Right"
-        )
-    selected = keys[position - 1] if back else keys[position + 1] if onward else chosen
-    if selected != keys[position]:
-        session.select(selected)
-        st.rerun()
+    if len(keys) > 1:
+        worklist_panel.worklist_panel(choices, keys[position], is_bar=True)
     return choices[position]
 
 
@@ -57,6 +38,15 @@ def shows_predictions(entry: Entry) -> bool:
     A scan that does not look like a brain MRI is shown alone, with a button that reveals the predictions.
     """
     assert entry.scan is not None
+    shown = notices(entry)
+    if not shown:
+        image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
+    return shown
+
+
+def notices(entry: Entry) -> bool:
+    """The notices about a scan, with the button that reveals hidden predictions; whether predictions may be shown."""
+    assert entry.scan is not None
     shown = session.predictions_shown(entry)
     if entry.grade == "refused":
         text = ood_detector.REFUSED if not shown else ood_detector.REFUSED_BUT_SHOWN
@@ -65,13 +55,13 @@ def shows_predictions(entry: Entry) -> bool:
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
     flags = {flag for reading in entry.readings for flag in reading.flags}
     notes = [ood_detector.NOTES[flag] for flag in sorted(flags & ood_detector.NOTES.keys())]
-    for note in notes if shown else (*notes, *entry.scan.notes):
+    for note in (*notes, *entry.scan.notes):
         st.info(note, icon=":material/info:")
-    if not shown:
-        if st.button("Show predictions anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"):
-            session.show_anyway(entry.key)
-            st.rerun()
-        image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
+    if not shown and st.button(
+        "Show predictions anyway", icon=":material/visibility:", key=f"anyway-{entry.key}"
+    ):
+        session.show_anyway(entry.key)
+        st.rerun()
     return shown
 
 

@@ -145,7 +145,7 @@ def review_panel(entry: Entry) -> None:
     predicted = [reading.label for reading in entry.readings]
     current = reviews().get(entry.key)
     verdict = current.verdict if current else None
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="xsmall"):
         for choice in verdicts_for(predicted):
             st.button(
                 VERDICT_TITLES[choice],

@@ -1,13 +1,14 @@
 // One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
-// model. data: { name, file, scan, palette, study, outlines: { KIND: [[x, y, ...], ...] },
+// model. data: { name, file, scan, palette, study, large, outlines: { KIND: [[x, y, ...], ...] },
 // panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data addresses; a level of
 // evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons in fractions of the
-// scan's sides.
+// scan's sides. `large`: one pane fills the height of the window, the others are small beside it until they are clicked.
 
 const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
-  threshold: 0, contour: false, outline: true, mask: true };
-const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outline", "mask"];
+  threshold: 0, contour: false, outline: true, mask: true, main: 0, isLarge: true };
+const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outline", "mask", "main", "isLarge"];
 const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
+const RARE = ["Brightness", "Contrast", "Toggle overlay", "Zoom in", "Zoom out", "Full screen"]; // behind "More"
 const BLINK_MILLISECONDS = 600;
 const LARGEST_ZOOM = 16;
 const BRIGHTNESS = [-0.5, 0.5];
@@ -48,15 +49,16 @@ class ScanViewer {
     const images = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
     const isNewScan = data.name !== this.root.dataset.name;
     this.scan = images[0];
-    Object.assign(this, { palette: data.palette, outlines: data.outlines, file: data.file, studying: data.study });
+    Object.assign(this, { palette: data.palette, outlines: data.outlines, file: data.file, studying: data.study, canBeLarge: data.large });
+    this.root.style.setProperty("--aspect", images[0].naturalWidth / images[0].naturalHeight);
     this.showControls();
     this.root.dataset.name = data.name;
     if (isNewScan) Object.assign(this.view, INITIAL_VIEW, pick(this.view, KEPT_BETWEEN_SCANS));
     this.panes.forEach((pane, index) => {
       pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
       pane.full = data.panes[index].full;
-      this.colourEvidence(pane);
     });
+    this.colourEvidence();
     this.applyWindow();
     this.draw();
     this.root.dataset.ready = data.name;
@@ -70,7 +72,7 @@ class ScanViewer {
   set(changes) {
     Object.assign(this.view, changes);
     if ("brightness" in changes || "contrast" in changes || "inverted" in changes) this.applyWindow();
-    if ("threshold" in changes || "contour" in changes) this.panes.forEach((pane) => this.colourEvidence(pane));
+    if ("threshold" in changes || "contour" in changes) this.colourEvidence();
     this.draw();
   }
 
@@ -87,9 +89,12 @@ class ScanViewer {
 
   addToggles() {
     const flip = (name) => () => this.set({ [name]: !this.view[name] });
+    const next = () => this.set({ main: (this.view.main + 1) % this.panes.length });
     const toggle = (title, key, name) => ({ button: this.button(title, key, flip(name)), isOn: () => this.view[name] });
     const blink = () => (this.blinking === null ? this.startBlinking() : this.stopBlinking());
     return {
+      next: { button: this.button("Switch pane", "p", next), isOn: () => false },
+      large: { button: this.button("Side by side", "l", flip("isLarge")), isOn: () => !this.view.isLarge },
       evidence: toggle("Saliency map", "e", "evidence"),
       blink: { button: this.button("Toggle overlay", "b", blink), isOn: () => this.blinking !== null },
       contour: toggle("Contour", "c", "contour"),
@@ -104,23 +109,26 @@ class ScanViewer {
     this.button("Zoom in", "+", () => this.zoomBy(1.25));
     this.button("Zoom out", "-", () => this.zoomBy(0.8));
     this.button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
-    this.button("Reset", "0", () => { this.stopBlinking(); this.set({ ...INITIAL_VIEW }); });
-    return { save: this.button("Save PNG", "s", () => this.savePng()) };
+    this.button("Reset", "0", () => { this.stopBlinking(); this.set({ ...INITIAL_VIEW, isLarge: this.view.isLarge }); });
+    const more = this.button("More", "", () => this.root.classList.toggle("all"));
+    return { more, save: this.button("Save PNG", "s", () => savePng(this.panes, this.file)) };
   }
 
   // keys: the key for less and the key for more
   slider(title, [min, max], step, name, keys) {
     const hint = keys ? `${title} (${keys[0]} and ${keys[1]})` : "";
-    const label = element("label", { textContent: title, title: hint }, this.bar);
+    const label = element("label", { textContent: title, title: hint, className: RARE.includes(title) ? "rare" : "" }, this.bar);
     const input = element("input", { type: "range", min, max, step, ariaLabel: title }, label);
     input.oninput = () => this.set({ [name]: Number(input.value) });
     return { input, name, keys };
   }
 
   button(title, key, act) {
-    const properties = { type: "button", title: `${title} (${key.toUpperCase()})`, textContent: title };
+    const hint = key ? `${title} (${key.toUpperCase()})` : title;
+    const properties = { type: "button", title: hint, textContent: title };
     const button = element("button", properties, this.bar);
     button.dataset.key = key;
+    if (RARE.includes(title)) button.classList.add("rare");
     button.onclick = act;
     return button;
   }
@@ -129,6 +137,9 @@ class ScanViewer {
     const threshold = this.sliders.find(({ name }) => name === "threshold").input.parentElement;
     for (const control of [threshold, this.toggles.contour.button, this.buttons.save]) control.hidden = !this.studying;
     for (const kind of Object.keys(LINES)) this.toggles[kind].button.hidden = !this.outlines[kind];
+    for (const control of [this.toggles.next.button, this.toggles.large.button, this.buttons.more]) {
+      control.hidden = !this.canBeLarge;
+    }
     for (const pane of this.panes) pane.pointed.hidden = !this.studying;
   }
 
@@ -171,49 +182,20 @@ class ScanViewer {
     this.set({ zoom, ...offsetInside(...moved, zoom) });
   }
 
-  // --- Window and level: the scan's grays through a straight line
-
   applyWindow() {
-    const { scan, view } = this;
-    if (!scan) return;
-    this.windowed = element("canvas", { width: scan.naturalWidth, height: scan.naturalHeight });
-    const context = this.windowed.getContext("2d", { willReadFrequently: true });
-    context.drawImage(scan, 0, 0);
-    if (view.brightness === 0 && view.contrast === 1 && !view.inverted) return;
-    const pixels = context.getImageData(0, 0, scan.naturalWidth, scan.naturalHeight);
-    const table = new Uint8ClampedArray(256);
-    for (let level = 0; level < 256; level++) {
-      const shown = 255 * ((level / 255 - 0.5 + view.brightness) * view.contrast + 0.5);
-      table[level] = view.inverted ? 255 - clamp(shown, [0, 255]) : shown;
-    }
-    for (let at = 0; at < pixels.data.length; at += 4) {
-      pixels.data[at] = pixels.data[at + 1] = pixels.data[at + 2] = table[pixels.data[at]];
-    }
-    context.putImageData(pixels, 0, 0);
+    if (this.scan) this.windowed = windowed(this.scan, this.view);
   }
 
-  // --- Evidence in its colours, or the contour of what reaches the display threshold
-
-  colourEvidence(pane) {
-    pane.drawn = null;
-    if (!pane.levels || !this.palette) return;
-    const { width, height, data } = pane.levels;
-    const { contour, threshold } = this.view;
-    const image = new ImageData(width, height);
-    const least = Math.max(threshold * 255, contour ? 1 : 0);
-    const isShown = (at) => data[4 * at] >= least;
-    for (let at = 0; at < width * height; at++) {
-      if (!isShown(at) || (contour && !isEdge(at, width, height, isShown))) continue;
-      image.data.set(this.palette[contour ? 255 : data[4 * at]], 4 * at);
-      image.data[4 * at + 3] = contour ? 255 : data[4 * at];
-    }
-    pane.drawn = element("canvas", { width, height });
-    pane.drawn.getContext("2d").putImageData(image, 0, 0);
+  colourEvidence() {
+    for (const pane of this.panes) pane.drawn = pane.levels && coloured(pane.levels, this.palette, this.view);
   }
 
   // --- Drawing
 
   draw() {
+    const isLarge = this.canBeLarge && this.view.isLarge;
+    this.root.classList.toggle("large", isLarge);
+    this.panes.forEach(({ figure }, index) => figure.classList.toggle("main", index === this.view.main));
     for (const { input, name } of this.sliders) input.value = this.view[name];
     for (const { button, isOn } of Object.values(this.toggles)) button.ariaPressed = String(isOn());
     if (this.windowed) this.panes.forEach((pane) => this.drawPane(pane));
@@ -255,30 +237,6 @@ class ScanViewer {
     }
   }
 
-  // --- All panes as they look now, side by side below their titles, as a PNG file
-
-  savePng() {
-    const gap = 16, head = 40;
-    const canvases = this.panes.map(({ canvas }) => canvas);
-    const width = canvases.reduce((sum, canvas) => sum + canvas.width + gap, -gap);
-    const height = Math.max(...canvases.map((canvas) => canvas.height)) + head;
-    const whole = element("canvas", { width, height });
-    const context = whole.getContext("2d");
-    context.fillRect(0, 0, width, height);
-    Object.assign(context, { fillStyle: "white", font: "20px sans-serif", textBaseline: "middle" });
-    let left = 0;
-    for (const { canvas, title } of this.panes) {
-      context.fillText(title.textContent, left + 8, head / 2, canvas.width - 16);
-      context.drawImage(canvas, left, head);
-      left += canvas.width + gap;
-    }
-    whole.toBlob((blob) => {
-      const link = element("a", { href: URL.createObjectURL(blob), download: `${this.file}.png` });
-      link.click();
-      URL.revokeObjectURL(link.href);
-    });
-  }
-
   // --- Panes and the pointer: drag pans, drag with the right button changes the window, ctrl-wheel zooms
 
   buildPanes(count) {
@@ -289,17 +247,24 @@ class ScanViewer {
       const canvas = element("canvas", { role: "img", tabIndex: 0 }, figure);
       const pointed = element("div", { className: "pointed" }, figure);
       const caption = element("figcaption", {}, figure);
-      const pane = { title, canvas, caption, pointed, levels: null, drawn: null };
+      const pane = { figure, title, canvas, caption, pointed, levels: null, drawn: null };
       this.handlePointer(pane);
+      figure.onclick = () => this.isSmall(figure) && this.set({ main: this.panes.indexOf(pane) });
+      canvas.onkeydown = (event) => { if (event.key === "Enter") figure.onclick(); };
       return pane;
     });
     new ResizeObserver(() => this.draw()).observe(this.grid);
+  }
+
+  isSmall(figure) {
+    return this.root.classList.contains("large") && !figure.classList.contains("main");
   }
 
   handlePointer(pane) {
     const { canvas } = pane;
     let drag = null;
     canvas.onpointerdown = (event) => {
+      if (this.isSmall(pane.figure)) return;
       drag = { x: event.clientX, y: event.clientY, button: event.button, view: { ...this.view } };
       canvas.setPointerCapture(event.pointerId);
     };
@@ -342,45 +307,4 @@ class ScanViewer {
     const value = pane.full ? `${(strength * pane.full[0]).toPrecision(2)} ${pane.full[1]}, ` : "";
     return `${value}${Math.round(100 * strength)} % of full scale${strength === 1 ? " or more" : ""}`;
   }
-}
-
-// Where a scan that is `zoom` times as large as its pane may lie without leaving the pane
-function offsetInside(x, y, zoom) {
-  const most = (zoom - 1) / 2;
-  return { x: clamp(x, [-most, most]), y: clamp(y, [-most, most]) };
-}
-
-function isEdge(at, width, height, isShown) {
-  const column = at % width;
-  const atBorder = column === 0 || column === width - 1 || at < width || at >= width * (height - 1);
-  return atBorder || !(isShown(at - 1) && isShown(at + 1) && isShown(at - width) && isShown(at + width));
-}
-
-function clamp(value, [low, high]) {
-  return Math.min(Math.max(value, low), high);
-}
-
-function pick(object, names) {
-  return Object.fromEntries(names.map((name) => [name, object[name]]));
-}
-
-function load(source) {
-  if (!source) return null;
-  const image = new Image();
-  image.src = source;
-  return image.decode().then(() => image);
-}
-
-function pixelsOf(image) {
-  const { naturalWidth: width, naturalHeight: height } = image;
-  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  return context.getImageData(0, 0, width, height);
-}
-
-function element(tag, properties, parent) {
-  const node = Object.assign(document.createElement(tag), properties);
-  if (properties.role) node.setAttribute("role", properties.role);
-  parent?.appendChild(node);
-  return node;
 }

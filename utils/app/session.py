@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import cv2
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_READING = 60  # seconds that an upload waits for its first scan; the rest is read in the background
 THUMBNAIL = 64  # pixels
+_CLEARED = ("worklist", "shown-anyway", "selected")  # what `clear` empties and `undo_clear` brings back
 
 
 def enter() -> None:
@@ -115,6 +117,7 @@ def add_entries(new: Sequence[Entry]) -> None:
     """
     if not new:
         return
+    forget_cleared()
     for entry in new:
         if entry.is_accepted:
             names().of(entry.sha256)
@@ -137,13 +140,34 @@ def reading_progress() -> Progress | None:
 
 
 def clear() -> None:
-    """Empty the worklist."""
+    """Empty the worklist; `undo_clear` brings it back until scans are added."""
+    kept = {name: copy(st.session_state[name]) for name in _CLEARED if name in st.session_state}
+    st.session_state["cleared"] = kept
     _background().clear(_store())
-    for name in ("thumbnails", "evidence-maps"):
+    for name in ("thumbnails", "evidence-maps", "stacks"):
         st.session_state.pop(name, None)
     _shown_anyway().clear()
     headers().clear()
     st.session_state.pop("selected", None)
+
+
+def cleared() -> dict[str, Entry]:
+    """The worklist that `clear` emptied; empty where there is none."""
+    return st.session_state.get("cleared", {}).get("worklist", {})
+
+
+def undo_clear() -> None:
+    """Put the cleared worklist back; what was not read yet is read now."""
+    kept = st.session_state.pop("cleared")
+    _store().update(kept.pop("worklist"))
+    st.session_state.update(kept)
+    waiting = [entry for entry in _store().values() if entry.is_accepted and not entry.is_read]
+    if waiting:
+        _background().add(waiting, resources.readers(), _store(), resources.joint_reader())
+
+
+def forget_cleared() -> None:
+    st.session_state.pop("cleared", None)
 
 
 def selected() -> Entry | None:
@@ -204,23 +228,22 @@ def referral() -> Referral:
 def referral_control() -> None:
     """Choose the referral threshold; shows its coverage and accuracy on the test scans."""
     current, fitted = custom_threshold(), resources.ensemble_thresholds()
-    with st.popover("Referral threshold", icon=":material/tune:"):
-        is_custom = st.toggle(
-            "Custom threshold",
-            value=current is not None,
-            help="Off: the threshold of each class, fitted on validation scans",
-        )
-        value = 100 * (current or 0.9)
-        if is_custom:
-            value = st.slider("Indeterminate below", 50.0, 99.9, value, 0.1, format="%.1f %%")
-        elif fitted:
-            limits = (f"{CLASS_TITLES[name]} {percent(limit, 1)}" for name, limit in fitted.items())
-            st.markdown("Indeterminate below  \n" + "  \n".join(limits))
-        thresholds = dict.fromkeys(CLASSES, value / 100) if is_custom else fitted
-        effect = _referral_effect(thresholds) if thresholds else ""
-        if effect:
-            st.caption(effect)
-        threshold = value / 100 if is_custom else None
+    is_custom = st.toggle(
+        "Custom threshold",
+        value=current is not None,
+        help="Off: the referral threshold of each class, fitted on validation scans",
+    )
+    value = 100 * (current or 0.9)
+    if is_custom:
+        value = st.slider("Indeterminate below", 50.0, 99.9, value, 0.1, format="%.1f %%")
+    elif fitted:
+        limits = (f"{CLASS_TITLES[name]} {percent(limit, 1)}" for name, limit in fitted.items())
+        st.markdown("Indeterminate below  \n" + "  \n".join(limits))
+    thresholds = dict.fromkeys(CLASSES, value / 100) if is_custom else fitted
+    effect = _referral_effect(thresholds) if thresholds else ""
+    if effect:
+        st.caption(effect)
+    threshold = value / 100 if is_custom else None
     if threshold != current:
         st.session_state["referral-threshold"] = threshold
         st.rerun()

@@ -1,10 +1,12 @@
-"""The two interactive views: linked panes, and an image that the wheel scrolls. The only place with JavaScript."""
+"""The two interactive views: linked panes of one scan, and the slices of a volume."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,47 +14,31 @@ from utils.app.panes import View
 from utils.evidence import overlays
 from utils.scans import rendering
 
+if TYPE_CHECKING:
+    import numpy as np
+
 WIDEST = 1460  # pixels: twice the widest column, for dense screens; st.image has the same limit for arrays
 WIDEST_MAP = 512  # saliency maps are smooth
-_WHEEL_CSS = "img {width: 100%; display: block; border-radius: 0.5rem; cursor: ns-resize}"
-# Wheels and trackpads send many small events: they are summed, and a step is sent for every 40 pixels.
-_WHEEL_JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
-  let image = parentElement.querySelector("img");
-  if (!image) {
-    image = document.createElement("img");
-    parentElement.appendChild(image);
-  }
-  image.src = data.source;
-  image.alt = data.alt;
-  let distance = 0;
-  image.onwheel = (event) => {
-    event.preventDefault();
-    distance += event.deltaY;
-    if (Math.abs(distance) >= 40) {
-      setTriggerValue("step", distance > 0 ? 1 : -1);
-      distance = 0;
-    }
-  };
-}
-"""
-_show_wheel = st.components.v2.component("wheel_image", css=_WHEEL_CSS, js=_WHEEL_JS)
-_code, _style = (
-    Path(__file__).with_name(f"scan_viewer.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")
+WIDEST_SLICE = 512  # pixels of a slice of a volume: all of them travel to the browser
+WIDEST_SLICE_MAP = 64
+_code, _tools, _style = (
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("scan_viewer.js", "scan_viewer_tools.js", "scan_viewer.css")
 )
-_show_viewer = st.components.v2.component("scan_viewer", css=_style, js=_code)
+_show_viewer = st.components.v2.component("scan_viewer", css=_style, js=f"{_code}\n{_tools}")
 
 
-def wheel_image(png: bytes, alt: str, key: str, on_step: Callable[[], None]) -> None:
-    """Show a PNG file. `on_step` is called when the wheel turns over it.
+_show_stack = st.components.v2.component(
+    "stack_viewer",
+    css=Path(__file__).with_name("stack_viewer.css").read_text(encoding="utf-8"),
+    js=Path(__file__).with_name("stack_viewer.js").read_text(encoding="utf-8"),
+)
 
-    The direction is in the session state: `st.session_state[key].step` is 1 (down) or -1 (up).
-    """
-    _show_wheel(key=key, data={"source": address(png), "alt": alt}, on_step_change=on_step)
 
-
-def scan_viewer(view: View, key: str) -> None:
+def scan_viewer(view: View, key: str, is_large: bool = False) -> None:
     """The panes of a view; they zoom, pan and change their window together.
+
+    is_large: one pane is as large as the window allows, with the others as small pictures beside it.
 
     A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
     Changes happen in the browser without the server. The images travel inside the session's own websocket.
@@ -68,6 +54,7 @@ def scan_viewer(view: View, key: str) -> None:
             "name": view.name,
             "file": view.file,
             "study": view.is_study,
+            "large": is_large,
             "outlines": lines,
             "palette": overlays.palette().tolist(),
             "scan": address(rendering.png(rendering.fitted(rendering.gray_image(view.pixels), WIDEST))),
@@ -85,6 +72,55 @@ def scan_viewer(view: View, key: str) -> None:
             ],
         },
     )
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of a volume: its number for people, its results in words, its description, and two PNG addresses.
+
+    `evidence` is the saliency map as levels of the palette; None where none is drawn.
+    """
+
+    number: int
+    text: str
+    alt: str
+    scan: str
+    evidence: str | None
+
+
+def stack_viewer(
+    name: str, slices: Sequence[Slice], position: int, jump: int, key: str, on_move: Callable[[int], None]
+) -> None:
+    """All slices in the browser, which moves through them alone. `on_move` gets the position when it rests.
+
+    position: of the slice to show first, and again where `jump` differs from that of the run before.
+    """
+    _show_stack(
+        key=key,
+        data={
+            "name": name,
+            "slices": [asdict(entry) for entry in slices],
+            "palette": overlays.palette().tolist(),
+            "position": position,
+            "jump": jump,
+        },
+        on_position_change=lambda: _moved(st.session_state[key].position, on_move),
+    )
+
+
+def _moved(position: int | None, on_move: Callable[[int], None]) -> None:
+    if position is not None:
+        on_move(int(position))
+
+
+def slice_address(pixels: np.ndarray) -> str:
+    """A slice (H, W) float in 0..1 as a PNG address."""
+    return address(rendering.png(rendering.fitted(rendering.gray_image(pixels), WIDEST_SLICE)))
+
+
+def map_address(strength: np.ndarray) -> str:
+    """A saliency map (H, W) float, 1 at full colour, as a PNG address; maps are smooth, so a small one does."""
+    return address(rendering.png(overlays.levels(rendering.fitted(strength, WIDEST_SLICE_MAP))))
 
 
 def address(png: bytes) -> str:

@@ -37,7 +37,8 @@ class Protocol:
     the networks do not learn from and are tested on. `tested_source`: the source that all test images come from, where
     no image of it is in another source; `tested_families`: the families of sources that they come from.
     `trains_without_fold_0`: its networks know no test image of a protocol that `tests_on_fold_0`. `takes_own_images`:
-    its images are a user's own, so networks of other protocols can be tested on all of them.
+    its images are a user's own, so networks of other protocols can be tested on all of them. `is_for_comparison`: its
+    figures compare with those of other authors and say little about new patients.
     """
 
     name: str
@@ -55,11 +56,17 @@ class Protocol:
     trains_without_fold_0: bool = False
     tests_on_fold_0: bool = False
     takes_own_images: bool = False
+    is_for_comparison: bool = False
 
     @property
     def has_subtypes(self) -> bool:
         """Whether its classes are subtypes of its data set rather than the four classes."""
         return self.classes is None
+
+    @property
+    def is_never_seen(self) -> bool:
+        """Whether its networks were trained without the collections that it tests on."""
+        return bool(self.left_out or self.tested_families)
 
     @property
     def option(self) -> str:
@@ -159,6 +166,7 @@ PROTOCOLS: dict[str, Protocol] = {
             meaning="The authors' split of Nickparvar leaks: its test images show patients of its training part.",
             split=partial(splits.published_split, source="nickparvar", folds=20, by_group=True),
             sets=("nickparvar",),
+            is_for_comparison=True,
         ),
         Protocol(
             name="published-random",
@@ -167,6 +175,7 @@ PROTOCOLS: dict[str, Protocol] = {
             split=partial(splits.published_split, source="nickparvar", folds=5, by_group=False),
             sets=("nickparvar",),
             recipes=("cnn-256", "vgg16-256"),
+            is_for_comparison=True,
         ),
         Protocol(
             name="sartaj",
@@ -175,6 +184,7 @@ PROTOCOLS: dict[str, Protocol] = {
             split=partial(splits.published_split, source="sartaj", folds=10, by_group=True),
             sets=("sartaj",),
             recipes=("resnet101v2-sartaj", "resnet101v2-sartaj-second-round", "cnn-sartaj"),
+            is_for_comparison=True,
         ),
         Protocol(
             name="sartaj-random",
@@ -183,6 +193,7 @@ PROTOCOLS: dict[str, Protocol] = {
             split=partial(splits.published_split, source="sartaj", folds=10, by_group=False),
             sets=("sartaj",),
             recipes=("resnet101v2-sartaj-random",),
+            is_for_comparison=True,
         ),
         Protocol(
             name="folder",

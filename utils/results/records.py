@@ -51,6 +51,10 @@ class EvaluatedProtocol(Protocol):
     @property
     def left_out(self) -> str | None: ...
     @property
+    def is_never_seen(self) -> bool: ...
+    @property
+    def is_for_comparison(self) -> bool: ...
+    @property
     def has_subtypes(self) -> bool: ...
 
 
@@ -61,6 +65,8 @@ class UnknownProtocol:
     name: str
     is_shipped: bool = False
     left_out: str | None = None
+    is_never_seen: bool = False
+    is_for_comparison: bool = False
     has_subtypes: bool = False
 
     @property

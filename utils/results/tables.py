@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,36 @@ def summary_table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
         rows.append(row)
     columns = ["Network", "Split", "Scans", *(title for title, *_ in _COLUMNS.values())]
     return pd.DataFrame(rows, columns=columns)
+
+
+def answers_table(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
+    """One row a network and test on new patients: the app's protocol, then the collections that it never saw."""
+    chosen = [evaluation for evaluation in evaluations if evaluation.protocol.is_shipped]
+    chosen += [evaluation for evaluation in evaluations if evaluation.protocol.is_never_seen]
+    rows = []
+    for evaluation in chosen:
+        record, protocol = evaluation.record, evaluation.protocol
+        where = (
+            "New patients, known collections"
+            if protocol.is_shipped
+            else f"Never seen: {_place(protocol.title)}"
+        )
+        tumor = record.tumor
+        rows.append(
+            {
+                "Tested on": f"**{where}**" if protocol.is_shipped else where,
+                "Model": evaluation.title,
+                "Sensitivity": _percent(tumor, "sensitivity") if tumor else NO_VALUE,
+                "Specificity": _percent(tumor, "specificity") if tumor else NO_VALUE,
+                "Correct type": _percent(record, "accuracy"),
+            }
+        )
+    return rows
+
+
+def _place(title: str) -> str:
+    """The collections in the title of an external test: "External test: Feltrin" names Feltrin."""
+    return title.partition(": ")[2] or title
 
 
 def parts_table(evaluations: Iterable[Evaluation], source_title: Callable[[str], str]) -> pd.DataFrame:

@@ -1,0 +1,129 @@
+"""The reading room: how much of the screen the images have, fast keys, drop anywhere, a reload."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.steps import PATIENCE, READY, settled, upload
+from tests.browser.test_day import DROP
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+REQUIRED_SHARE = 0.45
+# The share of the window that canvases cover, and the top of the largest; places of the panes of the page
+SHARE = """() => {
+    const roots = [...document.querySelectorAll("*")].map(node => node.shadowRoot).filter(Boolean);
+    const canvases = roots.flatMap(root => [...root.querySelectorAll(".panes canvas")]);
+    const boxes = canvases.map(node => node.getBoundingClientRect());
+    const seen = (from, to, size) => Math.max(0, Math.min(to, size) - Math.max(from, 0));
+    const area = boxes.map(b => seen(b.left, b.right, innerWidth) * seen(b.top, b.bottom, innerHeight));
+    return area.reduce((sum, one) => sum + one, 0) / (innerWidth * innerHeight);
+}"""
+ROW = '.row[aria-current="true"]'
+
+
+def files_of(png_bytes, count: int) -> dict[str, bytes]:
+    return {f"{number}.png": png_bytes(number) for number in range(count)}
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1920, 1080)])
+def test_images_have_their_share_of_the_screen(
+    browser: Browser, address: str, png_bytes, width: int, height: int
+) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": height})
+    try:
+        tab.set_default_timeout(PATIENCE * 1000)
+        tab.goto(address)
+        upload(tab, files_of(png_bytes, 3))
+        expect(tab.locator(READY)).to_be_visible()
+        expect(tab.locator(".row:not([disabled])")).to_have_count(3)
+        settled(tab)
+        assert tab.evaluate(SHARE) >= REQUIRED_SHARE
+        for name in ("Agree", "Disagree", "Unsure"):  # whichever are there stand beside the image
+            for button in tab.get_by_role("button", name=name).all():
+                place = button.bounding_box()
+                assert place is not None and place["y"] < height
+    finally:
+        tab.close()
+
+
+@pytest.mark.parametrize(("width", "columns"), [(390, 1), (1024, 2)])
+def test_panes_stand_in_one_column_on_a_phone_and_two_on_a_tablet(
+    browser: Browser, address: str, png_bytes, width: int, columns: int
+) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 844})
+    try:
+        tab.set_default_timeout(PATIENCE * 1000)
+        tab.goto(address)
+        upload(tab, files_of(png_bytes, 1))
+        expect(tab.locator(READY)).to_be_visible()
+        settled(tab)
+        viewer, findings = (
+            tab.locator(f".st-key-room-{name}").bounding_box() for name in ("viewer", "findings")
+        )
+        assert viewer is not None and findings is not None
+        if columns == 1:
+            assert findings["y"] >= viewer["y"] + viewer["height"] and findings["x"] == viewer["x"]
+        else:
+            assert findings["x"] >= viewer["x"] + viewer["width"]
+        worklist = tab.locator(".st-key-room-worklist").bounding_box()
+        assert worklist is not None and worklist["y"] + worklist["height"] <= 330, (
+            "an empty band above the image"
+        )
+    finally:
+        tab.close()
+
+
+def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(
+    page: Page, address: str, png_bytes
+) -> None:
+    page.goto(address)
+    upload(page, files_of(png_bytes, 6))
+    expect(page.locator(".row:not([disabled])")).to_have_count(6)
+    settled(page)
+    rows = page.locator(".row")
+    rows.first.click()
+    expect(page.locator(f"{ROW} .name")).to_have_text(rows.first.locator(".name").inner_text())
+    for _ in range(4):
+        page.keyboard.press("ArrowRight", delay=0)
+    expect(rows.nth(4)).to_have_attribute("aria-current", "true")
+    page.keyboard.press("u")  # at once, before the scan is drawn
+    page.keyboard.press("ArrowRight")
+    expect(rows.nth(4).locator(".review")).to_contain_text("Unsure")
+    expect(rows.nth(5)).to_have_attribute("aria-current", "true")
+    expect(page.locator(".review")).to_have_count(1)
+
+
+def test_files_are_dropped_anywhere_and_come_back_after_a_reload(page: Page, address: str, png_bytes) -> None:
+    page.goto(address)
+    expect(page.get_by_role("button", name="Try the synthetic example")).to_be_visible()
+    settled(page)
+    page.locator("h2").first.evaluate(DROP, ["scan.png", base64.b64encode(png_bytes(0)).decode()])
+    expect(page.locator(READY)).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator(".review")).to_be_visible()
+    settled(page)
+    page.reload()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.locator(".review")).to_be_visible()
+    expect(page.locator(READY)).to_be_visible()
+
+
+def test_another_tab_is_offered_nothing(browser: Browser, page: Page, address: str, png_bytes) -> None:
+    page.goto(address)
+    upload(page, files_of(png_bytes, 1))
+    expect(page.locator(READY)).to_be_visible()
+    other = browser.new_page()
+    try:
+        other.goto(address)
+        expect(other.get_by_role("button", name="Try the synthetic example")).to_be_visible()
+        settled(other)
+        expect(other.get_by_role("button", name="Restore")).to_have_count(0)
+    finally:
+        other.close()

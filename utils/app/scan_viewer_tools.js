@@ -1,0 +1,99 @@
+// What the viewer draws with: the window of a scan, the colours of evidence, a PNG of all panes, elements.
+
+// The scan's grays through a straight line
+function windowed(scan, { brightness, contrast, inverted }) {
+  const canvas = element("canvas", { width: scan.naturalWidth, height: scan.naturalHeight });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(scan, 0, 0);
+  if (brightness === 0 && contrast === 1 && !inverted) return canvas;
+  const pixels = context.getImageData(0, 0, scan.naturalWidth, scan.naturalHeight);
+  const table = new Uint8ClampedArray(256);
+  for (let level = 0; level < 256; level++) {
+    const shown = 255 * ((level / 255 - 0.5 + brightness) * contrast + 0.5);
+    table[level] = inverted ? 255 - clamp(shown, [0, 255]) : shown;
+  }
+  for (let at = 0; at < pixels.data.length; at += 4) {
+    pixels.data[at] = pixels.data[at + 1] = pixels.data[at + 2] = table[pixels.data[at]];
+  }
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+// Evidence in its colours, or the contour of what reaches the display threshold
+function coloured({ width, height, data }, palette, { contour, threshold }) {
+  const image = new ImageData(width, height);
+  const least = Math.max(threshold * 255, contour ? 1 : 0);
+  const isShown = (at) => data[4 * at] >= least;
+  for (let at = 0; at < width * height; at++) {
+    if (!isShown(at) || (contour && !isEdge(at, width, height, isShown))) continue;
+    image.data.set(palette[contour ? 255 : data[4 * at]], 4 * at);
+    image.data[4 * at + 3] = contour ? 255 : data[4 * at];
+  }
+  const canvas = element("canvas", { width, height });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+// All panes as they look now, side by side below their titles, as a PNG file
+function savePng(panes, file) {
+  const gap = 16, head = 40;
+  const canvases = panes.map(({ canvas }) => canvas);
+  const width = canvases.reduce((sum, canvas) => sum + canvas.width + gap, -gap);
+  const height = Math.max(...canvases.map((canvas) => canvas.height)) + head;
+  const whole = element("canvas", { width, height });
+  const context = whole.getContext("2d");
+  context.fillRect(0, 0, width, height);
+  Object.assign(context, { fillStyle: "white", font: "20px sans-serif", textBaseline: "middle" });
+  let left = 0;
+  for (const { canvas, title } of panes) {
+    context.fillText(title.textContent, left + 8, head / 2, canvas.width - 16);
+    context.drawImage(canvas, left, head);
+    left += canvas.width + gap;
+  }
+  whole.toBlob((blob) => {
+    const link = element("a", { href: URL.createObjectURL(blob), download: `${file}.png` });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+
+// Where a scan that is `zoom` times as large as its pane may lie without leaving the pane
+function offsetInside(x, y, zoom) {
+  const most = (zoom - 1) / 2;
+  return { x: clamp(x, [-most, most]), y: clamp(y, [-most, most]) };
+}
+
+function isEdge(at, width, height, isShown) {
+  const column = at % width;
+  const atBorder = column === 0 || column === width - 1 || at < width || at >= width * (height - 1);
+  return atBorder || !(isShown(at - 1) && isShown(at + 1) && isShown(at - width) && isShown(at + width));
+}
+
+function clamp(value, [low, high]) {
+  return Math.min(Math.max(value, low), high);
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.map((name) => [name, object[name]]));
+}
+
+function load(source) {
+  if (!source) return null;
+  const image = new Image();
+  image.src = source;
+  return image.decode().then(() => image);
+}
+
+function pixelsOf(image) {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+function element(tag, properties, parent) {
+  const node = Object.assign(document.createElement(tag), properties);
+  if (properties.role) node.setAttribute("role", properties.role);
+  parent?.appendChild(node);
+  return node;
+}

@@ -1,0 +1,139 @@
+// The slices of a volume, all in the browser: wheel, keys and slider move through them without the server, which learns
+// the position when they rest.
+// data: { name, slices: [{ number, text, alt, scan, evidence }], palette, position, jump }. `scan` and `evidence` are
+// grayscale PNG data addresses, evidence may be null. The server moves the view by another `jump`.
+
+const REST_MILLISECONDS = 250;
+const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const viewer = parentElement.viewer ?? (parentElement.viewer = new StackViewer(parentElement));
+  viewer.send = (position) => setTriggerValue("position", position);
+  viewer.show(data);
+  return () => viewer.leave();
+}
+
+class StackViewer {
+  constructor(parent) {
+    this.root = make("div", { className: "stack" }, parent);
+    const bar = make("div", { className: "steps" }, this.root);
+    this.up = this.stepper(bar, "Previous slice", "↑", -1);
+    this.slider = make("input", { type: "range", min: 0, step: 1, ariaLabel: "Slice" }, bar);
+    this.slider.oninput = () => this.go(Number(this.slider.value));
+    this.down = this.stepper(bar, "Next slice", "↓", 1);
+    this.place = make("div", { className: "place", role: "status" }, this.root);
+    this.canvas = make("canvas", { role: "img", tabIndex: 0 }, this.root);
+    this.text = make("p", {}, this.root);
+    this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
+    this.onKey = (event) => this.press(event);
+    this.distance = 0;
+    this.images = new Map();
+    this.stack = "";
+  }
+
+  show(data) {
+    document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
+    const isOther = data.name !== this.stack;
+    if (isOther || data.jump !== this.jump) this.position = data.position;
+    if (isOther) this.images.clear();
+    Object.assign(this, { slices: data.slices, palette: data.palette, stack: data.name, jump: data.jump });
+    this.slider.max = this.slices.length - 1;
+    this.draw();
+  }
+
+  leave() {
+    document.removeEventListener("keydown", this.onKey);
+  }
+
+  stepper(parent, title, sign, by) {
+    const button = make("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
+    button.onclick = () => this.go(this.position + by);
+    return button;
+  }
+
+  press(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10 }[event.key];
+    const target = event.composedPath()[0];
+    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable], [role=radio], [role=combobox]")) return;
+    event.preventDefault();
+    this.go(this.position + by);
+  }
+
+  turn(event) {
+    event.preventDefault();
+    this.distance += event.deltaY;
+    const steps = Math.trunc(this.distance / PIXELS_PER_STEP);
+    if (!steps) return;
+    this.distance = Math.abs(event.deltaY) >= PIXELS_PER_STEP ? 0 : this.distance - steps * PIXELS_PER_STEP;
+    this.go(this.position + (Math.abs(event.deltaY) >= PIXELS_PER_STEP ? Math.sign(steps) : steps));
+  }
+
+  go(position) {
+    const inside = Math.min(Math.max(position, 0), this.slices.length - 1);
+    if (inside === this.position) return;
+    this.position = inside;
+    this.draw();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
+  }
+
+  async draw() {
+    const { position } = this, slice = this.slices[position];
+    const last = this.slices.length - 1;
+    this.slider.value = position;
+    this.slider.setAttribute("aria-valuetext", `slice ${slice.number}`);
+    this.up.disabled = position === 0;
+    this.down.disabled = position === last;
+    this.place.textContent = `Slice ${slice.number} (${position + 1} of ${last + 1} with brain)`;
+    this.text.textContent = slice.text;
+    this.canvas.ariaLabel = slice.alt;
+    this.root.dataset.position = position;
+    const [scan, evidence] = await Promise.all([this.image(slice.scan), this.image(slice.evidence, true)]);
+    if (this.position !== position || this.slices[position] !== slice) return;
+    const { canvas } = this, { width, height } = scan;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.globalAlpha = 1;
+    context.drawImage(scan, 0, 0);
+    context.globalAlpha = 0.8;
+    if (evidence) context.drawImage(evidence, 0, 0, width, height);
+    this.root.dataset.drawn = position;
+  }
+
+  // A decoded image; evidence in its colours. Each is decoded once.
+  image(source, isEvidence = false) {
+    if (!source) return null;
+    if (!this.images.has(source)) {
+      this.images.set(source, fetchImage(source).then((image) => (isEvidence ? this.coloured(image) : image)));
+    }
+    return this.images.get(source);
+  }
+
+  coloured(image) {
+    const canvas = make("canvas", { width: image.width, height: image.height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    const pixels = context.getImageData(0, 0, image.width, image.height);
+    for (let at = 0; at < pixels.data.length; at += 4) {
+      const level = pixels.data[at];
+      pixels.data.set(this.palette[level], at);
+      pixels.data[at + 3] = level;
+    }
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+  }
+}
+
+function fetchImage(source) {
+  const image = new Image();
+  image.src = source;
+  return image.decode().then(() => image);
+}
+
+function make(tag, properties, parent) {
+  const node = Object.assign(document.createElement(tag), properties);
+  if (properties.role) node.setAttribute("role", properties.role);
+  parent?.appendChild(node);
+  return node;
+}
