@@ -132,13 +132,20 @@ def release(readers: Sequence[Reader], joint_reader: JointReader | None) -> None
 
 
 def read_safely(
-    entries: Sequence[Entry], readers: Sequence[Reader], joint_reader: JointReader | None = None
+    entries: Sequence[Entry],
+    readers: Sequence[Reader],
+    joint_reader: JointReader | None = None,
+    with_maps: bool = True,
 ) -> list[Entry]:
     """The entries with readings. An entry on which a network fails is rejected and logged; the others are read."""
     try:
-        return worklist.read_entries(entries, readers, joint_reader)
+        return worklist.read_entries(entries, readers, joint_reader, with_maps)
     except Exception as error:
         if len(entries) > 1:
-            return [result for entry in entries for result in read_safely([entry], readers, joint_reader)]
+            return [
+                result
+                for entry in entries
+                for result in read_safely([entry], readers, joint_reader, with_maps)
+            ]
         log_unexpected(_log, "reading a scan", error)
         return [Entry(entries[0].key, entries[0].name, None, reason=FAILED)]

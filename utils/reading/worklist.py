@@ -215,13 +215,14 @@ def tumor_probabilities(volume: Entry) -> np.ndarray:
     """
     return np.asarray(
         [
-            _tumor_probability(entry) if entry.readings and entry.grade != "refused" else np.nan
+            tumor_probability(entry) if entry.readings and entry.grade != "refused" else np.nan
             for entry in volume.slices
         ]
     )
 
 
-def _tumor_probability(entry: Entry) -> float:
+def tumor_probability(entry: Entry) -> float:
+    """The probability (0..1) of any tumour: the ensemble's, else the mean over classifiers. The entry was read."""
     if entry.joint is not None:
         return entry.joint.tumor_probability
     return float(np.mean([1 - reading.probability("no_tumor") for reading in entry.readings]))

@@ -50,7 +50,7 @@ def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
         )
     for entry in entries:
         try:
-            yield base_name(entry.filename), _member(archive, entry)
+            yield base_name(entry.filename), member_bytes(archive, entry)
         except UnreadableScan as refusal:
             yield base_name(entry.filename), refusal
 
@@ -68,7 +68,8 @@ def is_hidden(name: str) -> bool:
     return "__MACOSX" in parts or parts[-1:] == () or parts[-1][0] == "."
 
 
-def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+def member_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """One file of a ZIP. Raises UnreadableScan where it is locked, damaged, too large or a ZIP itself."""
     if entry.flag_bits & 1:
         raise UnreadableScan("This file is locked with a password; unlock it first.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

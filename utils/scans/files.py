@@ -16,9 +16,11 @@ from utils.scans.upload import file_bytes, read_stacks
 
 Item = TypeVar("Item")
 
-HEAD = 262_144  # bytes of a file that are searched for its series
-SERIES_UID: tuple[bytes, Literal["little"]] = (b"\x20\0\x0e\0", "little")  # (0020,000E), by byte order
-SERIES_UID_BIG: tuple[bytes, Literal["big"]] = (b"\0\x20\0\x0e", "big")
+HEAD = 262_144  # bytes of a file that `series_of` searches
+SERIES_UIDS: tuple[tuple[bytes, Literal["little", "big"]], ...] = (  # (0020,000E), by byte order
+    (b"\x20\0\x0e\0", "little"),
+    (b"\0\x20\0\x0e", "big"),
+)
 LONGEST_UID = 64
 
 
@@ -62,16 +64,14 @@ def read_files(files: Iterable[Path]) -> Iterator[Input]:
             yield from _read_together(series[key])
 
 
-def _series_of(path: Path) -> bytes | None:
-    """What the DICOM files of one series share, as far as the beginning of a file shows it; None for other files."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError:
-        return None
+def series_of(head: bytes, folder: str) -> bytes | None:
+    """What the DICOM files of one series share, as far as the beginning of a file shows it; None for other files.
+
+    Files that do not show their series share their folder.
+    """
     if not is_dicom(head):
         return None
-    for tag, order in (SERIES_UID, SERIES_UID_BIG):
+    for tag, order in SERIES_UIDS:
         place = head.find(tag)
         if place >= 0:
             start = place + len(tag)
@@ -80,7 +80,20 @@ def _series_of(path: Path) -> bytes | None:
             explicit = head[start : start + 2] == b"UI"
             length = int.from_bytes(head[start + 2 * explicit : start + 4], order)
             return text[: min(length, LONGEST_UID)].rstrip(b"\0 ")
-    return str(path.parent).encode()
+    return folder.encode()
+
+
+def shows_series(head: bytes) -> bool:
+    """Whether the beginning of a DICOM file is long enough for `series_of`."""
+    return any(0 <= head.find(tag) < len(head) - LONGEST_UID - 8 for tag, _ in SERIES_UIDS)
+
+
+def _series_of(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as stream:
+            return series_of(stream.read(HEAD), str(path.parent))
+    except OSError:
+        return None
 
 
 def _read_together(paths: list[Path]) -> Iterator[Input]:

@@ -60,6 +60,12 @@ class OpenVinoBackend:
                 self._file.madvise(mmap.MADV_DONTNEED)
 
 
+def _threads() -> int:
+    """$OMP_NUM_THREADS, which OpenVINO itself does not read; 0, all cores, without it."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() else 0
+
+
 def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> Opened:
     """The network from the cache, or converted and put there."""
     core = openvino().Core()
@@ -67,6 +73,7 @@ def _compiled(card: Card, outputs: Sequence[str], runtime: str) -> Opened:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "bf16" if runtime == BFLOAT16 else "f32",
         "ENABLE_CPU_PINNING": False,  # several processes may share the processor
+        "INFERENCE_NUM_THREADS": _threads(),
     }
     file = _cached_file(card, outputs, runtime)
     cached = _imported(core, settings, file)
