@@ -69,6 +69,6 @@ $(VENV)/app.stamp: requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/app.stamp
+$(VENV)/dev.stamp: requirements-dev.txt requirements-archive.txt $(VENV)/app.stamp
 	$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = [
+    "tests.support.archives",
     "tests.support.brains",
     "tests.support.cases",
     "tests.support.networks",

@@ -17,7 +17,7 @@ DESCRIPTION = (
 # Every module of utils.commands has SUMMARY, add_arguments(parser) and run(args) -> exit code
 COMMANDS = (
     "data", "train", "calibrate", "evaluate", "predict", "explain", "cases", "segment", "objects", "node",
-    "study",
+    "study", "archive", "archive-report",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="model.py", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in names:
-        module = importlib.import_module(f"utils.commands.{name}")
+        module = importlib.import_module(f"utils.commands.{name.replace('-', '_')}")
         child = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
         child.set_defaults(run=module.run)
         module.add_arguments(child)
@@ -61,6 +61,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """The errors that a user can correct; importing them all takes a second."""
+    from utils.archive.errors import ArchiveRunError
     from utils.cases.store import CaseStoreError
     from utils.commands.errors import CommandError
     from utils.datasets.tables import DatasetError
@@ -68,4 +69,6 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from utils.networks.cards import NetworkUnavailable
     from utils.scans.errors import UnreadableScan
 
-    return DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError
+    return (
+        DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError, ArchiveRunError,
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""`model.py archive` without its optional dependencies, stopped, and with other settings than before."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.commands.steps import Run, one_sentence
+
+
+@pytest.mark.parametrize("package", ["ray", "fsspec"])
+def test_without_a_package_it_says_how_to_install_it(
+    run: Run, tiny_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("utils.archive", f"{package}."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    sentence = one_sentence(*run("archive", tmp_path, "--output", tmp_path / "out"))
+    assert "pip install -r requirements-archive.txt" in sentence
+
+
+@pytest.fixture
+def interrupted(
+    run: Run, tiny_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str, str]:
+    """A run that is stopped by Ctrl-C when its manifest has been written; without Ray."""
+    pytest.importorskip("ray.data", reason="Ray is not installed (requirements-archive.txt)")
+    from utils.archive import cluster, manifest
+
+    @contextmanager
+    def running(workers):
+        yield 1
+
+    def read(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster, "running", running)
+    monkeypatch.setattr(cluster, "list_parts", lambda files: map(manifest.with_parts, files))
+    monkeypatch.setattr(cluster, "read", read)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("no scan")
+    return run("archive", tmp_path / "in", "--output", tmp_path / "out")
+
+
+def test_ctrl_c_is_one_sentence(interrupted: tuple[int, str, str]) -> None:
+    code, output, errors = interrupted
+    assert code == 130 and output == ""
+    assert "Traceback" not in errors and errors.endswith("Stopped; the same command goes on.\n")
+
+
+@pytest.mark.parametrize(("option", "word"), [("--shard-size", "shard size"), ("--runtime", "runtime")])
+def test_another_run_in_the_same_folder_is_refused(
+    interrupted: tuple[int, str, str], run: Run, tmp_path: Path, option: str, word: str
+) -> None:
+    value = {"--shard-size": 7, "--runtime": "keras"}[option]
+    sentence = one_sentence(*run("archive", tmp_path / "in", "--output", tmp_path / "out", option, value))
+    assert f"other {word}" in sentence
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(run: Run, tiny_app: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray.data", reason="Ray is not installed (requirements-archive.txt)")
+    sentence = one_sentence(*run("archive", tmp_path, "--output", tmp_path / "out", "--ray", "127.0.0.1:1"))
+    assert "127.0.0.1:1 cannot be used" in sentence

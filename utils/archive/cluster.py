@@ -1,0 +1,178 @@
+"""Ray: starts it on this machine or joins a cluster, and streams work through its actors. The only module with Ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from utils.archive.decoding import Decoder
+from utils.archive.errors import ArchiveRunError
+from utils.archive.inference import Inference
+from utils.archive.manifest import with_parts
+from utils.archive.run_record import Run
+from utils.paths import REPOSITORY
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about GPUs
+    "RAY_worker_niceness": "0",  # not behind every other program of a busy machine
+    "RAY_agent_register_timeout_ms": "300000",  # a busy machine needs more than the default 18 seconds
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # a worker that dies is no message for the user: its task is repeated
+}
+FAILED = "The Ray workers failed ({kind}); run the same command again to go on, and see Ray's log if it fails again."
+NOT_SENT = ("/tests", "/docs", "/benchmarks", "/runs", "/pages", ".git", ".venv", "__pycache__", ".*_cache")
+OBJECT_STORE = 1_000_000_000  # bytes of shared memory for scans on their way, on this machine
+BLOCK = 33_554_432  # bytes of scans that an inference actor gets at once
+WORKERS_PER_DECODER = 4  # decoding takes much less time than the networks
+CONNECT_SECONDS = 10  # until a cluster must have answered
+STARTS = 3  # attempts: Ray gives up where a busy machine has not started it within 30 seconds
+RETRIES = 5  # of a task whose worker died
+MOST_ERRORS = 16  # tasks that may fail in one stream; more is no matter of single files
+# Whole blocks
+BATCHES: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
+
+
+@dataclass(frozen=True)
+class Workers:
+    """`count` inference actors, each with `threads` cores; None: as many as the cores allow."""
+
+    count: int | None = None
+    threads: int = 1
+    address: str | None = None
+
+
+@contextmanager
+def running(workers: Workers) -> Iterator[int]:
+    """Ray while the block runs; gives the number of inference actors. Raises ArchiveRunError where it fails."""
+    os.environ.update(ENVIRONMENT)
+    import ray.data
+
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as session,
+        open(os.devnull, "w") as null,
+        redirect_stdout(null),  # a thread of Ray prints there which worker has died
+    ):
+        try:
+            with _silent():
+                _start(workers, session)
+        except Exception as error:  # nobody answers, another version of Ray, too little memory
+            place = f"The Ray cluster at {workers.address}" if workers.address else "Ray"
+            raise ArchiveRunError(
+                f"{place} cannot be used ({type(error).__name__}); check that it runs."
+            ) from None
+        try:
+            # Tasks that fail are repeated or become refusals
+            logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+            yield workers.count or max(int(ray.cluster_resources().get("CPU", 1)) // workers.threads, 1)
+        finally:
+            ray.shutdown()
+
+
+def list_parts(files: Sequence[pa.Table]) -> Iterator[pa.Table]:
+    """`manifest.with_parts` on every table, in any order."""
+    return _stream(files, lambda dataset: dataset.map_batches(with_parts, **BATCHES))
+
+
+def read(tasks: Sequence[pa.Table], run: Run, count: int, threads: int) -> Iterator[pa.Table]:
+    """The finished rows of tasks (`manifest.tasks_of`), in any order. What fails again and again is left out."""
+    from ray.data import ActorPoolStrategy
+
+    def pool(size: int, cpus: int) -> dict[str, Any]:
+        return {
+            "compute": ActorPoolStrategy(size=size),
+            "num_cpus": cpus,
+            "max_task_retries": RETRIES,
+            **BATCHES,
+        }
+
+    settings = {"models": dict(run.models), "threads": threads}
+    decoders = -(-count // WORKERS_PER_DECODER)
+    return _stream(
+        tasks,
+        lambda dataset: dataset.map_batches(Decoder, **pool(decoders, 0)).map_batches(
+            Inference, fn_constructor_kwargs=settings, **pool(count, threads)
+        ),
+    )
+
+
+def _stream(tables: Sequence[pa.Table], stages: Callable[[Any], Any]) -> Iterator[pa.Table]:
+    """The tables that a data set of these blocks gives after the stages."""
+    import ray.data
+    from ray.exceptions import RayError
+    from ray.util.annotations import RayDeprecationWarning
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = MOST_ERRORS
+    context.max_consecutive_actor_init_deaths = MOST_ERRORS
+    context.target_max_block_size = BLOCK
+    # `max_task_retries` has no other place yet
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning)
+    try:
+        dataset = stages(ray.data.from_arrow(list(tables)))
+        yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    except RayError as error:
+        raise ArchiveRunError(FAILED.format(kind=type(error).__name__)) from None
+
+
+def _start(workers: Workers, session: str) -> None:
+    import ray
+
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if workers.address:
+        host, _, port = workers.address.rpartition(":")
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray itself waits for minutes
+        ray.init(workers.address, runtime_env=_environment(), **quiet)
+        return
+    for attempt in range(STARTS):
+        try:
+            return _start_here(workers, session, quiet)
+        except Exception:
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise
+
+
+def _start_here(workers: Workers, session: str, quiet: dict[str, Any]) -> None:
+    import ray
+
+    cores = workers.count * workers.threads if workers.count else len(os.sched_getaffinity(0))
+    ray.init(
+        num_cpus=cores,
+        object_store_memory=OBJECT_STORE,
+        include_dashboard=False,
+        _temp_dir=session,  # scans that do not fit into memory are kept there
+        **quiet,
+    )
+
+
+def _environment() -> dict[str, Any]:
+    """What the machines of a cluster get: this program, and its networks unless they have a folder of their own."""
+    variables = {
+        name: os.environ[name] for name in ("BRAIN_MRI_MODELS", "BRAIN_MRI_RUNTIME") if name in os.environ
+    }
+    excludes = [*NOT_SENT, *(["/models"] if "BRAIN_MRI_MODELS" in variables else [])]
+    return {"working_dir": str(REPOSITORY), "excludes": excludes, "env_vars": variables}
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing on standard error: Ray's native code writes there that it takes note of its log level."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,73 @@
+"""The inference actor: decoded rows in, finished rows out. No Ray; networks load when an actor starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from utils.archive.errors import ArchiveRunError
+from utils.archive.rows import COUNTS, KEY, SLICE, columns_of, result_schema, scan_of
+from utils.networks.cards import Card, check_weights, load_card
+from utils.networks.registry import is_segmenter
+from utils.networks.shipped import load_ensemble, reading_networks, segmentation_weights
+from utils.reading.background import read_safely
+from utils.reading.worklist import Entry
+
+THREADS = ("OMP_NUM_THREADS", "OPENVINO_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+OTHER_NETWORKS = "A machine has other networks than this run; give all the same models folder."
+
+
+class Inference:
+    """Called with a table with the columns of `rows.DECODED`; gives the finished rows and the columns `rows.COUNTS`.
+
+    models: name -> SHA-256 of the weights; other weights on this machine raise ArchiveRunError.
+    """
+
+    def __init__(self, models: Mapping[str, str], threads: int) -> None:
+        os.environ.update(dict.fromkeys(THREADS, str(threads)))  # read when a runtime is imported
+        from utils.reading.joint import JointReader
+        from utils.reading.reader import Reader
+        from utils.reading.segmenter import Segmenter
+
+        cards = run_cards()
+        if {card.name: card.version for card in cards} != dict(models):
+            raise ArchiveRunError(OTHER_NETWORKS)
+        ensemble = load_ensemble()
+        self._thresholds = ensemble.referral_thresholds if ensemble else None
+        self._readers = [Reader.load(card.weights) for card in cards if not is_segmenter(card.name)]
+        segmenters = [Segmenter.load(card.weights) for card in cards if is_segmenter(card.name)]
+        detection = ensemble.detection if ensemble else None
+        self._joint_reader = JointReader(segmenters[0], detection) if segmenters else None
+        self._constant = {f"{name}_sha256": version for name, version in models.items()} | {
+            "runtime": self._readers[0].runtime
+        }
+        classifiers = [reader.card.name for reader in self._readers]
+        self._schema = pa.schema([*result_schema(classifiers, list(models)), *COUNTS])
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        names = [*KEY.names, *COUNTS.names, *SLICE.names, "height", "width", "spacing"]
+        rows = table.select(names).to_pylist()
+        entries = []
+        for row, pixels in zip(rows, table["pixels"], strict=True):
+            scan = None if row["reason"] else scan_of(row | {"pixels": pixels.as_buffer()})
+            entries.append(Entry("", row["source"], scan, reason=row["reason"]))
+        results = read_safely(entries, self._readers, self._joint_reader, with_maps=False)
+        for row, entry in zip(rows, results, strict=True):
+            row |= self._constant | {"accepted": False} | columns_of(entry, self._thresholds)
+        return pa.Table.from_pylist(rows, schema=self._schema)
+
+
+def run_cards() -> list[Card]:
+    """The checked cards of the classifiers and, where there is one, of the segmentation network.
+
+    Raises NetworkUnavailable.
+    """
+    weights = reading_networks()
+    if segmentation_weights().is_file():
+        weights.append(segmentation_weights())
+    cards = [load_card(file) for file in weights]
+    for card in cards:
+        check_weights(card)
+    return cards
