@@ -1,4 +1,4 @@
-"""Peers that stop in the middle of a message: the node gives them up and works on."""
+"""Peers that stop in the middle of a message, or send too much: the node gives them up and works on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.support.dicom_peers import ARCHIVE, NODE, SCANNER, quick_result, send
 from tests.support.processes import PATIENCE, free_port
 from utils.dicom_node import receiver as receiver_module
 from utils.dicom_node import sender as sender_module
+from utils.dicom_node import spool as spool_module
 from utils.dicom_node.journal import Journal
 from utils.dicom_node.peers import Peer, Tls
 from utils.dicom_node.receiver import Receiver
@@ -47,6 +48,16 @@ def node(spool: Spool, request: pytest.FixtureRequest) -> Iterator[int]:
     node.start("127.0.0.1", port, Tls(*files).server() if files else None)
     yield port
     node.stop()
+
+
+def test_series_beyond_the_limits_is_answered_and_others_are_taken(
+    node: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "MOST_FILES", 2)
+    assert send(node, slices(3)) == [0, 0, 0xC001]
+    assert send(node, slices(1, series=2)) == [0]
+    monkeypatch.setattr(receiver_module, "LARGEST_FILE", 100)
+    assert send(node, slices(1, series=3)) == [0xC001]
 
 
 @pytest.mark.parametrize("part", [b"\x01\x00", b"\x01\x00\x00\x00\x01\x00half a request"])

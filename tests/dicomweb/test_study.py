@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import CTImageStorage
 
+from tests.support.corpus import dicom, dicom_bytes
 from tests.support.dciodvfy import errors_in
 from tests.support.mr_series import OBLIQUE, Drawn, series
 from tests.support.orthanc import Orthanc
@@ -67,6 +69,13 @@ def test_results_in_the_archive_are_valid(
     files = [file for modality in ("SEG", "SR", "DOC", "OT") for file in orthanc.instances(study, modality)]
     assert instances(files) == sorted(entry["uid"] for entry in line["stored"]) and len(files) == len(KINDS)
     assert [errors_in(file) for file in files] == [[]] * len(KINDS)
+
+
+def test_study_without_mr_is_named_in_a_sentence(orthanc: Orthanc, capsys) -> None:
+    data = dicom_bytes(dicom(SOPClassUID=CTImageStorage, Modality="CT", StudyInstanceUID="1.2.826.0.1.77"))
+    orthanc.put([data])
+    assert main(["study", "--dicomweb", orthanc.dicomweb, "--study", "1.2.826.0.1.77"]) == 1
+    assert capsys.readouterr().err == "The study has no MR series.\n"
 
 
 def test_archive_is_searched(orthanc: Orthanc, study: str) -> None:
