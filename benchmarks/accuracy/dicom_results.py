@@ -108,7 +108,9 @@ def _checked(series: ReadSeries) -> tuple[str, int]:
 def _accepted(entry: Entry) -> Entry:
     """The entry as if no detector had rejected it: the objects are checked, not the readings."""
     readings = tuple(replace(reading, grade="ok") for reading in entry.readings)
-    return replace(entry, readings=readings, slices=tuple(map(_accepted, entry.slices)))
+    segmentation = replace(entry.segmentation, grade="ok") if entry.segmentation else None
+    slices = tuple(map(_accepted, entry.slices))
+    return replace(entry, readings=readings, segmentation=segmentation, slices=slices)
 
 
 if __name__ == "__main__":
