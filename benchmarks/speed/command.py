@@ -58,7 +58,9 @@ def _measure(commands: dict[str, list[str]], repeats: int) -> dict[str, list[tup
     for number in range(repeats + 1):
         for name, command in commands.items():
             before, begin = os.times(), time.perf_counter()
-            subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+            done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+            if done.returncode > 1:  # 1: the detector rejects the drawing, which was read all the same
+                sys.exit(done.stderr)
             seconds, after = time.perf_counter() - begin, os.times()
             used = after.children_user + after.children_system - before.children_user - before.children_system
             if number:
