@@ -20,7 +20,7 @@ from utils.scans.limits import MOST_ATTEMPTS
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-LONGEST_TICK = 1.0  # seconds between two looks at the spool
+LONGEST_TICK = 0.2  # seconds between two looks at the spool: a series waits for three of them
 LONGEST_WAIT = (
     60.0  # seconds until a destination that does not answer is tried again; the first wait is one second
 )
