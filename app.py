@@ -10,7 +10,7 @@ STYLE = """
 .stMainBlockContainer {padding-top: 4.25rem}
 :is(a, button, summary, [role=button], [tabindex]):focus-visible {
   outline: 3px solid var(--st-primary-color, #0F766E) !important; outline-offset: 2px}
-.stMainBlockContainer > .stVerticalBlock > :has(.st-key-tab) {position: absolute}
+.stMainBlockContainer > .stVerticalBlock > :is(.st-key-tab, :has(.st-key-tab)) {position: absolute}
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
 @media (min-width: 1350px) {

@@ -218,23 +218,8 @@ class ScanViewer {
       context.globalAlpha = view.opacity;
       context.drawImage(drawn, ...place);
     }
-    for (const kind of Object.keys(LINES)) this.drawOutline(context, kind, place);
+    for (const kind of Object.keys(LINES)) if (view[kind]) drawOutline(context, LINES[kind], this.outlines[kind], place);
     canvas.dataset.shown = isOverlaid ? "evidence" : "scan";
-  }
-
-  // Lines have the same width at every zoom
-  drawOutline(context, kind, [left, top, width, height]) {
-    if (!this.outlines[kind] || !this.view[kind]) return;
-    context.globalAlpha = 1;
-    context.lineWidth = 2 * devicePixelRatio;
-    context.strokeStyle = LINES[kind].colour;
-    context.setLineDash(LINES[kind].dash.map((length) => length * devicePixelRatio));
-    for (const points of this.outlines[kind]) {
-      context.beginPath();
-      for (let at = 0; at < points.length; at += 2) context.lineTo(left + points[at] * width, top + points[at + 1] * height);
-      context.closePath();
-      context.stroke();
-    }
   }
 
   // --- Panes and the pointer: drag pans, drag with the right button changes the window, ctrl-wheel zooms

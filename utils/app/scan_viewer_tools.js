@@ -34,6 +34,20 @@ function coloured({ width, height, data }, palette, { contour, threshold }) {
   return canvas;
 }
 
+// Closed lines, of the same width at every zoom
+function drawOutline(context, { colour, dash }, outline, [left, top, width, height]) {
+  context.globalAlpha = 1;
+  context.lineWidth = 2 * devicePixelRatio;
+  context.strokeStyle = colour;
+  context.setLineDash(dash.map((length) => length * devicePixelRatio));
+  for (const points of outline ?? []) {
+    context.beginPath();
+    for (let at = 0; at < points.length; at += 2) context.lineTo(left + points[at] * width, top + points[at + 1] * height);
+    context.closePath();
+    context.stroke();
+  }
+}
+
 // All panes as they look now, side by side below their titles, as a PNG file
 function savePng(panes, file) {
   const gap = 16, head = 40;
