@@ -534,13 +534,13 @@ def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> N
     assert charts_of(page)
 
 
-def test_example_is_read_without_tensorflow(tiny_app: Path) -> None:
+def test_example_is_read_without_tensorflow_and_scipy(tiny_app: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "
         "page = AppTest.from_file('pages/read.py', default_timeout=60).run(); "
         "page.button[0].click().run(); "
         "assert not page.exception and page.get('bidi_component'), page; "
-        "print(sorted({'tensorflow', 'keras', 'openvino_telemetry'} & set(sys.modules)))"
+        "print(sorted({'tensorflow', 'keras', 'scipy', 'openvino_telemetry'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from utils.metrics.bootstrap import group_weights
 from utils.metrics.classification import confidence_bins, cross_entropy
@@ -21,6 +20,8 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     logits: (N, C) float; targets: (N,) int. Above 1 the network was overconfident. Within TEMPERATURES.
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
+    from scipy.optimize import minimize_scalar  # the app needs the other functions alone, on its first page
+
     logits = np.asarray(logits, dtype=np.float64)
     bounds = (math.log(TEMPERATURES[0]), math.log(TEMPERATURES[1]))
     best = minimize_scalar(
