@@ -20,8 +20,11 @@ from utils.evaluation.prediction_figures import figures_of
 from utils.metrics.classification import OVERALL_FIGURES
 from utils.networks.cards import check_weights, load_card
 from utils.networks.registry import is_segmenter
+from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import REPOSITORY, file_sha256
 from utils.reading.reader import Reader
+from utils.reading.segmenter import Segmenter
+from utils.scans.example import synthetic_scan
 from utils.scans.upload import read_scan_file
 
 MODELS = REPOSITORY / "models"
@@ -176,3 +179,13 @@ def test_figures_of_segmentation_belong_to_the_shipped_weights(file: Path) -> No
     assert protocol_named(record["protocol"]).is_unseen_by(protocol_named(card.protocol), card.sources)
     shown = card.figures[record["protocol"]].model_dump()
     assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_the_example_is_read_as_a_brain_with_a_tumour(seed: int) -> None:
+    scan = synthetic_scan(seed=seed)
+    readings = [Reader.load(file).read(scan) for file in reading_networks(MODELS)]
+    segmentation = Segmenter.load(segmentation_weights(MODELS)).read_many([scan])[0]
+    assert {reading.grade for reading in readings} | {segmentation.grade} == {"ok"}
+    assert all(reading.probability("no_tumor") < 0.2 for reading in readings)
+    assert segmentation.tumor_score > 0.9
