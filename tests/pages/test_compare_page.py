@@ -18,7 +18,8 @@ from utils.reading.worklist import Entry
 def words_of(page: AppTest) -> list[str]:
     """What stands beside the pictures."""
     texts = [element.value for element in (*page.markdown, *page.caption)]
-    panes = viewer_of(page)["panes"] if page.get("bidi_component") else []
+    shown = {element.proto.component_name for element in page.get("bidi_component")}
+    panes = viewer_of(page)["panes"] if "scan_viewer" in shown else []
     return texts + [pane[part] for pane in panes for part in ("title", "caption")]
 
 

@@ -12,9 +12,11 @@ from tests.support.other_images import OTHER_IMAGES
 from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.cards import NetworkUnavailable, check_weights, load_card
+from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import REPOSITORY
 from utils.reading.ood_detector import GRADES, load_detector, worst_grade
 from utils.reading.reader import Reader
+from utils.reading.segmenter import Segmenter
 from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
 
@@ -95,7 +97,7 @@ def test_the_worst_grade_counts() -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["cnn", "vgg16"])
-def test_shipped_detector_accepts_validation_scans_and_flags_noise(name: str, data_root: Path) -> None:
+def test_shipped_detector_accepts_validation_scans(name: str, data_root: Path) -> None:
     reader = Reader.load(MODELS / f"{name}.keras")
     if load_detector(reader.card) is None:
         pytest.skip(f"the card of {name} is older than the detector: model.py calibrate --model {name}")
@@ -103,6 +105,13 @@ def test_shipped_detector_accepts_validation_scans_and_flags_noise(name: str, da
     paths = samples.loc[samples["part"] == "validation", "path"].iloc[::25]
     known = reader.read_many([read_scan_file(path) for path in paths], with_maps=False)
     assert sum(reading.grade == "ok" for reading in known) >= len(known) - 1
+
+
+def test_shipped_networks_together_flag_noise() -> None:
     rng = np.random.default_rng(3)
     noise = [Scan("noise", rng.random((200, 200)).astype(np.float32), "drawn by code") for _ in range(4)]
-    assert {reading.grade for reading in reader.read_many(noise, with_maps=False)} <= {"unusual", "refused"}
+    readers = [Reader.load(file) for file in reading_networks(MODELS)]
+    answers = [reader.read_many(noise, with_maps=False) for reader in readers]
+    answers.append(Segmenter.load(segmentation_weights(MODELS)).read_many(noise))
+    for grades in zip(*answers, strict=True):
+        assert worst_grade(answer.grade for answer in grades) != "ok"

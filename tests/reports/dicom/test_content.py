@@ -44,7 +44,7 @@ def relabelled(entry: Entry, labels: tuple[str, str], probability: float = 0.8) 
             probabilities[reading.classes.index(label)] = probability
             flags = ("unsure",) if probability < 0.5 else ()
             readings.append(replace(reading, label=label, probabilities=probabilities, flags=flags))
-        return replace(part, readings=tuple(readings))
+        return replace(part, readings=tuple(readings), joint=None)
 
     return replace(change(entry), slices=tuple(map(change, entry.slices)))
 
