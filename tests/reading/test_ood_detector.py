@@ -112,6 +112,6 @@ def test_shipped_networks_together_flag_noise() -> None:
     noise = [Scan("noise", rng.random((200, 200)).astype(np.float32), "drawn by code") for _ in range(4)]
     readers = [Reader.load(file) for file in reading_networks(MODELS)]
     answers = [reader.read_many(noise, with_maps=False) for reader in readers]
-    answers.append(Segmenter.load(segmentation_weights(MODELS)).read_many(noise))
-    for grades in zip(*answers, strict=True):
-        assert worst_grade(answer.grade for answer in grades) != "ok"
+    outlines = Segmenter.load(segmentation_weights(MODELS)).read_many(noise)
+    for *readings, outline in zip(*answers, outlines, strict=True):
+        assert worst_grade(answer.grade for answer in (*readings, outline)) != "ok"
