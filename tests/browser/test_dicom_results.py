@@ -45,7 +45,7 @@ def test_objects_of_a_series_are_downloaded_after_the_choice(page: Page, address
     settled(page)
     assert button(page).count() == 0
 
-    page.get_by_text("Add scans", exact=True).click()
+    page.locator("summary", has_text="Add scans").click()
     page.get_by_text(CHOICE, exact=True).click()
     expect(page.get_by_text("add its files again")).to_be_visible()
     upload(page, dict(FILES))

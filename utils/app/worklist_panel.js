@@ -62,7 +62,7 @@ class WorklistPanel {
   }
 
   hasButtons() {
-    return !this.pending && !!document.querySelector(`.st-key-unsure-${this.current} button`);
+    return !!document.querySelector(`.st-key-unsure-${this.current} button`);
   }
 
   release() {
