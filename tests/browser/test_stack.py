@@ -47,6 +47,3 @@ def test_every_notch_and_key_moves_one_slice(page: Page, address: str) -> None:
     expect(stack).to_have_attribute("data-drawn", str(last - 3))
     settled(page)
     expect(stack).to_have_attribute("data-position", str(last - 3))  # the server's answer moves nothing back
-    go(page, "Read")
-    go(page, "Volume")
-    expect(page.locator(".stack[data-drawn]")).to_have_attribute("data-position", str(last - 3))
