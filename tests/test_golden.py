@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.accuracy.ensemble import figures, predictions
 from utils.classes import OTHER_TUMOR
 from utils.datasets.protocols import protocol_named
 from utils.evaluation.baselines import BASELINES
@@ -179,6 +180,13 @@ def test_figures_of_segmentation_belong_to_the_shipped_weights(file: Path) -> No
     assert protocol_named(record["protocol"]).is_unseen_by(protocol_named(card.protocol), card.sources)
     shown = card.figures[record["protocol"]].model_dump()
     assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}
+
+
+def test_the_stored_predictions_give_the_figures_of_the_ensemble() -> None:
+    """Those of README and docs/results.md."""
+    measured = figures(predictions("patient-disjoint", MODELS), MODELS)
+    expected = {"n": 1644, "type": 0.858, "surest": 0.925, "answered": 0.279, "accuracy": 0.991, "auc": 0.982}
+    assert {name: round(measured[name], 3) for name in expected} == expected
 
 
 @pytest.mark.parametrize("seed", [7, 8])

@@ -18,8 +18,8 @@ from utils.reading.conclusion import (
     ensemble_probability,
     lesion_in_words,
     reading_in_words,
+    tumor_in_words,
     tumor_likely,
-    tumor_probabilities,
 )
 from utils.reading.worklist import Entry
 from utils.scans.scan import Scan
@@ -139,4 +139,4 @@ def test_tumour_is_not_likely_where_the_ensemble_denies_it() -> None:
     assert tumor_likely(entry_of(CNN, VGG16), thresholds)
     joint: Any = SimpleNamespace(label="no_tumor", tumor_probability=0.3)
     denied = replace(entry_of(CNN, VGG16), joint=joint)
-    assert tumor_likely(denied, thresholds) == "" and "ensemble 30 %" in tumor_probabilities(denied)
+    assert tumor_likely(denied, thresholds) == "" and "ensemble 30 %" in tumor_in_words(denied)

@@ -11,12 +11,12 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from utils.app import access, session
+from utils.app.components import component
 from utils.wording import counted
 
 HELD_MINUTES = 30
@@ -24,9 +24,7 @@ KEPT = (
     "worklist", "background", "reviews", "names", "shown-anyway", "selected", "reviewer",
     "referral-threshold", "case-store", "stored-cases", "known-to-store",
 )  # fmt: skip
-_show_tab = st.components.v2.component(
-    "tab", js=Path(__file__).with_name("tab.js").read_text(encoding="utf-8")
-)
+_show_tab = component("tab", "tab.js")
 
 
 @dataclass

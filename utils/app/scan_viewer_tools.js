@@ -90,24 +90,3 @@ function clamp(value, [low, high]) {
 function pick(object, names) {
   return Object.fromEntries(names.map((name) => [name, object[name]]));
 }
-
-function load(source) {
-  if (!source) return null;
-  const image = new Image();
-  image.src = source;
-  return image.decode().then(() => image);
-}
-
-function pixelsOf(image) {
-  const { naturalWidth: width, naturalHeight: height } = image;
-  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  return context.getImageData(0, 0, width, height);
-}
-
-function element(tag, properties, parent) {
-  const node = Object.assign(document.createElement(tag), properties);
-  if (properties.role) node.setAttribute("role", properties.role);
-  parent?.appendChild(node);
-  return node;
-}

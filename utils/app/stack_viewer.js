@@ -15,15 +15,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class StackViewer {
   constructor(parent) {
-    this.root = make("div", { className: "stack" }, parent);
-    const bar = make("div", { className: "steps" }, this.root);
+    this.root = element("div", { className: "stack" }, parent);
+    const bar = element("div", { className: "steps" }, this.root);
     this.up = this.stepper(bar, "Previous slice", "↑", -1);
-    this.slider = make("input", { type: "range", min: 0, step: 1, ariaLabel: "Slice" }, bar);
+    this.slider = element("input", { type: "range", min: 0, step: 1, ariaLabel: "Slice" }, bar);
     this.slider.oninput = () => this.go(Number(this.slider.value));
     this.down = this.stepper(bar, "Next slice", "↓", 1);
-    this.place = make("div", { className: "place", role: "status" }, this.root);
-    this.canvas = make("canvas", { role: "img", tabIndex: 0 }, this.root);
-    this.text = make("p", {}, this.root);
+    this.place = element("div", { className: "place", role: "status" }, this.root);
+    this.canvas = element("canvas", { role: "img", tabIndex: 0 }, this.root);
+    this.text = element("p", {}, this.root);
     this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
     this.onKey = (event) => this.press(event);
     this.distance = 0;
@@ -46,7 +46,7 @@ class StackViewer {
   }
 
   stepper(parent, title, sign, by) {
-    const button = make("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
+    const button = element("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
     button.onclick = () => this.go(this.position + by);
     return button;
   }
@@ -105,35 +105,20 @@ class StackViewer {
   image(source, isEvidence = false) {
     if (!source) return null;
     if (!this.images.has(source)) {
-      this.images.set(source, fetchImage(source).then((image) => (isEvidence ? this.coloured(image) : image)));
+      this.images.set(source, load(source).then((image) => (isEvidence ? this.coloured(image) : image)));
     }
     return this.images.get(source);
   }
 
   coloured(image) {
-    const canvas = make("canvas", { width: image.width, height: image.height });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    const pixels = context.getImageData(0, 0, image.width, image.height);
+    const canvas = element("canvas", { width: image.width, height: image.height });
+    const pixels = pixelsOf(image);
     for (let at = 0; at < pixels.data.length; at += 4) {
       const level = pixels.data[at];
       pixels.data.set(this.palette[level], at);
       pixels.data[at + 3] = level;
     }
-    context.putImageData(pixels, 0, 0);
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
     return canvas;
   }
-}
-
-function fetchImage(source) {
-  const image = new Image();
-  image.src = source;
-  return image.decode().then(() => image);
-}
-
-function make(tag, properties, parent) {
-  const node = Object.assign(document.createElement(tag), properties);
-  if (properties.role) node.setAttribute("role", properties.role);
-  parent?.appendChild(node);
-  return node;
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from utils.app.components import component
 from utils.app.panes import View
 from utils.evidence import overlays
 from utils.scans import rendering
@@ -21,18 +21,8 @@ WIDEST = 1460  # pixels: twice the widest column, for dense screens; st.image ha
 WIDEST_MAP = 512  # saliency maps are smooth
 WIDEST_SLICE = 512  # pixels of a slice of a volume: all of them travel to the browser
 WIDEST_SLICE_MAP = 64
-_code, _tools, _style = (
-    Path(__file__).with_name(name).read_text(encoding="utf-8")
-    for name in ("scan_viewer.js", "scan_viewer_tools.js", "scan_viewer.css")
-)
-_show_viewer = st.components.v2.component("scan_viewer", css=_style, js=f"{_code}\n{_tools}")
-
-
-_show_stack = st.components.v2.component(
-    "stack_viewer",
-    css=Path(__file__).with_name("stack_viewer.css").read_text(encoding="utf-8"),
-    js=Path(__file__).with_name("stack_viewer.js").read_text(encoding="utf-8"),
-)
+_show_viewer = component("scan_viewer", "scan_viewer.js", "scan_viewer_tools.js", "dom.js", "scan_viewer.css")
+_show_stack = component("stack_viewer", "stack_viewer.js", "dom.js", "stack_viewer.css")
 
 
 def scan_viewer(view: View, key: str, is_large: bool = False) -> None:

@@ -19,14 +19,14 @@ class WorklistPanel {
   constructor(parent) {
     this.timer = this.pending = null;
     this.rows = [];
-    this.root = add("div", { className: "worklist" }, parent);
-    const bar = add("div", { className: "steps" }, this.root);
+    this.root = element("div", { className: "worklist" }, parent);
+    const bar = element("div", { className: "steps" }, this.root);
     this.back = this.stepper(bar, "Previous", "←", -1);
-    this.menu = add("select", { ariaLabel: "Scan" }, bar);
+    this.menu = element("select", { ariaLabel: "Scan" }, bar);
     this.menu.onchange = () => this.select(this.menu.value);
-    this.place = add("span", { className: "place" }, bar);
+    this.place = element("span", { className: "place" }, bar);
     this.onward = this.stepper(bar, "Next", "→", 1);
-    this.list = add("div", { className: "rows", role: "group", ariaLabel: "Worklist" }, this.root);
+    this.list = element("div", { className: "rows", role: "group", ariaLabel: "Worklist" }, this.root);
     this.onKey = (event) => this.press(event);
     this.onReviewKey = (event) => this.delay(event);
     this.waiting = [];
@@ -89,19 +89,19 @@ class WorklistPanel {
   }
 
   rowOf(row) {
-    const button = add("button", { type: "button", className: "row", disabled: !row.isRead, title: row.answer });
+    const button = element("button", { type: "button", className: "row", disabled: !row.isRead, title: row.answer });
     button.dataset.key = row.key;
     button.onclick = () => this.select(row.key);
-    if (row.thumbnail) add("img", { src: row.thumbnail, alt: "" }, button);
-    const words = add("span", { className: "words" }, button);
-    add("span", { className: "name", textContent: row.name }, words);
-    add("span", { className: `status ${row.status}`, textContent: row.title }, words);
-    if (row.review) add("span", { className: "review", textContent: `✓ ${row.review}` }, words);
+    if (row.thumbnail) element("img", { src: row.thumbnail, alt: "" }, button);
+    const words = element("span", { className: "words" }, button);
+    element("span", { className: "name", textContent: row.name }, words);
+    element("span", { className: `status ${row.status}`, textContent: row.title }, words);
+    if (row.review) element("span", { className: "review", textContent: `✓ ${row.review}` }, words);
     return button;
   }
 
   stepper(parent, title, sign, by) {
-    const button = add("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
+    const button = element("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
     button.onclick = () => this.step(by);
     return button;
   }
@@ -156,11 +156,4 @@ class WorklistPanel {
 
 function isField(target) {
   return !!target.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-}
-
-function add(tag, properties, parent) {
-  const node = Object.assign(document.createElement(tag), properties);
-  if (properties.role) node.setAttribute("role", properties.role);
-  parent?.appendChild(node);
-  return node;
 }

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from utils.app import review_panel, session
+from utils.app.components import component
 from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry, representative
 
-_code, _style = (
-    Path(__file__).with_name(f"worklist_panel.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")
-)
-_show = st.components.v2.component("worklist", css=_style, js=_code)
+_show = component("worklist", "worklist_panel.js", "dom.js", "worklist_panel.css")
 
 
 def worklist_panel(entries: Sequence[Entry], selected: str | None, is_bar: bool = False) -> None:

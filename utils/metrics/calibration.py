@@ -71,9 +71,7 @@ def referral_threshold(
 
 
 def lowest_confidence(
-    confidence: np.ndarray,
-    right: np.ndarray,
-    accuracy: float = REFERRAL_ACCURACY,
+    confidence: np.ndarray, right: np.ndarray, accuracy: float = REFERRAL_ACCURACY
 ) -> float:
     """The same for predictions with their confidence (N,) and whether they are correct (N,); 1.0 without any."""
     if not len(confidence):

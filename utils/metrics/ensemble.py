@@ -6,7 +6,7 @@ generalization", Neural Networks 5, 1992); the type of the tumour by the classif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,22 @@ def joint_probabilities(type_probabilities: np.ndarray, tumor_probability: np.nd
     joint = tumors * (tumor_probability / np.maximum(tumors.sum(axis=1), 1e-12))[:, None]
     joint[:, NO_TUMOR] = 1 - tumor_probability
     return joint
+
+
+def ensemble_probabilities(
+    type_probabilities: np.ndarray,
+    log_odds: Mapping[str, np.ndarray],
+    intercept: float,
+    weights: Mapping[str, float],
+) -> np.ndarray:
+    """(N, C): `joint_probabilities` of the tumour probability that networks give together.
+
+    log_odds: network -> (N,) its log-odds of a tumour, for every network that has a weight; type_probabilities: (N, C).
+    """
+    stacked = np.stack([log_odds[name] for name in weights], axis=1)
+    return joint_probabilities(
+        type_probabilities, tumor_probability(stacked, intercept, list(weights.values()))
+    )
 
 
 def tumor_probability(log_odds: np.ndarray, intercept: float, weights: Sequence[float]) -> np.ndarray:

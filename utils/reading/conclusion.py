@@ -86,12 +86,12 @@ def tumor_likely(entry: Entry, thresholds: Mapping[str, float | None]) -> str:
     if entry.joint is not None and entry.joint.label == "no_tumor":
         return ""
     return (
-        f"Tumour likely; type indeterminate (probability of any tumour: {tumor_probabilities(entry)}; thresholds at "
+        f"Tumour likely; type indeterminate (probability of any tumour: {tumor_in_words(entry)}; thresholds at "
         f"{percent(SPECIFICITY)} specificity on validation)."
     )
 
 
-def tumor_probabilities(entry: Entry) -> str:
+def tumor_in_words(entry: Entry) -> str:
     """The probability of any tumour by each model: "CNN 97 %, VGG16 95 %, ensemble 98 %"."""
     shown = {reading.title: 1 - reading.probability("no_tumor") for reading in entry.readings}
     if entry.joint is not None:

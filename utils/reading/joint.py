@@ -11,11 +11,10 @@ import numpy as np
 from utils.classes import CLASSES
 from utils.metrics.ensemble import (
     NO_TUMOR,
-    joint_probabilities,
+    ensemble_probabilities,
     mean_probabilities,
     score_log_odds,
     tumor_log_odds,
-    tumor_probability,
 )
 from utils.networks.registry import is_segmenter
 
@@ -81,17 +80,14 @@ def joint_reading(
     by_network = {reading.network: reading for reading in readings if reading.classes == CLASSES}
     if not by_network or any(name not in by_network and not is_segmenter(name) for name in detection.weights):
         return None
-    log_odds = [
-        score_log_odds(np.asarray(tumor_score))
+    log_odds = {
+        name: score_log_odds(np.asarray([tumor_score]))
         if is_segmenter(name)
-        else tumor_log_odds(by_network[name].logits)
+        else tumor_log_odds(by_network[name].logits[None])
         for name in detection.weights
-    ]
-    tumor = tumor_probability(
-        np.asarray(log_odds, np.float64)[None], detection.intercept, list(detection.weights.values())
-    )
+    }
     types = mean_probabilities(
         [reading.logits[None] for reading in by_network.values()],
         [reading.temperature for reading in by_network.values()],
     )
-    return JointReading(joint_probabilities(types, tumor)[0])
+    return JointReading(ensemble_probabilities(types, log_odds, detection.intercept, detection.weights)[0])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from utils.cases.reviews import Review
 from utils.reading import ood_detector
-from utils.reading.conclusion import conclude, lesion_in_words, tumor_probabilities
+from utils.reading.conclusion import conclude, lesion_in_words, tumor_in_words
 from utils.reading.worklist import NOT_ANALYSED, Entry
 from utils.reports.reported import ReportedNetwork, ReportedScan
 from utils.wording import CLASS_TITLES, LABEL_TITLES, percent, value_with_interval
@@ -63,7 +63,7 @@ def findings(scan: ReportedScan) -> tuple[str, ...]:
     """The probability of any tumour by each model; size and place of the outlined lesion. None without results."""
     if not scan.has_results:
         return ()
-    tumor = f"Probability of any tumour: {tumor_probabilities(scan.entry)}."
+    tumor = f"Probability of any tumour: {tumor_in_words(scan.entry)}."
     return tuple(filter(None, (tumor, lesion_in_words(scan.entry))))
 
 

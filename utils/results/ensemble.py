@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
-from utils.metrics.ensemble import joint_probabilities, score_log_odds, tumor_log_odds, tumor_probability
+from utils.metrics.ensemble import ensemble_probabilities, score_log_odds, tumor_log_odds
 from utils.networks.registry import segmenters
 from utils.networks.shipped import DetectionWeights
 from utils.results.records import Evaluation, MeasuredModel
@@ -56,9 +56,9 @@ def ensemble_predictions(
             by_network[segmenters()[0]] = score_log_odds(scores.loc[first.index].to_numpy())
         if not set(detection.weights) <= set(by_network):
             return None
-        log_odds = np.stack([by_network[name] for name in detection.weights], axis=1)
-        tumor = tumor_probability(log_odds, detection.intercept, list(detection.weights.values()))
-        probabilities = joint_probabilities(probabilities, tumor)
+        probabilities = ensemble_probabilities(
+            probabilities, by_network, detection.intercept, detection.weights
+        )
     result = first.reset_index()[[*FACTS]]
     result[list(CLASSES)] = probabilities
     labels = np.asarray(CLASSES)[probabilities.argmax(axis=1)]

@@ -145,11 +145,9 @@ def _referral(detection: DetectionWeights, samples: pd.DataFrame, least_no_tumor
     logits, scores = _logits(rows), _tumor_scores(rows)
     by_network = {name: ensemble.tumor_log_odds(values) for name, values in logits.items()}
     by_network[segmenters()[0]] = ensemble.score_log_odds(scores)
-    log_odds = np.stack([by_network[name] for name in detection.weights], axis=1)
-    tumor = ensemble.tumor_probability(log_odds, detection.intercept, list(detection.weights.values()))
     temperatures = [load_card(file).temperature for file in reading_networks()]
     types = ensemble.mean_probabilities(list(logits.values()), temperatures)
-    joint = ensemble.joint_probabilities(types, tumor)
+    joint = ensemble.ensemble_probabilities(types, by_network, detection.intercept, detection.weights)
     agreed = ensemble.concordant([values.argmax(axis=1) for values in logits.values()], joint)
     return ensemble.fit_referral(joint, agreed, rows["target"].map(CLASSES.index).to_numpy(), least_no_tumor)
 
