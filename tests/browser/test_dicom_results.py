@@ -31,10 +31,11 @@ def button(page: Page) -> Locator:
 
 def choose(page: Page) -> None:
     """Press the switch, which is folded away with the uploader."""
-    folded = page.locator("details:not([open]) > summary", has_text="Add scans")
-    if folded.count():
-        folded.click()
-    page.get_by_text(CHOICE, exact=True).click()
+    switch = page.get_by_text(CHOICE, exact=True)
+    while not switch.is_visible():  # a rerun may fold it again
+        page.locator("summary", has_text="Add scans").click()
+        page.wait_for_timeout(500)
+    switch.click()
 
 
 def downloaded(page: Page) -> dict[str, pydicom.Dataset]:
