@@ -43,7 +43,7 @@ def test_percent(share, digits, words) -> None:
     assert percent(share, digits) == words
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(0, 1))
 def test_probability_never_claims_certainty(probability) -> None:
     words = probability_in_percent(probability)

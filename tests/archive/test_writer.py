@@ -25,7 +25,7 @@ def table(*keys: tuple[int, int, int, int]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([*SCHEMA, *COUNTS]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_every_row_is_written_once(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("shards")

@@ -97,7 +97,7 @@ def test_originals_must_be_a_folder(tmp_path: Path) -> None:
         write_class_folders([], tmp_path / "missing", tmp_path / "labelled")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text(max_size=LONGEST_NAME), max_size=5))
 def test_any_names_become_different_file_names_in_one_folder(names: list[str]) -> None:
     stems = file_stems([*names, *names])

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases.examples import AGREE, SAME, sha
@@ -47,7 +47,6 @@ def test_no_cell_begins_like_a_formula(beginning: str) -> None:
             assert not cell.startswith(beginning)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_a_cell_is_no_formula_can_be_encoded_and_keeps_its_text(text: str) -> None:
     cell = safe_cell(text)

@@ -25,7 +25,7 @@ def test_a_case_comes_back_as_it_was_saved(store: CaseStore) -> None:
     assert expected.predicted == ("glioma", "no_tumor") and expected.label == "pituitary"
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(note=st.text(max_size=60))
 def test_any_note_comes_back_and_survives_the_table(store: CaseStore, note: str) -> None:
     store.save(sha(1), "Scan 1", replace(AGREE, note=note), SAME)

@@ -238,7 +238,7 @@ def test_referral_threshold():
     assert calibration.referral_threshold(probabilities, np.ones(5, int)) == 1.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(logits=arrays(np.float64, (20, 4), elements=st.floats(-50, 50)), wish=st.floats(0.1, 1.0))
 def test_what_is_answered_keeps_the_promise(logits, wish):
     targets = np.arange(20) % 4
@@ -250,7 +250,6 @@ def test_what_is_answered_keeps_the_promise(logits, wish):
     assert 0 <= expected_calibration_error(probabilities, targets) <= 1
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.6, 0.99))
 def test_label_sets_cover_the_scans_that_they_were_fitted_on(seed, coverage):
     targets, probabilities, _ = answers(200, seed)

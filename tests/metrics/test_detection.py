@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -38,7 +38,6 @@ def test_what_has_no_scan_has_no_figure():
     assert only_tumors["sensitivity_at_95_specificity"] is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=80), st.floats(0.5, 1))
 def test_the_threshold_leaves_the_wished_share_alone_and_not_much_more(healthy, specificity):
     scores = np.asarray(healthy)

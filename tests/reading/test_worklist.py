@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.reading.worklist import (
@@ -59,7 +59,6 @@ def test_unreadable_file_becomes_a_refused_entry_with_its_reason(data: bytes) ->
     assert entry.reason and entry.reason.endswith(".")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_accepted_or_refused_with_a_reason(data: bytes) -> None:
     entry = open_file("any", data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reports.examples import CREATED, DRAWN, VERSIONS, refused_file, rows_of
@@ -29,7 +29,6 @@ def test_csv_has_a_row_per_scan_with_all_predictions(entry_with) -> None:
     }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_no_cell_of_the_csv_is_a_formula_and_comments_are_kept(note: str) -> None:
     scan = ReportedScan(note, refused_file("name"), DRAWN, Review("agree", None, note))

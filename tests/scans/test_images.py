@@ -271,13 +271,13 @@ def check_scan_or_refusal(data: bytes) -> None:
     assert np.isfinite(scan.pixels).all() and 0 <= scan.pixels.min() < scan.pixels.max() <= 1
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(MAGIC), st.binary(max_size=600))
 def test_arbitrary_bytes_give_a_scan_or_a_refusal(magic, rest):
     check_scan_or_refusal(magic + rest)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.sampled_from(["PNG", "JPEG", "BMP", "TIFF", "WEBP"]),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),

@@ -32,7 +32,7 @@ def centre_of(image: np.ndarray) -> np.ndarray:
     return np.array([(y * image).sum(), (x * image).sum()]) / image.sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(scans(), st.sampled_from([96, 160, 224]))
 def test_the_crop_stays_inside_and_holds_the_foreground(pixels, size):
     image, geometry = preprocess(pixels, size)
@@ -45,7 +45,7 @@ def test_the_crop_stays_inside_and_holds_the_foreground(pixels, size):
     assert (outside > 0.4).sum() <= 0.03 * (pixels > 0.4).sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(scans(), st.floats(0.25, 0.75), st.floats(0.25, 0.75))
 def test_a_blob_comes_back_to_where_it_was(pixels, down, right):
     geometry = preprocess(pixels, SIZE)[1]
@@ -62,7 +62,7 @@ def test_a_blob_comes_back_to_where_it_was(pixels, down, right):
     assert np.abs(centre_of(back) - where).max() < max(geometry.side / SIZE, 1) / 2
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(scans(), st.sampled_from([7, 14, 28, 224]))
 def test_a_map_is_zero_outside_the_crop_and_keeps_its_range_inside(pixels, side):
     geometry = preprocess(pixels, SIZE)[1]

@@ -12,7 +12,7 @@ from utils.scans.preprocessing import preprocess
 from utils.training.augmentation import augment, strip_skull
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([32, 97, 224]))
 def test_shape_and_type_stay(seed, size):
     image = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
