@@ -11,6 +11,7 @@ import pytest
 
 from utils.scans.errors import UnreadableScan
 from utils.scans.limits import LARGEST_FILE
+from utils.scans.places import side_letters
 from utils.scans.scan import Refusal, Stack
 from utils.scans.upload import read_scan, read_stack, read_stacks
 
@@ -54,6 +55,18 @@ def test_slices_are_upright_however_the_volume_is_stored(turn, coarse, shape, pl
     assert rises(middle, 1) == -1  # so are right and front
     means = [scan.pixels.mean() for scan in stack.scans]
     assert means == sorted(means) and means[0] < means[-1]
+    sides = {0: "APSI", 1: "RLSI"}.get(coarse, "RLAP")
+    assert side_letters(stack.scans[0].orientation) == tuple(sides)
+
+
+def test_an_oblique_volume_names_both_directions_and_one_without_affine_none() -> None:
+    tilt = np.radians(30)
+    affine = np.eye(4)
+    affine[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
+    assert side_letters(stack_of(head(), affine).scans[0].orientation) == ("R", "L", "AS", "PI")
+    image = nibabel.Nifti1Image(head(), None)
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    assert read_stack(image.to_bytes(), "head.nii").scans[0].orientation == ()
 
 
 def test_spacing_is_that_of_the_slices_own_axes() -> None:

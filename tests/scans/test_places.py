@@ -70,3 +70,21 @@ def test_the_order_of_a_stack_does_not_depend_on_how_it_is_stored() -> None:
     mirrored = (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # its own normal points the other way
     facts = [FrameFacts(mirrored, (0.0, 0.0, place)) for place in (5.0, 0.0)]
     assert places.in_order(facts, [None, None], False)[0] == [1, 0]
+
+
+def test_sides_of_the_body_are_named_where_the_orientation_is_known() -> None:
+    assert places.side_letters(AXIAL) == ("R", "L", "A", "P")
+    assert places.side_letters(CORONAL) == ("R", "L", "S", "I")
+    assert places.side_letters(SAGITTAL) == ("A", "P", "S", "I")
+    assert places.side_letters(()) == ()
+    slightly, oblique = np.radians(10), np.radians(30)
+    for angle, sides in ((slightly, ("R", "L", "A", "P")), (oblique, ("R", "L", "AS", "PI"))):
+        tilted = (1.0, 0.0, 0.0, 0.0, float(np.cos(angle)), float(-np.sin(angle)))
+        assert places.side_letters(tilted) == sides
+
+
+def test_orientation_is_turned_with_the_image() -> None:
+    """Axial, stored with rows and columns exchanged and mirrored: what is shown is axial."""
+    stored = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0)
+    assert places.turned_orientation(stored, places.upright_turn(stored)) == AXIAL
+    assert places.turned_orientation((), (True, False, False)) == ()

@@ -14,10 +14,11 @@ Window = tuple[float, float, str]  # the values that become 0 and 1, and LINEAR 
 class FrameFacts:
     """What the header of a file says about one frame; empty or None where it says nothing.
 
-    `orientation` holds the six direction cosines of DICOM's ImageOrientationPatient, `corner` the ImagePositionPatient
-    and `location` the SliceLocation, in mm. `spacing` is (row, column) in mm, `aspect` the height of a pixel over its
-    width where only that is known. Frames of one stack have equal `weighting` (echo time, b-value, image type).
-    `repetition` numbers the images of one place (time point, inversion time): it matters only where places repeat.
+    `orientation` holds the six direction cosines of DICOM's ImageOrientationPatient (also of NIfTI files), `corner`
+    the ImagePositionPatient and `location` the SliceLocation, in mm. `spacing` is (row, column) in mm, `aspect` the
+    height of a pixel over its width where only that is known. Frames of one stack have equal `weighting` (echo time,
+    b-value, image type). `repetition` numbers the images of one place (time point, inversion time): it matters only
+    where places repeat.
     Entries of both that begin with "#" are hashes, the others are words for the user. `index` is the place of the frame
     in its file, from 0.
     """

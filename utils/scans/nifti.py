@@ -70,12 +70,15 @@ def _decode(data: bytes | bytearray) -> Decoded:
         notes.append(UNKNOWN_ORIENTATION)
     if stored.kind == "f" and not np.isfinite(volume).all():
         notes.append(NOT_FINITE)
-    spacing = spacing_in_mm(float(zooms[row]), float(zooms[column]))
+    facts = FrameFacts(
+        () if affine is None else _cosines(affine, orientation, column, row),
+        spacing=spacing_in_mm(float(zooms[row]), float(zooms[column])),
+    )
     return Decoded(
         "NIfTI",
         int(sides[across]),
         _slices(volume, across, *_scaling(header)),
-        (FrameFacts(spacing=spacing),) * int(sides[across]),
+        (facts,) * int(sides[across]),
         windowed=False,
         notes=tuple(notes),
     )
@@ -109,6 +112,16 @@ def _affine(header: nibabel.Nifti1Header) -> np.ndarray | None:
             if np.isfinite(affine).all() and np.linalg.matrix_rank(affine[:3, :3]) == 3:
                 return affine
     return None
+
+
+def _cosines(affine: np.ndarray, orientation: np.ndarray, column: int, row: int) -> tuple[float, ...]:
+    """The direction cosines, as in DICOM, of the rows and columns of `_slices`, which run against the axes."""
+    directions = []
+    for axis in (column, row):
+        stored = int(np.flatnonzero(orientation[:, 0] == axis)[0])
+        right, anterior, superior = affine[:3, stored] / np.linalg.norm(affine[:3, stored])
+        directions += [value * orientation[stored, 1] for value in (right, anterior, -superior)]
+    return tuple(round(float(cosine), 4) + 0.0 for cosine in directions)
 
 
 def _scaling(header: nibabel.Nifti1Header) -> tuple[float, float]:

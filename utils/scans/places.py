@@ -25,6 +25,8 @@ UPRIGHT = {
     1: ((1, 0, 0), (0, 0, -1)),  # coronal: the right side of the body on the left, superior on top
     2: ((1, 0, 0), (0, 1, 0)),  # axial: the right side of the body on the left, anterior on top
 }
+SIDES = ("RL", "AP", "IS")  # against and along each axis: left, posterior, superior
+OBLIQUE = 0.26  # cosine (15 degrees) from which a second direction is named
 PLANES = {0: "sagittal", 1: "coronal", 2: "axial"}
 Turn = tuple[bool, bool, bool]  # transpose, then reverse the rows, then reverse the columns
 BOTH = (False, True)
@@ -103,6 +105,30 @@ def upright_turn(orientation: Sequence[float]) -> Turn:
 def plane_of(orientation: Sequence[float]) -> str:
     """The standard plane nearest to an orientation, "" where it is unknown."""
     return PLANES[_normal_axis(orientation)] if len(orientation) == 6 else ""
+
+
+def turned_orientation(orientation: Sequence[float], turn: Turn) -> tuple[float, ...]:
+    """The direction cosines of rows and columns after a turn; empty where they are unknown."""
+    if len(orientation) != 6:
+        return ()
+    directions = turned_directions(np.asarray(orientation[:3]), np.asarray(orientation[3:]), turn)
+    return tuple(float(cosine) + 0.0 for direction in directions for cosine in direction)
+
+
+def side_letters(orientation: Sequence[float]) -> tuple[str, ...]:
+    """The sides of the body at the left, right, top and bottom of an image; empty where they are unknown.
+
+    Each is R, L, A, P, S or I; of an oblique image several, the nearest first.
+    """
+    if len(orientation) != 6:
+        return ()
+    row, column = np.asarray(orientation[:3]), np.asarray(orientation[3:])
+    return tuple(_letters(direction) for direction in (-row, row, -column, column))
+
+
+def _letters(direction: np.ndarray) -> str:
+    axes = sorted(range(3), key=lambda axis: -abs(direction[axis]))
+    return "".join(SIDES[axis][int(direction[axis] > 0)] for axis in axes if abs(direction[axis]) > OBLIQUE)
 
 
 def turned(frame: np.ndarray, turn: Turn) -> np.ndarray:

@@ -29,7 +29,9 @@ class Scan:
     sentences about the file for the user. `sha256` is that of the file's bytes (in a ZIP those of its member),
     hexadecimal, "" where there is no file. `spacing` has two equal numbers: pixels that were not square have been
     resampled. `intensities` are the stored values that brightness 0 and 1 stand for, where they differ within a
-    stack. `grid` is that of a DICOM file, None for other formats.
+    stack. `grid` is that of a DICOM file, None for other formats. `orientation` holds the direction cosines of the
+    scan's rows and columns as it is shown, towards the patient's left, back and head, as in DICOM's
+    ImageOrientationPatient; empty where the file does not know them.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Scan:
     sha256: str = ""
     intensities: tuple[float, float] | None = None
     grid: SourceGrid | None = None
+    orientation: tuple[float, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -121,6 +121,7 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
                 SourceGrid(item.facts.index, (height, width), turn)
                 if item.source.format == "DICOM"
                 else None,
+                places.turned_orientation(item.facts.orientation, turn),
             )
         )
     own = [*notes, order_note, window_note]
