@@ -1,4 +1,4 @@
-"""The four output classes, and how data sets spell them. Their titles: utils.wording."""
+"""The four output classes, MRI sequences and planes, and how data sets spell them. Titles: utils.wording."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
 TUMORS = ("glioma", "meningioma", "pituitary")
 OTHER_TUMOR = "other_tumor"  # a target, never an answer: a tumour of a type that the networks cannot name
+T1, CONTRAST, T2, FLAIR = "T1", "T1C+", "T2", "FLAIR"
+SEQUENCES = (T1, CONTRAST, T2, FLAIR)  # those that the networks were trained on
+OTHER_SEQUENCE = "other"
+PLANES = ("axial", "coronal", "sagittal")
 _SPELLINGS = {
     "glioma": "glioma",
     "meningioma": "meningioma",

@@ -20,7 +20,7 @@ class FrameFacts:
     b-value, image type). `repetition` numbers the images of one place (time point, inversion time): it matters only
     where places repeat.
     Entries of both that begin with "#" are hashes, the others are words for the user. `index` is the place of the frame
-    in its file, from 0.
+    in its file, from 0. `sequence` is one of `classes.SEQUENCES`, OTHER_SEQUENCE or "".
     """
 
     orientation: tuple[float, ...] = ()
@@ -32,6 +32,7 @@ class FrameFacts:
     repetition: tuple[str, ...] = ()
     window: Window | None = None
     index: int = 0
+    sequence: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from utils.scans.decoded import FrameFacts, spacing_in_mm
+from utils.scans.dicom_sequence import sequence_of_frame
 from utils.scans.dicom_values import finite_numbers, first_number, frame_value, texts, value_of, whole_number
 from utils.scans.dicom_window import window_of_frame
 
@@ -87,6 +88,7 @@ def _facts(ds: Dataset, index: int, dimensions: list[int]) -> FrameFacts:
         repetition=_repetition(ds, index, dimensions),
         window=window_of_frame(ds, index),
         index=index,
+        sequence=sequence_of_frame(ds, index),
     )
 
 

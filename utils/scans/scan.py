@@ -32,6 +32,7 @@ class Scan:
     stack. `grid` is that of a DICOM file, None for other formats. `orientation` holds the direction cosines of the
     scan's rows and columns as it is shown, towards the patient's left, back and head, as in DICOM's
     ImageOrientationPatient; empty where the file does not know them.
+    `sequence` is what the file says: one of `classes.SEQUENCES`, OTHER_SEQUENCE, or "" where it says nothing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scan:
     intensities: tuple[float, float] | None = None
     grid: SourceGrid | None = None
     orientation: tuple[float, ...] = ()
+    sequence: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

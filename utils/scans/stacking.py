@@ -122,6 +122,7 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
                 if item.source.format == "DICOM"
                 else None,
                 places.turned_orientation(item.facts.orientation, turn),
+                item.facts.sequence,
             )
         )
     own = [*notes, order_note, window_note]
