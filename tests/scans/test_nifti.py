@@ -244,3 +244,11 @@ def test_nibabels_examples_look_as_nibabel_orients_them(data_root: Path) -> None
 def test_stack_is_no_single_image() -> None:
     with pytest.raises(UnreadableScan, match="stack of 36 slices"):
         read_scan(nibabel.Nifti1Image(head(), np.eye(4)).to_bytes(), "head.nii")
+
+
+@pytest.mark.parametrize(("coarse", "distance"), [(0, 3.0), (1, 3.0), (2, 3.0), (None, 1.0)])
+def test_slices_know_their_place_in_mm(coarse, distance) -> None:
+    affine = np.diag([*(3.0 if axis == coarse else 1.0 for axis in range(3)), 1.0])
+    stack = stack_of(head(), affine)
+    assert [scan.place for scan in stack.scans[:3]] == [0.0, distance, 2 * distance]
+    assert {scan.study for scan in stack.scans} == {""}  # a single file says nothing about its study

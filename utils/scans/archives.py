@@ -26,8 +26,8 @@ TOO_MANY_FILES = UnreadableScan(
 LONGEST_NAME = 100  # characters of a file's name that are kept
 
 
-def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
-    """The files of a ZIP as (base name, bytes or the refusal), in order. Folders and hidden files are skipped.
+def unpacked(data: bytes) -> Iterator[tuple[str, str, bytes | UnreadableScan]]:
+    """The files of a ZIP as (folder, base name, bytes or the refusal), in order, without folders and hidden files.
 
     Raises UnreadableScan where the whole archive is refused, possibly after some of its files.
     """
@@ -49,10 +49,11 @@ def unpacked(data: bytes) -> Iterator[tuple[str, bytes | UnreadableScan]]:
             f"{LARGEST_UNPACKED // MEGABYTE} MB are read, so select a part of it."
         )
     for entry in entries:
+        folder = str(PurePosixPath(entry.filename.replace("\\", "/")).parent)
         try:
-            yield base_name(entry.filename), member_bytes(archive, entry)
+            yield folder, base_name(entry.filename), member_bytes(archive, entry)
         except UnreadableScan as refusal:
-            yield base_name(entry.filename), refusal
+            yield folder, base_name(entry.filename), refusal
 
 
 def base_name(name: str) -> str:

@@ -66,6 +66,12 @@ def series_of(ds: Dataset) -> str:
     return _hash("\n".join([series, *kind]))
 
 
+def study_of(ds: Dataset) -> str:
+    """A hash of the study's UID, "" where the file names no study."""
+    study = str(value_of(ds, "StudyInstanceUID") or "")
+    return _hash(study) if study else ""
+
+
 def instance_of(ds: Dataset) -> str:
     """A hash of the file's own UID, "" where it has none."""
     instance = str(value_of(ds, "SOPInstanceUID") or "")

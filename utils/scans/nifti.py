@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -78,10 +79,17 @@ def _decode(data: bytes | bytearray) -> Decoded:
         "NIfTI",
         int(sides[across]),
         _slices(volume, across, *_scaling(header)),
-        (facts,) * int(sides[across]),
+        tuple(_along(facts, int(sides[across]), float(zooms[across]))),
         windowed=False,
         notes=tuple(notes),
     )
+
+
+def _along(facts: FrameFacts, count: int, distance: float) -> Iterator[FrameFacts]:
+    """The facts of each slice; `distance` of neighbouring slices in mm."""
+    is_known = spacing_in_mm(distance, distance) is not None
+    for index in range(count):
+        yield replace(facts, location=index * distance if is_known else None)
 
 
 def _shape(header: nibabel.Nifti1Header) -> tuple[int, ...]:

@@ -33,6 +33,8 @@ class Scan:
     scan's rows and columns as it is shown, towards the patient's left, back and head, as in DICOM's
     ImageOrientationPatient; empty where the file does not know them.
     `sequence` is what the file says: one of `classes.SEQUENCES`, OTHER_SEQUENCE, or "" where it says nothing.
+    `place` is that of a slice along the normal of its stack in mm, None where the file does not say it. `study` is
+    equal for scans of one study, or volumes of one folder of a ZIP: a hash, "" where nothing is known.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Scan:
     grid: SourceGrid | None = None
     orientation: tuple[float, ...] = ()
     sequence: str = ""
+    place: float | None = None
+    study: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

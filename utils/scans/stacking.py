@@ -102,6 +102,7 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
         return Refusal(name, f"This {what} is blank: all its pixels have the same brightness.")
     turn = places.upright_turn(ordered[0].facts.orientation)
     grid = PixelGrid((height, width), ordered[0].facts, turn[0], len(ordered))
+    along = places.coordinates([item.facts for item in ordered])
     scans = []
     for position, item in enumerate(ordered):
         pixels = np.ascontiguousarray(grid.resampled(places.turned(item.take_frame(), turn)))
@@ -123,6 +124,8 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
                 else None,
                 places.turned_orientation(item.facts.orientation, turn),
                 item.facts.sequence,
+                place=along[position] if along and place is not None else None,
+                study=item.source.study,
             )
         )
     own = [*notes, order_note, window_note]

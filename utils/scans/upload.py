@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from utils.scans import archives, images
@@ -133,8 +134,8 @@ class _Upload:
 
     def _add_zip(self, name: str, data: bytes) -> None:
         """The files of a ZIP share the processor time: an archive may not cost more because it holds many."""
-        seconds = DECODER_SECONDS
-        for member, content in archives.unpacked(data):
+        seconds, archive = DECODER_SECONDS, hashlib.sha256(data).hexdigest()
+        for folder, member, content in archives.unpacked(data):
             try:
                 if isinstance(content, UnreadableScan):
                     raise content
@@ -142,7 +143,7 @@ class _Upload:
                 seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
                 decoded, used = self._decode(content, seconds)
                 seconds = max(seconds - used, 0.0)
-                self._add_decoded(member, content, decoded)
+                self._add_decoded(member, content, _in_study(decoded, f"{archive}\n{folder}"))
             except DecoderFailed:
                 raise UnreadableScan(
                     "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
@@ -187,6 +188,13 @@ class _Upload:
             self._series[decoded.series] += slices
         else:
             self.parts.append(slices)
+
+
+def _in_study(decoded: Decoded, place: str) -> Decoded:
+    """Volumes that name no study belong to one where they come from one place: a folder of a ZIP."""
+    if decoded.study or decoded.count == 1:
+        return decoded
+    return replace(decoded, study=hashlib.sha256(place.encode()).hexdigest()[:32])
 
 
 def _instance(decoded: Decoded, sha256: str) -> Instance:

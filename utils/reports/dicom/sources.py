@@ -85,6 +85,6 @@ def _contents(files: Sequence[tuple[str, bytes]]) -> Iterable[bytes]:
             yield data
             continue
         try:
-            yield from (content for _, content in archives.unpacked(data) if isinstance(content, bytes))
+            yield from (content for _, _, content in archives.unpacked(data) if isinstance(content, bytes))
         except UnreadableScan:
             continue
