@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from utils.app import session
-from utils.datasets.protocols import PROTOCOLS, shipped_protocol
+from utils.datasets.protocols import shipped_protocol
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.shipped import reading_networks, segmentation_weights
@@ -71,8 +71,7 @@ def _versions() -> None:
     st.subheader("Models")
     measured = {
         evaluation.model: evaluation.record
-        for evaluation in load_evaluations(models_folder() / "evaluation", PROTOCOLS.values())
-        if evaluation.protocol.is_shipped
+        for evaluation in load_evaluations(models_folder() / "evaluation", shipped_protocol())
     }
     segmentation = segmentation_weights()
     for weights in (*reading_networks(), *([segmentation] if segmentation.is_file() else [])):

@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import ipaddress
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,7 +52,14 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     print(access_line(), flush=True)
     if not st.get_option("server.headless"):
         streamlit_internals.open_browser_at(st.get_option("server.address") or "localhost")
+    threading.Thread(target=_load_networks, daemon=True).start()
     yield
+
+
+def _load_networks() -> None:
+    from utils.app import resources  # the server has started: its caches belong to it
+
+    resources.warm_up()
 
 
 @functools.cache

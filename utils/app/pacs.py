@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from utils.app import access
-from utils.dicomweb.archive import Archive, StudyEntry
 from utils.dicomweb.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from utils.dicomweb.archive import Archive, StudyEntry
 
 SECTION = "pacs"
 
@@ -26,6 +28,8 @@ def archive() -> Archive:
             icon=":material/error:",
         )
         st.stop()
+    from utils.dicomweb.archive import Archive  # half a second to import
+
     settings: Any = st.secrets[SECTION]
     try:
         return Archive(

@@ -91,7 +91,7 @@ def network_problems() -> list[str]:
 
 
 def evaluations() -> list[Evaluation]:
-    """The stored evaluations on test scans."""
+    """The stored evaluations on test scans of the app's protocol."""
     return _evaluations(str(models_folder()))
 
 
@@ -169,16 +169,23 @@ def _loading(models: str) -> Future[list[Reader]]:
                 joint.segmenter.read_many([scan])
             release(loaded, joint)
             decoder().start()
-            gc.collect()
-            gc.freeze()  # Streamlit collects garbage after every rerun: a fifth of a second over TensorFlow's objects
+            _freeze()
             future.set_result(loaded)
         except NetworkUnavailable as error:
             future.set_exception(error)
         except Exception as error:  # no traceback in the browser
             future.set_exception(NetworkUnavailable(f"Loading failed: {type(error).__name__}: {error}"))
+        _ensemble(models)  # pages show its figures beside the answers
+        _freeze()
 
     threading.Thread(target=load, daemon=True, name="load-networks").start()
     return future
+
+
+def _freeze() -> None:
+    """Spare the objects that exist now Streamlit's collection of garbage, which follows every rerun."""
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -275,7 +282,7 @@ def _checked(weights: str, stamp: int, version: str) -> None:
 
 @st.cache_data(show_spinner=False, ttl=600)
 def _evaluations(models: str) -> list:
-    from utils.datasets.protocols import PROTOCOLS
+    from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_evaluations
 
-    return load_evaluations(Path(models) / "evaluation", PROTOCOLS.values())
+    return load_evaluations(Path(models) / "evaluation", shipped_protocol())

@@ -74,12 +74,12 @@ class ReportedNetwork:
 def reported_networks(models: Path | None = None) -> list[ReportedNetwork]:
     """The app's networks with their evaluations; those without a usable card are skipped."""
     # pandas comes with them: 80 MB, which DICOM results do without
-    from utils.datasets.protocols import PROTOCOLS
+    from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_evaluations
     from utils.results.track_record import evaluation_of
 
     models = models or models_folder()
-    evaluations = load_evaluations(models / "evaluation", PROTOCOLS.values())
+    evaluations = load_evaluations(models / "evaluation", shipped_protocol())
     networks = []
     for weights in reading_networks(models):
         try:

@@ -106,20 +106,23 @@ def of_known_type(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions["target"] != OTHER_TUMOR]
 
 
-def load_evaluations(folder: Path | str, protocols: Iterable[EvaluatedProtocol]) -> list[Evaluation]:
-    """The evaluations in a folder that can be read, in the order of the protocols; in each cnn, vgg16, 1-nn, ..."""
-    return read_evaluations(folder, protocols)[0]
+def load_evaluations(folder: Path | str, protocol: EvaluatedProtocol) -> list[Evaluation]:
+    """The evaluations of one protocol in a folder that can be read: cnn, vgg16, 1-nn, ..."""
+    return read_evaluations(folder, [protocol], f"*--{protocol.name}")[0]
 
 
 def read_evaluations(
-    folder: Path | str, protocols: Iterable[EvaluatedProtocol]
+    folder: Path | str, protocols: Iterable[EvaluatedProtocol], names: str = "*--*"
 ) -> tuple[list[Evaluation], list[str]]:
-    """The evaluations as load_evaluations gives them, and one sentence for each file that is broken or missing."""
+    """The evaluations in a folder that can be read, and one sentence for each file that is broken or missing.
+
+    They are in the order of the protocols; in each cnn, vgg16, 1-nn, ... `names`: a pattern of the files to read.
+    """
     folder = Path(folder)
     known = {protocol.name: protocol for protocol in protocols}
     of_subtypes = {name for name, protocol in known.items() if protocol.has_subtypes}
     evaluations, problems = [], []
-    for path in _four_class_files(folder.glob("*--*.json"), of_subtypes):
+    for path in _four_class_files(folder.glob(f"{names}.json"), of_subtypes):
         try:
             record = read_record(path, EvaluationRecord)
         except OSError as error:
@@ -139,7 +142,7 @@ def read_evaluations(
             problems.append(f"{path.with_suffix('.csv').name} cannot be used: {error}")
         protocol = known.get(record.protocol) or UnknownProtocol(record.protocol)
         evaluations.append(Evaluation(record.model, protocol, predictions, record))
-    for path in _four_class_files(folder.glob("*--*.csv"), of_subtypes):
+    for path in _four_class_files(folder.glob(f"{names}.csv"), of_subtypes):
         if not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
     ranks = {name: rank for rank, name in enumerate(known)}
