@@ -41,6 +41,10 @@ class JointReading:
         """The probability of the label."""
         return float(self.probabilities.max())
 
+    def probability(self, name: str) -> float:
+        """That of one of CLASSES."""
+        return float(self.probabilities[CLASSES.index(name)])
+
     @property
     def tumor_probability(self) -> float:
         """The probability of any tumour."""

@@ -1,0 +1,83 @@
+"""Prior and current stack of one patient: the change of the outlined volume, and what makes it unreliable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from utils.reading.volumetry import TumorVolume, slice_distances, tumor_volume
+from utils.scans.places import plane_of
+from utils.wording import in_percent
+
+if TYPE_CHECKING:
+    from utils.reading.worklist import Entry
+    from utils.scans.scan import Scan
+
+SAME_GRID = 0.1  # share by which spacings of comparable stacks may differ
+
+
+@dataclass(frozen=True)
+class Change:
+    """Volumes are None where they cannot be measured. `warnings` are sentences."""
+
+    prior: TumorVolume | None
+    current: TumorVolume | None
+    warnings: tuple[str, ...]
+
+    @property
+    def ml(self) -> float | None:
+        """Current minus prior."""
+        return self.current.ml - self.prior.ml if self.prior and self.current else None
+
+    @property
+    def share(self) -> float | None:
+        """The change over the prior volume; None without one."""
+        return self.ml / self.prior.ml if self.prior and self.ml is not None and self.prior.ml > 0 else None
+
+
+def change(prior: Entry, current: Entry) -> Change:
+    """The change from one stack to another. The caller knows that they are of one patient."""
+    return Change(tumor_volume(prior), tumor_volume(current), tuple(_warnings(prior, current)))
+
+
+def change_in_words(value: Change) -> str:
+    """ "+3.2 ml (+41 %): from 7.8 ml to 11.0 ml", or why there is none."""
+    if value.ml is None or value.prior is None or value.current is None:
+        return "No change in ml: pixel spacing or slice positions are unknown, or there is no segmentation"
+    share = "" if value.share is None else f" ({_signed(value.share)} %)"
+    return f"{value.ml:+.1f} ml{share}: from {value.prior.ml:.1f} ml to {value.current.ml:.1f} ml"
+
+
+def _signed(share: float) -> str:
+    return f"{'-' if share < 0 else '+'}{in_percent(abs(share))}"
+
+
+def _warnings(prior: Entry, current: Entry) -> list[str]:
+    before, after = prior.scan, current.scan
+    assert before is not None and after is not None
+    warnings = []
+    if plane_of(before.orientation) != plane_of(after.orientation):
+        warnings.append(f"The planes differ: {_plane(before)} and {_plane(after)}.")
+    if before.sequence != after.sequence:
+        warnings.append(f"The sequences differ: {_sequence(before)} and {_sequence(after)}.")
+    distances = [slice_distances(entry) for entry in (prior, current)]
+    known = [float(np.median(each)) for each in distances if each is not None]
+    if len(known) == 2 and _differ(*known):
+        warnings.append(f"The distance of the slices differs: {known[0]:.1f} and {known[1]:.1f} mm.")
+    if before.spacing and after.spacing and _differ(before.spacing[0], after.spacing[0]):
+        warnings.append(f"The pixel spacing differs: {before.spacing[0]:.2f} and {after.spacing[0]:.2f} mm.")
+    return warnings
+
+
+def _differ(first: float, second: float) -> bool:
+    return abs(first - second) > SAME_GRID * max(first, second)
+
+
+def _plane(scan: Scan) -> str:
+    return plane_of(scan.orientation) or "unknown"
+
+
+def _sequence(scan: Scan) -> str:
+    return scan.sequence or "unknown"
