@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, component_of, opened
+from tests.support.stacks import AXIAL, FUSION, square, stack
+from utils.networks.shipped import ENSEMBLE
+from utils.reading.study import STUDY
 from utils.reading.worklist import Entry, representative, view_slice, viewed_position
+from utils.records.base import write_record
 from utils.scans.scan import Scan
 
 
@@ -32,6 +39,39 @@ def volume_saying(make_entry) -> Callable[..., Entry]:
         return view_slice(replace(slices[0], slices=tuple(slices)), len(slices) // 2)
 
     return make
+
+
+@pytest.fixture
+def fused_app(fitted_models: Path) -> Path:
+    """The app with a fusion of slices that was fitted for its networks."""
+    versions = json.loads((fitted_models / ENSEMBLE).read_text(encoding="utf-8"))["weights_sha256"]
+    write_record(fitted_models / STUDY, FUSION.model_copy(update={"weights_sha256": versions}))
+    return fitted_models
+
+
+@pytest.fixture
+def whole(volume_saying) -> Callable[..., Entry]:
+    """A function: `volume_saying`, with the ensemble's answers, outlines and places of `stacks.stack`."""
+
+    def make(tumor: Sequence[float], name: str = "head.nii", **facts: Any) -> Entry:
+        labels = ["glioma" if probability >= 0.5 else "no_tumor" for probability in tumor]
+        read, drawn = volume_saying(*labels, name=name), stack(tumor, name, **facts)
+        slices = tuple(
+            replace(
+                entry,
+                scan=other.scan,
+                joint=other.joint,
+                segmentation=other.segmentation,
+            )
+            for entry, other in zip(read.slices, drawn.slices, strict=True)
+        )
+        return view_slice(replace(slices[0], slices=slices), 0)
+
+    return make
+
+
+def words_of(page: AppTest) -> str:
+    return " ".join(element.value for element in (*page.markdown, *page.caption, *page.warning))
 
 
 def in_sight(page: AppTest, key: str = "head.nii") -> int:
@@ -122,3 +162,57 @@ def test_the_worklist_tells_the_most_suspicious_slice_whichever_is_in_view(volum
     volume = view_slice(volume_saying("no_tumor", "glioma", "no_tumor"), 0)
     assert volume.answer == "no tumour" and representative(volume).answer == "glioma"
     assert np.isclose(representative(volume).readings[0].confidence, 0.88)
+
+
+def test_one_stack_has_a_patient_level_answer_and_a_volume(whole, fused_app) -> None:
+    masks = [square(0), square(20), square(0), square(0)]
+    page = opened("volume", whole([0.2, 0.97, 0.3, 0.1], masks=masks, orientation=AXIAL))
+    assert page.subheader[0].value == "Tumour likely (97 %), favours glioma"
+    words = words_of(page)
+    assert "Outlined volume 2.0 ml on 1 slice (5.0 mm apart)" in words
+    assert "Suspicious slices: 1 of 4." in words and "calibrated on validation patients" in words
+    assert "No reformats: the slices are 5.0 mm apart" in words and "series of one study" not in words
+    assert [len(entry["outlines"]) for entry in component_of(page, "stack_viewer")["slices"]] == [0, 1, 0, 0]
+    assert not page.selectbox  # nothing to compare with
+
+
+def test_between_the_limits_the_reader_decides(whole, fused_app) -> None:
+    page = opened("volume", whole([0.6] * 4))
+    assert page.subheader[0].value.startswith("Indeterminate - review manually")
+    assert "review manually" in page.warning[0].value
+
+
+def test_two_series_of_a_study_stand_together(whole, fused_app) -> None:
+    flair = whole([0.97] * 3, "flair.nii", study="s", sequence="FLAIR", orientation=AXIAL)
+    other = whole([0.2] * 3, "t1.nii", study="s")
+    page = opened("volume", flair, other, whole([0.1] * 3, "another.nii"))
+    assert page.subheader[0].value == "Indeterminate - review manually: probability of a tumour 74 %"
+    words = words_of(page)
+    assert "**2 series of one study**" in words
+    assert "Series 1: FLAIR, axial, 3 slices; probability of a tumour 97 %" in words
+    assert "Series 2: sequence unknown, plane unknown, 3 slices; probability of a tumour 20 %" in words
+    button(page, "Show").click()
+    assert again(page).session_state["selected"] == "t1.nii"
+
+
+def test_prior_and_current_stand_side_by_side_with_the_change(whole, fused_app) -> None:
+    current = whole([0.9] * 3, masks=[square(20)] * 3, orientation=AXIAL)
+    prior = whole([0.9] * 3, "prior.nii", masks=[square(0), square(20), square(0)], sequence="T1")
+    page = opened("volume", current, prior)
+    assert "+4.0 ml" not in words_of(page)
+    page.selectbox[0].select("prior.nii")
+    words = words_of(again(page))
+    assert "+4.0 ml (+200 %): from 2.0 ml to 6.0 ml" in words
+    assert "The planes differ" in words and "The sequences differ: T1 and unknown." in words
+
+
+def test_a_stack_with_close_slices_is_shown_in_three_planes(whole, fused_app) -> None:
+    places = [float(number) for number in range(20)]
+    page = opened("volume", whole([0.2] * 20, places=places, orientation=AXIAL))
+    assert page.subheader[0].value.startswith("No tumour detected")
+    planes = next(group for group in page.button_group if group.label == "Plane")
+    assert list(planes.options) == ["Axial (as scanned)", "Coronal", "Sagittal"]
+    planes.set_value("coronal")
+    shown = component_of(again(page), "stack_viewer")
+    assert shown["kind"] == "coronal reformats" and len(shown["slices"]) == 64
+    assert all(entry["evidence"] is None and entry["text"] == "" for entry in shown["slices"])

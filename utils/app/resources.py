@@ -18,6 +18,7 @@ from utils.networks.runtime.choice import served
 from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
 from utils.paths import file_sha256, models_folder
 from utils.reading.background import release
+from utils.reading.study import STUDY, load_study_fusion
 from utils.scans.decoder_process import decoder
 from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from utils.reading.segmenter import Segmenter
     from utils.records.explanations import ExplanationsRecord
     from utils.records.segmentation import OutlineRecord
+    from utils.records.study import StudyFusion
     from utils.results.records import Evaluation, MeasuredModel
 
 
@@ -116,6 +118,12 @@ def ensemble_accuracy() -> float | None:
 def ensemble() -> MeasuredModel | None:
     """The ensemble on test scans; None where a network was not evaluated."""
     return _ensemble(str(models_folder()))
+
+
+def study_fusion() -> StudyFusion | None:
+    """How slices become a patient-level answer; None where it was not fitted for the app's networks."""
+    file = models_folder() / STUDY
+    return _study_fusion(str(models_folder()), file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 def explanations(network: str, version: str) -> ExplanationsRecord | None:
@@ -253,6 +261,11 @@ def _ensemble_accuracy(models: str, stamp: int) -> float | None:
 @st.cache_data(show_spinner=False)
 def _ensemble_thresholds(models: str, stamp: int) -> Mapping[str, float] | None:
     return shipped.ensemble_thresholds(Path(models))
+
+
+@st.cache_data(show_spinner=False)
+def _study_fusion(models: str, stamp: int) -> StudyFusion | None:
+    return load_study_fusion(Path(models))
 
 
 @st.cache_data(show_spinner=False, ttl=600)

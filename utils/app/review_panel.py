@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from utils.app import access, session
+from utils.app import access, resources, session
 from utils.cases.reviews import (
     LONGEST_NOTE,
     LONGEST_REVIEWER,
@@ -23,6 +23,8 @@ from utils.cases.reviews import (
 )
 from utils.cases.store import Case, CaseStore, CaseStoreError, answers_of, default_path
 from utils.networks.shipped import evidence_scale
+from utils.reading.study import study_of
+from utils.reading.study_conclusion import study_sentences
 from utils.reading.worklist import Entry, representative
 from utils.wording import LABEL_TITLES, sentence_case
 
@@ -110,6 +112,9 @@ def reported(entry: Entry) -> ReportedScan:
         reviews().get(entry.key),
         session.predictions_shown(entry),
         session.referral(),
+        study_sentences(study_of(entry, session.entries()), entry, resources.study_fusion())
+        if entry.slices
+        else (),
     )
 
 

@@ -1,9 +1,11 @@
 // The slices of a volume, all in the browser: wheel, keys and slider move through them without the server, which learns
 // the position when they rest.
-// data: { name, slices: [{ number, text, alt, scan, evidence }], palette, position, jump }. `scan` and `evidence` are
-// grayscale PNG data addresses, evidence may be null. The server moves the view by another `jump`.
+// data: { name, slices: [{ number, text, alt, scan, evidence, outlines }], palette, position, jump, kind, colour }. `scan`
+// and `evidence` are grayscale PNG data addresses, evidence may be null; `outlines` are lists of x, y as shares of width
+// and height. The server moves the view by another `jump`.
 
 const REST_MILLISECONDS = 250;
+const LEAVING = ["pointerdown", "keydown"]; // a click or a key may leave the page before the position rests
 const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -26,6 +28,7 @@ class StackViewer {
     this.text = element("p", {}, this.root);
     this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
     this.onKey = (event) => this.press(event);
+    this.onLeave = (event) => (event.type === "pointerdown" || event.key === "Enter" || event.key === " ") && this.rest();
     this.distance = 0;
     this.images = new Map();
     this.stack = "";
@@ -33,16 +36,18 @@ class StackViewer {
 
   show(data) {
     document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
+    for (const kind of LEAVING) document.addEventListener(kind, this.onLeave, true);
     const isOther = data.name !== this.stack;
     if (isOther || data.jump !== this.jump) this.position = data.position;
     if (isOther) this.images.clear();
-    Object.assign(this, { slices: data.slices, palette: data.palette, stack: data.name, jump: data.jump });
+    Object.assign(this, { slices: data.slices, palette: data.palette, stack: data.name, jump: data.jump, kind: data.kind, colour: data.colour });
     this.slider.max = this.slices.length - 1;
     this.draw();
   }
 
   leave() {
     document.removeEventListener("keydown", this.onKey);
+    for (const kind of LEAVING) document.removeEventListener(kind, this.onLeave, true);
   }
 
   stepper(parent, title, sign, by) {
@@ -75,7 +80,15 @@ class StackViewer {
     this.position = inside;
     this.draw();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
+    this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
+  }
+
+  // Tell the server where the view rests, if it does not know.
+  rest() {
+    if (!this.timer) return;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.send(this.position);
   }
 
   async draw() {
@@ -85,7 +98,7 @@ class StackViewer {
     this.slider.setAttribute("aria-valuetext", `slice ${slice.number}`);
     this.up.disabled = position === 0;
     this.down.disabled = position === last;
-    this.place.textContent = `Slice ${slice.number} (${position + 1} of ${last + 1} with brain)`;
+    this.place.textContent = `Slice ${slice.number} (${position + 1} of ${last + 1} ${this.kind})`;
     this.text.textContent = slice.text;
     this.canvas.ariaLabel = slice.alt;
     this.root.dataset.position = position;
@@ -98,7 +111,17 @@ class StackViewer {
     context.drawImage(scan, 0, 0);
     context.globalAlpha = 0.8;
     if (evidence) context.drawImage(evidence, 0, 0, width, height);
+    context.globalAlpha = 1;
+    for (const line of slice.outlines) this.trace(context, line, width, height);
     this.root.dataset.drawn = position;
+  }
+
+  trace(context, line, width, height) {
+    context.beginPath();
+    for (let at = 0; at < line.length; at += 2) context.lineTo(line[at] * width, line[at + 1] * height);
+    context.closePath();
+    Object.assign(context, { strokeStyle: this.colour, lineWidth: Math.max(1, width / 300) });
+    context.stroke();
   }
 
   // A decoded image; evidence in its colours. Each is decoded once.

@@ -12,6 +12,7 @@ import streamlit as st
 from utils.app.components import component
 from utils.app.panes import View
 from utils.evidence import overlays
+from utils.evidence.outlines import COLOUR
 from utils.scans import rendering
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ def scan_viewer(view: View, key: str, is_large: bool = False) -> None:
     A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
     Changes happen in the browser without the server. The images travel inside the session's own websocket.
     """
-    height, width = view.pixels.shape
-    lines = {
-        kind: [((points + 0.5) / (width, height)).round(4).ravel().tolist() for points in contours]
-        for kind, contours in view.outlines.items()
-    }
+    lines = {kind: lines_of(contours, view.pixels.shape) for kind, contours in view.outlines.items()}
     _show_viewer(
         key=key,
         data={
@@ -68,22 +65,31 @@ def scan_viewer(view: View, key: str, is_large: bool = False) -> None:
 class Slice:
     """One slice of a volume: its number for people, its results in words, its description, and two PNG addresses.
 
-    `evidence` is the saliency map as levels of the palette; None where none is drawn.
+    `evidence` is the saliency map as levels of the palette; None where none is drawn. `outlines`: the borders of the
+    segmented lesion, each x, y, x, y, ... as shares of width and height.
     """
 
     number: int
     text: str
     alt: str
     scan: str
-    evidence: str | None
+    evidence: str | None = None
+    outlines: tuple[list[float], ...] = ()
 
 
 def stack_viewer(
-    name: str, slices: Sequence[Slice], position: int, jump: int, key: str, on_move: Callable[[int], None]
+    name: str,
+    slices: Sequence[Slice],
+    position: int,
+    jump: int,
+    key: str,
+    on_move: Callable[[int], None],
+    kind: str = "with brain",
 ) -> None:
     """All slices in the browser, which moves through them alone. `on_move` gets the position when it rests.
 
-    position: of the slice to show first, and again where `jump` differs from that of the run before.
+    position: of the slice to show first, and again where `jump` differs from that of the run before. kind: of slices
+    that are counted.
     """
     _show_stack(
         key=key,
@@ -93,6 +99,8 @@ def stack_viewer(
             "palette": overlays.palette().tolist(),
             "position": position,
             "jump": jump,
+            "kind": kind,
+            "colour": "rgb({}, {}, {})".format(*COLOUR),
         },
         on_position_change=lambda: _moved(st.session_state[key].position, on_move),
     )
@@ -101,6 +109,12 @@ def stack_viewer(
 def _moved(position: int | None, on_move: Callable[[int], None]) -> None:
     if position is not None:
         on_move(int(position))
+
+
+def lines_of(contours: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[list[float], ...]:
+    """Borders (K, 2) int32 (x, y) on an image (H, W), each x, y, x, y, ... as shares of width and height."""
+    height, width = shape
+    return tuple(((points + 0.5) / (width, height)).round(4).ravel().tolist() for points in contours)
 
 
 def slice_address(pixels: np.ndarray) -> str:

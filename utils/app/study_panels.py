@@ -1,0 +1,151 @@
+"""Panels of the Volume page on whole studies: the patient-level answer, series side by side, prior and current."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from utils.app import panels, resources, review_panel, session
+from utils.evidence.outlines import drawn
+from utils.reading import worklist
+from utils.reading.follow_up import change, change_in_words
+from utils.reading.study import INDETERMINATE, StudyAnswer, study_answer
+from utils.reading.study_conclusion import study_basis, study_headline, volume_in_words
+from utils.reading.volumes import SUSPICIOUS
+from utils.reading.volumetry import TumorVolume, tumor_volume
+from utils.reading.worklist import Entry
+from utils.scans import rendering
+from utils.scans.places import plane_of
+from utils.wording import probability_in_percent, sentence_case
+
+SERIES_IN_A_ROW = 4
+
+
+def answer_of(stacks: Sequence[Entry]) -> StudyAnswer | None:
+    """The patient-level answer of stacks; None where none was fitted for the networks, or there are too few slices."""
+    fusion = resources.study_fusion()
+    return study_answer(stacks, fusion) if fusion else None
+
+
+def headline(study: Sequence[Entry], volume: Entry) -> None:
+    """The patient-level answer, the tumour volume of the stack in view, and what they rest on."""
+    answer, fusion = answer_of(study), resources.study_fusion()
+    suspicion = worklist.tumor_probabilities(volume)
+    suspicious, analysed = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
+    counts = f"Suspicious slices: {suspicious} of {analysed}"
+    if not analysed:
+        st.subheader("No slice looks like a brain MRI")
+    else:
+        st.subheader(study_headline(answer) if answer else counts)
+    if answer and answer.kind == INDETERMINATE:
+        st.warning("Between the limits for tumour and no tumour: review manually.", icon=":material/help:")
+    if volume.slices[0].segmentation is not None:
+        st.markdown(volume_in_words(measured_volume(volume), answer))
+    words = [
+        f"{counts}." if answer and analysed else "",
+        study_basis(answer, fusion) if answer and fusion else "",
+    ]
+    words.append(_excluded(volume, analysed))
+    if not answer:
+        words.insert(0, "Each slice is analysed independently; a few suspicious slices are weak evidence.")
+    st.caption(" ".join(filter(None, words)))
+
+
+def _excluded(volume: Entry, analysed: int) -> str:
+    rejected, skipped = len(volume.slices) - analysed, volume.slice_count - len(volume.slices)
+    excluded = [
+        f"{skipped} with too little brain" if skipped else "",
+        f"{rejected} out of distribution" if rejected else "",
+    ]
+    if not rejected and not skipped:
+        return ""
+    return f"Excluded of {volume.slice_count} slices: {', '.join(filter(None, excluded))}."
+
+
+def measured_volume(volume: Entry) -> TumorVolume | None:
+    """The outlined volume of a stack; measured once in a session."""
+    volumes: dict[str, TumorVolume | None] = st.session_state.setdefault("tumour-volumes", {})
+    if volume.key not in volumes:
+        volumes[volume.key] = tumor_volume(volume)
+    return volumes[volume.key]
+
+
+def series_side_by_side(study: Sequence[Entry], shown: Entry) -> None:
+    """The series of a study with more than one: sequence, plane, key slice, answer and volume of each."""
+    st.markdown(f"**{len(study)} series of one study**")
+    for start in range(0, len(study), SERIES_IN_A_ROW):
+        columns = st.columns(SERIES_IN_A_ROW)
+        for column, series in zip(columns, study[start : start + SERIES_IN_A_ROW], strict=False):
+            with column:
+                _picture(series, f"Series {study.index(series) + 1}: {series_in_words(series)}")
+                st.button(
+                    "In view" if series.key == shown.key else "Show",
+                    key=f"series-{series.key}",
+                    disabled=series.key == shown.key,
+                    on_click=session.select,
+                    args=(series.key,),
+                )
+
+
+def series_in_words(series: Entry) -> str:
+    """ "FLAIR, axial, 24 slices; probability of a tumour 93 %"."""
+    assert series.scan is not None
+    facts = [series.scan.sequence or "sequence unknown", plane_of(series.scan.orientation) or "plane unknown"]
+    answer = answer_of([series])
+    words = f"{', '.join(facts)}, {len(series.slices)} slices"
+    return (
+        f"{words}; probability of a tumour {probability_in_percent(answer.tumor_probability)}"
+        if answer
+        else words
+    )
+
+
+def follow_up(volume: Entry, volumes: Sequence[Entry]) -> None:
+    """Another stack as the prior examination of the one in view: both side by side, with the change in ml."""
+    others = {entry.key: entry for entry in volumes if entry.key != volume.key}
+    if not others:
+        return
+    key = st.selectbox(
+        "Compare with a prior examination",
+        list(others),
+        index=None,
+        format_func=lambda key: f"{review_panel.neutral_name(others[key])}: {series_in_words(others[key])}",
+        placeholder="Choose the prior stack",
+        key=f"prior-{volume.key}",
+    )
+    if key is None:
+        return
+    prior = others[key]
+    difference = change(prior, volume)
+    st.markdown(f"**{sentence_case(change_in_words(difference))}**")
+    for warning in difference.warnings:
+        st.warning(warning, icon=":material/warning:")
+    for column, entry, title, measured in zip(
+        st.columns(2),
+        (prior, volume),
+        ("Prior", "Current"),
+        (difference.prior, difference.current),
+        strict=True,
+    ):
+        with column:
+            _picture(entry, f"{title}: {series_in_words(entry)}", measured)
+            st.caption(volume_in_words(measured, answer_of([entry])))
+    st.caption(
+        "You choose which examination is the prior one. How much outlines vary between two examinations of the same "
+        "tumour was not measured: small changes mean little."
+    )
+
+
+def _picture(series: Entry, caption: str, volume: TumorVolume | None = None) -> None:
+    """The most suspicious slice, or the one with the widest outline, with the outline drawn."""
+    position = worklist.most_suspicious(series) if volume is None or volume.widest is None else volume.widest
+    entry = series.slices[position]
+    assert entry.scan is not None
+    outline = entry.segmentation.outline if entry.segmentation and entry.grade != "refused" else None
+    pixels = (
+        drawn(entry.scan.pixels, outline.contours) if outline else rendering.gray_image(entry.scan.pixels)
+    )
+    panels.image(pixels, f"Slice {(entry.scan.slice or 0) + 1} of {caption}")
+    st.caption(caption)
