@@ -59,12 +59,32 @@ def _line(answer: SeriesResults) -> dict[str, Any]:
     }
 
 
+def _answer(series: ReadSeries) -> dict[str, Any] | None:
+    """The answer for the whole stack with the outlined volume; None of a single image, or without fusion."""
+    from utils.reading.study import load_study_fusion, study_answer
+    from utils.reading.volumetry import tumor_volume
+
+    fusion, stack = load_study_fusion(), series.entry
+    answer = study_answer([stack], fusion) if fusion and stack.slices else None
+    if answer is None:
+        return None
+    volume = tumor_volume(stack)
+    return {
+        "answer": answer.kind,
+        "tumor_probability": round(answer.tumor_probability, 6),
+        "types": {name: round(value, 6) for name, value in answer.types.items()},
+        "slices": answer.slices,
+        "volume_ml": None if volume is None else round(volume.ml, 2),
+    }
+
+
 def _stack(series: ReadSeries) -> dict[str, Any]:
     """The readings of the key image of a stack."""
     key = series.key
     assert key.scan is not None
     return {
         "slice": key.scan.slice,
+        "answer": _answer(series),
         "status": key.status,
         "predictions": [
             {

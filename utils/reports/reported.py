@@ -39,10 +39,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class ReportedScan:
-    """One scan of a report; of a volume, the slice in view only.
+    """One scan of a report; of a volume, one slice only.
 
     name: neutral name in the report ("Scan 1"). is_overridden: the user asked for the results although the scan was
-    rejected as out of distribution.
+    rejected as out of distribution. study: sentences on the patient-level answer and the tumour volume of a volume.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ReportedScan:
     review: Review | None = None
     is_overridden: bool = False
     referral: Referral = field(default_factory=Referral)
+    study: tuple[str, ...] = ()
 
     @property
     def has_results(self) -> bool:

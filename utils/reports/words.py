@@ -60,11 +60,15 @@ def verdict(scan: ReportedScan) -> tuple[str, tuple[str, ...]]:
 
 
 def findings(scan: ReportedScan) -> tuple[str, ...]:
-    """The probability of any tumour by each model; size and place of the outlined lesion. None without results."""
+    """The patient-level answer of a volume; of the slice the probability of any tumour and the outlined lesion.
+
+    None without results.
+    """
     if not scan.has_results:
         return ()
     tumor = f"Probability of any tumour: {tumor_in_words(scan.entry)}."
-    return tuple(filter(None, (tumor, lesion_in_words(scan.entry))))
+    slice_words = "Of this slice:" if scan.study else ""
+    return tuple(filter(None, (*scan.study, slice_words, tumor, lesion_in_words(scan.entry))))
 
 
 def settings_in_words(scan: ReportedScan) -> str:

@@ -13,6 +13,8 @@ from pydicom.sr.coding import Code
 
 from utils.evidence.outlines import largest_part, longest_diameter
 from utils.reading.conclusion import conclude
+from utils.reading.study import load_study_fusion
+from utils.reading.study_conclusion import study_sentences
 from utils.reading.volumes import SUSPICIOUS
 from utils.reading.worklist import tumor_probabilities
 from utils.reports import words
@@ -81,6 +83,7 @@ def _conclusion(request: Request) -> hd.MeasurementsAndQualitativeEvaluations:
         sentences.append(
             f"Suspicious slices: {suspicious} of {read}. This is the most suspicious one; each is analysed alone."
         )
+        sentences += study_sentences([request.series.entry], request.series.entry, load_study_fusion())
     group[0].ContentSequence.append(_comment(" ".join(sentences)))
     return group
 
