@@ -1,143 +1,139 @@
-"""About: intended use, data, limits, versions."""
+"""About: the facts about the models on one page. Use, accuracy, training data, known failures, versions, licences."""
 
-import importlib.metadata
-
-import pandas as pd
 import streamlit as st
 
-from utils.app import session
-from utils.datasets.protocols import shipped_protocol
-from utils.networks.card_facts import SEGMENTATION
+from utils.app import model_facts, session
+from utils.app.evaluation_errors import gallery
+from utils.app.evaluation_summary import in_markdown
+from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
-from utils.records.evaluation import EvaluationRecord
-from utils.records.out_of_distribution import HEAD_CT
-from utils.results.records import load_evaluations, load_out_of_distribution, load_outlines
-from utils.results.track_record import outline_sentence
-from utils.wording import TARGET_TITLES, percent, value_with_interval
+from utils.reports.words import LIMITS
+from utils.results.records import BASELINE_TITLES, Evaluation, read_evaluations
+from utils.results.tables import answers_table, mistakes
+
+MOST_IMAGES = 5  # misclassified scans of each network
+READABLE = 960  # pixels: lines of text that are not too long
 
 
 def main() -> None:
-    st.header("About this reader")
+    st.header("Model facts")
     st.markdown(
         """
 **Intended use.** Research and teaching: how two models classify a brain MRI slice, how accurate they are on held-out
-patients, and which parts of the image support the prediction. Not a medical device; not for use in patient care.
+patients, and which parts of the image support the prediction. For people who can read a brain MRI.
 
-**Output classes.** Glioma, meningioma, pituitary tumour, no tumour. Every other finding (metastasis, haemorrhage,
-infarct, abscess) is assigned to one of these four classes.
+**Not a medical device.** Not for patient care, and not to exclude a tumour. Scans of children and scans after surgery
+or radiotherapy were not tested as groups of their own.
 
-**Training data.** Up to three collections (see the training data of each model): "Brain Tumor MRI Dataset"
-(M. Nickparvar, Kaggle), which contains the slices of Cheng et al. (figshare 2015, CC BY 4.0), 233 patients from two
-Chinese hospitals, and healthy brains from the web; "Brain Tumor MRI Images 44 Classes" (F. Feltrin, Kaggle), T1, T1
-with contrast and T2; and lower-grade gliomas of the Cancer Genome Atlas (M. Buda, Kaggle, CC BY-NC-SA 4.0), FLAIR. Age,
-sex, scanner and field strength are unknown for nearly all patients.
+**Input.** Single slices of brain MRI, or the slices of a series: T1, contrast-enhanced T1, T2 or FLAIR, in any plane.
+Ages, scanners and field strengths of the training scans are unknown for nearly all patients.
+
+**Output classes.** Glioma, meningioma, pituitary tumour, no tumour, with calibrated probabilities; "indeterminate"
+where the models disagree or the probability is below the referral threshold. Every other finding (metastasis,
+haemorrhage, infarct, abscess) is assigned to one of the four classes.
 """
     )
-    _limits()
-    _versions()
+    cards, problems = _cards()
+    for problem in problems:
+        st.error(problem, icon=":material/error:")
+    measured = [
+        evaluation
+        for evaluation in read_evaluations(models_folder() / "evaluation", PROTOCOLS.values())[0]
+        if evaluation.model not in BASELINE_TITLES
+    ]
+    _accuracy(measured)
+    _training_data(cards)
+    _failures(measured)
+    _models(cards, measured)
+    _licences(cards)
+    st.caption("Running on " + model_facts.software())
 
 
-def _limits() -> None:
-    st.subheader("Limitations")
-    st.markdown(
-        f"""
-- **Confounding by sequence.** In Nickparvar's collection nearly all tumours are T1 with contrast and nearly all healthy
-  brains are T2 or FLAIR. Models trained on it alone are unreliable on other sequences, above all when they predict
-  no tumour. The Evaluation page shows external tests.
-- **Detection of images that are not brain MRI is incomplete.** Predictions on out-of-distribution images are hidden or
-  marked; {_detection_rate()}.
-- **Single slices.** Each image is analysed alone, without volume, clinical history or other sequences.
-- **Saliency maps** (Grad-CAM) show what the model used, in steps of 1/14 of the image. They do not delineate tumours.
-- **Probabilities** are calibrated on the same collections; they can be overconfident on scans from elsewhere.
-- **Left and right** are not distinguished: training images are mirrored at random.
-"""
-    )
-
-
-def _detection_rate() -> str:
-    """The share of images that are not brain MRI that the out-of-distribution detector flags, in words."""
-    record = load_out_of_distribution(models_folder())
-    if record is None:
-        return "the detection rate was not measured for these models"
-    every, head = record.not_brain_mri, record.groups[HEAD_CT]
-    return (
-        f"{percent(every.marked)} of {every.n:,} such images were, but only {percent(head.marked)} of head CT"
-    )
-
-
-def _versions() -> None:
-    st.subheader("Models")
-    measured = {
-        evaluation.model: evaluation.record
-        for evaluation in load_evaluations(models_folder() / "evaluation", shipped_protocol())
-    }
+def _cards() -> tuple[list[Card], list[str]]:
+    """The cards of the networks of the app, and what is wrong with the others."""
     segmentation = segmentation_weights()
+    cards, problems = [], []
     for weights in (*reading_networks(), *([segmentation] if segmentation.is_file() else [])):
         try:
             card = load_card(weights)
             check_weights(card)
+            cards.append(card)
         except NetworkUnavailable as error:
-            st.error(str(error), icon=":material/error:")
-            continue
-        rows = {
-            **(_outline_rows(card) if card.task == SEGMENTATION else _classifier_rows(card, measured)),
-            "Trained": f"{card.date or '?'}, protocol {card.protocol or '?'}",
-            "Parameters": f"{card.parameters:,}",
-            "Weights (SHA-256)": f"`{card.version}`",
-            "Licence of the weights": card.licence or "?",
-        }
-        lines = [f"| {name} | {value} |" for name, value in rows.items()]
-        st.markdown("\n".join([f"| **{card.title}** | |", "| --- | --- |", *lines]))
-        training = pd.DataFrame([row.model_dump() for row in card.training_data])
-        if not training.empty:
-            with st.expander(f"Training data of {card.title}"):
-                training["target"] = training["target"].map(TARGET_TITLES)
-                st.dataframe(training, hide_index=True)
-    packages = (
-        "streamlit",
-        "openvino",
-        "tensorflow",
-        "keras",
-        "tf-keras-vis",
-        "opencv-python-headless",
-        "numpy",
-    )
+            problems.append(str(error))
+    return cards, problems
+
+
+def _accuracy(measured: list[Evaluation]) -> None:
+    rows = answers_table(measured)
+    if not rows:
+        return
+    st.subheader("Accuracy on new patients")
+    st.markdown(in_markdown(rows))
     st.caption(
-        "Running on " + ", ".join(f"{name} {version}" for name, version in map(_version, packages) if version)
+        "95 % CI in brackets. Collections never seen, which the models of that row were trained without, show what to "
+        "expect at another hospital. The Evaluation page has definitions, errors and calibration."
     )
 
 
-def _classifier_rows(card: Card, measured: dict[str, EvaluationRecord]) -> dict[str, str]:
-    """The facts about a classifier; measured: network -> record on held-out patients."""
-    record, accuracy = measured.get(card.name), "not measured yet"
-    if record:
-        words = value_with_interval(record.accuracy, record.accuracy_interval)
-        accuracy = f"{words} on {record.n} scans"
-    return {
-        "Accuracy on held-out patients": accuracy,
-        "Evidence layer": card.evidence_layer,
-        "Temperature": f"{card.temperature:.2f}",
-    }
+def _training_data(cards: list[Card]) -> None:
+    st.subheader("Training data")
+    rows = model_facts.training_rows(cards[0]) if cards else []
+    if not rows:
+        st.markdown("The cards of the models do not list their training data.")
+        return
+    st.markdown(in_markdown(rows))
+    st.caption(
+        f"Slices that {cards[0].title} learned from, without those for validation and test. People: in the whole "
+        "collection. Splits keep each patient, and images that look alike, in one part."
+    )
 
 
-def _outline_rows(card: Card) -> dict[str, str]:
-    """The facts about a segmentation network."""
-    record = load_outlines(models_folder() / "evaluation", card.name, shipped_protocol().name)
-    fits = record is not None and record.weights_sha256 == card.version
-    return {"Outlines": outline_sentence(record if fits else None)}
-
-
-def _version(package: str) -> tuple[str, str]:
-    names = (package, f"{package}-cpu")
-    for name in names:
-        try:
-            return package, importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+def _failures(measured: list[Evaluation]) -> None:
+    st.subheader("Known failures")
+    own = [
+        "**Sequence.** In Nickparvar's collection nearly all tumours are T1 with contrast and nearly all healthy "
+        "brains are T2 or FLAIR; the models can take the sequence for the diagnosis.",
+        f"**Images that are not brain MRI** are hidden or marked, incompletely: {model_facts.detection_rate()}.",
+        "**Turned slices.** Results on slices turned by a quarter or half turn are unreliable; most are marked.",
+    ]
+    st.markdown("\n".join(f"- {sentence}" for sentence in (*own, *LIMITS[1:4], LIMITS[5])))
+    shown = [
+        evaluation
+        for evaluation in measured
+        if evaluation.protocol.is_shipped and evaluation.predictions is not None
+    ]
+    for evaluation in shown:
+        assert evaluation.predictions is not None
+        table = mistakes(evaluation.predictions)
+        if table.empty:
             continue
-    return package, ""
+        if gallery(table, MOST_IMAGES):
+            st.caption(f"Most confident errors of {evaluation.title} on held-out patients.")
+
+
+def _models(cards: list[Card], measured: list[Evaluation]) -> None:
+    st.subheader("Models")
+    records = {
+        evaluation.model: evaluation.record for evaluation in measured if evaluation.protocol.is_shipped
+    }
+    for card in cards:
+        lines = [f"| {name} | {value} |" for name, value in model_facts.rows(card, records).items()]
+        st.markdown("\n".join([f"| **{card.title}** | |", "| --- | --- |", *lines]))
+
+
+def _licences(cards: list[Card]) -> None:
+    st.subheader("Licences")
+    st.markdown(
+        "The program is licensed under the Apache License 2.0. The weights are not: they are for research and "
+        "education only, as the terms of their training data demand; NOTICE names them."
+    )
+    for card in cards:
+        with st.expander(f"Licence of the weights of {card.title}"):
+            st.markdown(card.licence or "Not stated.")
 
 
 session.enter()
-main()
+with st.container(width=READABLE):
+    main()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, opened
+from tests.support.brains import draw
 from tests.support.networks import change_card
+from utils.classes import CLASSES
+from utils.datasets.protocols import shipped_protocol
+from utils.datasets.sources import SOURCES
 from utils.metrics.classification import figures
 from utils.networks.cards import load_card
 
@@ -28,7 +36,7 @@ def test_intended_use_and_limits_are_told(tiny_app: Path) -> None:
     for needed in (
         "Research",
         "Not a medical device",
-        "glioma",
+        "Glioma",
         "Nickparvar",
         "calibrated",
         "streamlit",
@@ -108,9 +116,47 @@ def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_training_data_are_shown(models_copy: Path) -> None:
     counts = {"part": "train", "source": "nickparvar", "target": "no_tumor", "images": 12, "pictures": 9}
-    change_card(models_copy / "cnn.keras", training_data=[counts])
-    table = opened("about").dataframe[0].value
-    assert table["images"].tolist() == [12] and "no tumour" in table.to_string()
+    other = {"part": "train", "source": "lgg", "target": "glioma", "images": 1234, "pictures": 9}
+    unused = {"part": "validation", "source": "oasis2", "target": "no_tumor", "images": 5, "pictures": 5}
+    change_card(models_copy / "cnn.keras", training_data=[counts, other, unused])
+    words = words_of(opened("about"))
+    assert "| LGG | lower-grade glioma | 110 | FLAIR | glioma 1,234 |" in words
+    assert "no tumour 12" in words and "OASIS-2" not in words
+    assert words.index("| LGG |") < words.index("| Nickparvar |")  # the largest first
+
+
+@pytest.mark.data
+def test_people_of_a_collection_are_those_of_its_manifest(data_root: Path) -> None:
+    for source in SOURCES.values():
+        folders = [data_root / source.name, data_root / "more" / source.name]
+        manifest = next(folder for folder in folders if folder.is_dir()) / "manifest.csv"
+        with manifest.open(newline="", encoding="utf-8") as stream:
+            people = {row["patient"] for row in csv.DictReader(stream) if row.get("patient")}
+        numbers = re.findall(r"\d+", source.people)
+        assert numbers == ([str(len(people))] if people else []), source.name
+
+
+def test_known_failures_are_shown_where_the_data_are(models_copy: Path, tmp_path: Path, monkeypatch) -> None:
+    """A confident error of held-out patients as an image; without the data folder nothing but the words."""
+    folder = models_copy / "evaluation"
+    folder.mkdir()
+    protocol = shipped_protocol().name
+    targets, labels = np.asarray([0, 1, 2, 3] * 5), np.asarray([1, 1, 2, 3] * 5)
+    measured = figures(targets, labels, np.arange(20), np.eye(4)[labels])
+    file = folder / f"cnn--{protocol}.json"
+    file.write_text(json.dumps({"model": "cnn", "protocol": protocol, **measured}))
+    names = np.asarray(CLASSES)
+    table = pd.DataFrame(np.eye(4)[labels], columns=names)
+    table = table.assign(
+        source="nickparvar", file=[f"{n}.png" for n in range(20)], target=names[targets], label=names[labels]
+    )
+    table.to_csv(file.with_suffix(".csv"), index=False)
+    monkeypatch.setenv("BRAIN_MRI_DATA", str(tmp_path / "data"))
+    assert not opened("about").image
+    (tmp_path / "data" / "nickparvar").mkdir(parents=True)
+    Image.fromarray((draw(64, 64) * 255).astype(np.uint8)).save(tmp_path / "data" / "nickparvar" / "0.png")
+    page = opened("about")
+    assert len(page.image) == 1 and "Most confident errors of CNN" in words_of(page)
 
 
 def test_page_starts_without_tensorflow(tiny_app: Path) -> None:

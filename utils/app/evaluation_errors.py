@@ -27,7 +27,7 @@ def errors(selected: Evaluation) -> None:
         st.caption(f"{selected.title}: none.")
         return
     st.caption(f"{selected.title}: {counted(len(table), 'scan')}, most confident errors first.")
-    has_images = _gallery(table)
+    has_images = gallery(table, MOST_IMAGES)
     if has_images:
         st.caption("One scan per patient, or per group of similar images.")
     with st.expander("List of all misclassified scans", expanded=not has_images):
@@ -45,11 +45,11 @@ def errors(selected: Evaluation) -> None:
             st.caption("Images are shown where the data sets are in `../shared/data` or `$BRAIN_MRI_DATA`.")
 
 
-def _gallery(table: pd.DataFrame) -> bool:
-    """Show one scan per group; returns whether any could be read."""
+def gallery(table: pd.DataFrame, most: int) -> bool:
+    """Show one misclassified scan per group, at most so many; returns whether any could be read."""
     has_images = False
     side_by_side = st.container(horizontal=True)  # two per row on a phone, where columns would be stacked
-    for row in table.drop_duplicates("group").head(MOST_IMAGES).itertuples():
+    for row in table.drop_duplicates("group").head(most).itertuples():
         path = data_folder() / str(row.source) / str(row.file)
         try:
             pixels = rendering.gray_image(read_scan_file(path).pixels)

@@ -21,7 +21,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("How good on new scans?")
-        st.markdown(_table(rows))
+        st.markdown(in_markdown(rows))
         st.caption(
             "Sensitivity: share of the scans with a tumour that are detected. Specificity: share of the scans without "
             "a tumour that are not reported. At the threshold with 95 % specificity on validation scans. In brackets: "
@@ -33,7 +33,8 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
         st.markdown("\n".join(f"- {sentence}" for sentence in (*_from_figures(measured), *LIMITS[:4])))
 
 
-def _table(rows: Sequence[dict[str, str]]) -> str:
+def in_markdown(rows: Sequence[dict[str, str]]) -> str:
+    """A table of equal rows, with their names as its head."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

@@ -14,7 +14,13 @@ import pandas as pd
 
 from utils.classes import CLASSES
 from utils.datasets import splits
-from utils.datasets.sources import all_sources, default_sources, source_title, sources_of_families
+from utils.datasets.sources import (
+    all_sources,
+    default_sources,
+    family_title,
+    source_title,
+    sources_of_families,
+)
 from utils.datasets.splits import SplitOptions
 from utils.datasets.tables import DatasetError
 from utils.paths import models_folder
@@ -124,8 +130,8 @@ def unseen_test(name: str) -> Protocol:
     tumor, healthy = UNSEEN_FAMILIES[name]
     return Protocol(
         name=name,
-        title=f"Unseen families: {tumor} and {healthy}",
-        meaning="The model was trained without these families of collections and is tested on all of them.",
+        title=f"External test: {family_title(tumor)} and {family_title(healthy)}",
+        meaning="The model was trained without these collections and is tested on all of them.",
         split=partial(splits.family_split, families=(tumor, healthy)),
         sets=all_sources(),
         tested_families=(tumor, healthy),

@@ -19,12 +19,16 @@ class Source:
     healthy. `family`: collections that may share patients, hospitals or processing have one family, and no patient is
     in two families; the `unseen` protocols leave out whole families. "" where that is not known. `shows_images_of`: the
     collection that holds the same images, so that the two are not used at once. `doubtful_patients`: how the names of
-    patients begin who may also be in a collection of another family.
+    patients begin who may also be in a collection of another family. `content`, `people` and `sequences` say in words
+    what the collection shows, of how many people, and in which MRI sequences.
     """
 
     name: str
     title: str
     licence: str
+    content: str = ""
+    people: str = ""
+    sequences: str = ""
     is_default: bool = False
     sequence: str = ""
     class_folders: frozenset[str] = frozenset()
@@ -41,6 +45,9 @@ SOURCES: dict[str, Source] = {
             "nickparvar",
             title="Nickparvar",
             licence="Nickparvar's collection (CC0 as reported; its figshare slices CC BY 4.0, Cheng et al. 2015)",
+            content="glioma, meningioma, pituitary tumour, healthy",
+            people="209 with a tumour; the others are not known",
+            sequences="tumours T1 with contrast, healthy mostly T2 or FLAIR",
             is_default=True,
             family="nickparvar",
             class_folders=frozenset({"glioma", "notumor"}),
@@ -49,6 +56,9 @@ SOURCES: dict[str, Source] = {
             "feltrin44",
             title="Feltrin",
             licence="Feltrin's 44 classes (licence not known)",
+            content="14 kinds of tumour and lesion, healthy",
+            people="not known",
+            sequences="T1, T1 with contrast, T2",
             is_default=True,
             family="feltrin44",
         ),
@@ -56,6 +66,8 @@ SOURCES: dict[str, Source] = {
             "lgg",
             title="LGG",
             licence="TCGA lower-grade gliomas (CC BY-NC-SA 4.0, Buda et al. 2019)",
+            content="lower-grade glioma",
+            people="110",
             is_default=True,
             family="lgg",
             sequence="FLAIR",
@@ -65,6 +77,9 @@ SOURCES: dict[str, Source] = {
             "sartaj",
             title="Sartaj",
             licence="Sartaj's collection (MIT as reported)",
+            content="glioma, meningioma, pituitary tumour, healthy",
+            people="not known",
+            sequences="as in Nickparvar",
             class_folders=frozenset({"glioma_tumor", "no_tumor"}),
             family="nickparvar",
             shows_images_of="nickparvar",
@@ -73,6 +88,9 @@ SOURCES: dict[str, Source] = {
             "brats18",
             title="BraTS 2018",
             licence="a sample of BraTS 2018 (taken as research only)",
+            content="glioma",
+            people="19",
+            sequences="T1, T1 with contrast, T2, FLAIR",
             has_weak_negatives=True,
             family="brats",
             doubtful_patients=("Brats18_TCIA10_", "Brats18_TCIA13_"),  # probably TCGA-LGG, so perhaps in lgg
@@ -81,18 +99,27 @@ SOURCES: dict[str, Source] = {
             "rsna_t1c",
             title="RSNA-MICCAI 2021",
             licence="slices of RSNA-MICCAI 2021 (taken as research only)",
+            content="glioma",
+            people="at most 662",
+            sequences="T1 with contrast",
             family="brats",
         ),
         Source(
             "brats21_flair",
             title="BraTS 2021",
             licence="slices of BraTS 2021 (taken as research only)",
+            content="glioma",
+            people="51",
+            sequences="FLAIR",
             family="brats",
         ),
         Source(
             "fets21_t2",
             title="FeTS 2021",
             licence="slices of FeTS 2021 (taken as research only)",
+            content="glioma",
+            people="26",
+            sequences="T2",
             has_weak_negatives=True,
             family="brats",
         ),
@@ -100,6 +127,9 @@ SOURCES: dict[str, Source] = {
             "tumour_misc",
             title="Single tumour cases",
             licence="single tumour cases of public repositories (licences mixed, taken as research only)",
+            content="glioma, metastasis, tumours of unknown type",
+            people="13",
+            sequences="T1, T1 with contrast, T2, FLAIR",
             has_weak_negatives=True,
             family="brats",
         ),
@@ -107,34 +137,53 @@ SOURCES: dict[str, Source] = {
             "oasis_alz",
             title="OASIS-1",
             licence="slices of OASIS-1 (taken as research only)",
+            content="adults with and without dementia",
+            people="200",
+            sequences="T1",
             family="oasis",
         ),
         Source(
             "oasis2",
             title="OASIS-2",
             licence="slices of OASIS-2 (taken as research only)",
+            content="adults with and without dementia",
+            people="85",
+            sequences="T1",
             family="oasis",
         ),
         Source(
             "ants_jlf60",
             title="ANTs",
             licence="heads of ANTs' joint label fusion tutorial (taken as research only)",
+            content="healthy",
+            people="35",
+            sequences="T1",
             family="healthy",
         ),
         Source(
             "ibsr18",
             title="IBSR-18",
             licence="IBSR-18 (taken as research only)",
+            content="healthy",
+            people="18",
+            sequences="T1",
             family="healthy",
         ),
         Source(
             "healthy_misc",
             title="Healthy scans of other sources",
             licence="healthy scans of about 15 public repositories (licences mixed, taken as research only)",
+            content="healthy",
+            people="58",
+            sequences="T1, T2, few others",
             family="healthy",
         ),
     )
 }
+
+
+# Families that are not named after their one collection
+FAMILY_TITLES = {"brats": "BraTS", "oasis": "OASIS", "healthy": "other healthy brains"}
 
 
 def default_sources() -> tuple[str, ...]:
@@ -187,3 +236,8 @@ def source_with_class_folders(folders: Collection[str]) -> str | None:
         if source.class_folders and source.class_folders <= set(folders)
     )
     return next(spelt, None)
+
+
+def family_title(family: str) -> str:
+    """The name of a family of collections in the interface."""
+    return FAMILY_TITLES.get(family) or source_title(family)
