@@ -10,7 +10,8 @@ STYLE = """
 .stMainBlockContainer {padding-top: 4.25rem}
 :is(a, button, summary, [role=button], [tabindex]):focus-visible {
   outline: 3px solid var(--st-primary-color, #0F766E) !important; outline-offset: 2px}
-.stMainBlockContainer > .stVerticalBlock > :is(.st-key-tab, :has(.st-key-tab)) {position: absolute}
+.stMainBlockContainer > .stVerticalBlock > :is(.st-key-tab, .st-key-shortcuts, .st-key-button-keys) {position: absolute}
+.stMainBlockContainer > .stVerticalBlock > :is(:has(.st-key-tab), :has(.st-key-shortcuts)) {position: absolute}
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
 @media (min-width: 1350px) {
@@ -27,6 +28,7 @@ def main() -> None:
         pacs,
         resources,
         restoring,
+        shortcuts,
     )  # after the server has started: its caches belong to the server
 
     st.set_page_config(page_title="Brain MRI reader", page_icon="🧠", layout="wide")
@@ -50,7 +52,9 @@ def main() -> None:
     with st.container(key="disclaimer"):
         st.caption("Research and education only. Not a medical device: nothing here is a diagnosis.")
     restoring.hold()
+    shortcuts.sheet()
     page.run()
+    shortcuts.list_buttons()
     resources.warm_up()
 
 

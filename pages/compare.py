@@ -17,12 +17,12 @@ def main() -> None:
     shown = [entry for entry in entries if session.predictions_shown(entry)]
     concordant = sum(entry.is_concordant for entry in shown)
     st.header(f"Models concordant on {concordant} of {counted(len(shown), 'scan')}")
-    _predictions(entries)
-    _track_record(shown)
     entry = panels.scan_picker(entries)
     if panels.shows_predictions(entry):
         evidence_panels.evidence(entry, "compare")
         panels.probabilities(entry)
+    _predictions(entries)
+    _track_record(shown)
 
 
 def _predictions(entries: list[Entry]) -> None:

@@ -9,7 +9,6 @@ from utils.app import dicom_panel, evidence_panels, panels, restoring, review_pa
 from utils.cases.store import CaseStoreError
 from utils.reading.conclusion import conclude, ensemble_probability, lesion_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
-from utils.scans import rendering
 from utils.wording import counted
 
 REFRESH = 1.0  # seconds between two updates while scans are read
@@ -47,6 +46,7 @@ def _reading(entry: Entry) -> None:
             conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
         )
     with st.container(key="room-findings"):
+        label = None
         if panels.notices(entry):
             _conclusion(entry)
             review_panel.review_panel(entry)
@@ -59,10 +59,7 @@ def _reading(entry: Entry) -> None:
                 review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
                 dicom_panel.download(entry, "read")
     with st.container(key="room-viewer"):
-        if shown:
-            evidence_panels.linked_views(entry, "read", label, is_large=True)
-        else:
-            panels.image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
+        evidence_panels.linked_views(entry, "read", label, layout=1)
 
 
 def _rejected(entries: list[Entry]) -> None:
@@ -170,7 +167,7 @@ def _conclusion(entry: Entry) -> None:
     if entry.slices:
         st.page_link(
             "pages/volume.py",
-            label=f"One of {len(entry.slices)} analysed slices: scroll through them on the Volume page",
+            label=f"{len(entry.slices)} slices: curves along the volume",
             icon=":material/stacks:",
         )
 

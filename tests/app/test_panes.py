@@ -71,3 +71,14 @@ def test_models_that_mark_the_same_lesion_name_one_place(entry) -> None:
     outlined = replace(entry, segmentation=SimpleNamespace(outline=outline, grade="ok"))
     (text,) = build_view(outlined, maps(entry, threshold=1e-6), caption).captions
     assert text.count("at the outlined lesion") == 2 and "of the image" not in text
+
+
+def test_spacing_and_sides_come_from_the_scan(entry) -> None:
+    assert (
+        build_view(entry, maps(entry), caption).spacing,
+        build_view(entry, maps(entry), caption).sides,
+    ) == (None, ())
+    scan = replace(entry.scan, spacing=(0.5, 0.5), orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+    view = build_view(replace(entry, scan=scan), maps(entry), caption)
+    assert view.spacing == 0.5 and view.sides == ("R", "L", "A", "P")
+    assert view.panes[0].alt == "The scan a.png (left R, right L, top A, bottom P)"

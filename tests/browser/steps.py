@@ -55,7 +55,10 @@ def settled(page: Page) -> None:
 
 def side_by_side(page: Page) -> None:
     """All panes of the Read page at one size, with the whole tool bar."""
-    page.get_by_role("button", name="Side by side").click()
+    layout = page.get_by_role("button", name="Layout:")
+    for panes in (2, 3):
+        layout.click()
+        expect(layout).to_have_text(f"Layout: {panes}")
 
 
 def picture(page: Page, selector: str) -> np.ndarray:

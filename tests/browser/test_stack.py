@@ -26,7 +26,7 @@ def test_every_notch_and_key_moves_one_slice(page: Page, address: str) -> None:
         for name, data in series(Drawn(slices=SLICES, shape=(64, 60)))
     ]
     page.locator('input[type="file"]').set_input_files(files)
-    expect(page.get_by_text("scroll through them on the Volume page")).to_be_visible()
+    expect(page.get_by_text("curves along the volume")).to_be_visible()
     go(page, "Volume")
     stack = page.locator(".stack[data-drawn]")
     expect(stack).to_be_visible()

@@ -75,7 +75,9 @@ def words_of(page: AppTest) -> str:
 
 def shows_scan_alone(page: AppTest) -> bool:
     names = [element.proto.component_name for element in page.get("bidi_component")]
-    return len(page.image) == 1 and not page.get("plotly_chart") and names == ["worklist"]
+    panes = viewer_of(page)["panes"]
+    is_alone = len(panes) == 1 and not panes[0]["evidence"]
+    return is_alone and not page.get("plotly_chart") and names == ["worklist", "scan_viewer"]
 
 
 def shown_scan(page: AppTest) -> str:
@@ -494,7 +496,7 @@ def test_unusual_scan_has_its_answer_and_a_warning(make_entry, tiny_app: Path) -
 def test_uploaded_noise_is_refused_by_the_gate(detector_models: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
-    assert "does not look like a brain MRI slice" in page.warning[0].value and len(page.image) == 1
+    assert "does not look like a brain MRI slice" in page.warning[0].value and shows_scan_alone(page)
 
 
 def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(detector_models: Path) -> None:

@@ -20,3 +20,14 @@ function element(tag, properties, parent) {
   parent?.appendChild(node);
   return node;
 }
+
+function clamp(value, [low, high]) {
+  return Math.min(Math.max(value, low), high);
+}
+
+// A key as people write it
+function keyName(key) {
+  const arrows = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
+  const names = { ...arrows, PageUp: "Page Up", PageDown: "Page Down", Escape: "Esc" };
+  return key.split("+").filter(Boolean).map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ") || key;
+}

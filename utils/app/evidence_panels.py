@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from utils.app import panels, panes, resources, viewer
+from utils.app import panels, panes, resources, session, viewer
 from utils.evidence import overlays
 from utils.evidence.cams import METHOD_TITLES
 from utils.evidence.outlines import Outline, sizes_in_words
 from utils.networks.shipped import evidence_scale, scaled_methods
+from utils.reading import worklist
 from utils.reading.worklist import Entry
 from utils.wording import CLASS_TITLES
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def evidence(entry: Entry, page: str) -> None:
     """The original image beside the Grad-CAM map of every model, linked; `page` keeps the widgets of pages apart."""
-    linked_views(entry, page, class_choice(entry, page))
+    linked_views(entry, page, class_choice(entry, page), layout=3)
 
 
 def class_choice(entry: Entry, page: str) -> str:
@@ -41,21 +42,23 @@ def class_choice(entry: Entry, page: str) -> str:
     return label
 
 
-def linked_views(entry: Entry, page: str, label: str, is_large: bool = False) -> None:
-    """The original image and the map of every model for a class.
+def linked_views(entry: Entry, page: str, label: str | None, layout: int) -> None:
+    """The original image and the map of every model for a class; of a stack also its other slices.
 
-    is_large: one of them fills the height of the window, and the track records are left to the page.
+    label: None where predictions are hidden. layout: how many panes stand side by side at first; with 1 the track
+    records are left to the page.
     """
-    outline = outline_of(entry)
-    view = panes.build_view(
-        entry,
-        [_map(reading, label) for reading in entry.readings],
-        (lambda _: "") if is_large else lambda shown: panels.trust(shown.reading),
-        outline.contours if outline else (),
-    )
-    viewer.scan_viewer(view, f"{page}-viewer", is_large)
-    with st.container(width=360):
-        legend()
+    view = _linked_view(entry, label, (lambda _: "") if layout == 1 else _trust)
+    if len(entry.slices) < 2:
+        viewer.scan_viewer(view, f"{page}-viewer", layout)
+    else:
+        name, slices = _stack(entry, label)
+        position = worklist.viewed_position(entry)
+        place = viewer.StackPlace(name, position, lambda chosen: session.show_slice(entry, chosen))
+        viewer.scan_viewer(view, f"{page}-viewer", layout, place)
+        viewer.keep_stack(name, slices)
+    if label is None:
+        return
     _captions(view, entry)
     if label != "no_tumor" and all(reading.label == "no_tumor" for reading in entry.readings):
         st.caption(
@@ -86,35 +89,56 @@ def study(entry: Entry) -> None:
         entry, maps, _track_record, outline.contours if outline else (), reference or (), is_study=True
     )
     viewer.scan_viewer(view, "study-viewer")
-    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-        with st.container(width=360):
-            legend()
-        st.download_button(
-            "Download NPY",
-            lambda: as_npy([shown.reading.evidence(shown.label) for shown in maps]),
-            f"{view.file}.npy",
-            "application/octet-stream",
-            icon=":material/download:",
-            on_click="ignore",
-            help="The maps in the order shown: (maps, height, width) float32, in the scan's pixels, unscaled",
-        )
+    st.download_button(
+        "Download NPY",
+        lambda: as_npy([shown.reading.evidence(shown.label) for shown in maps]),
+        f"{view.file}.npy",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The maps in the order shown: (maps, height, width) float32, in the scan's pixels, unscaled",
+    )
     _captions(view, entry)
+
+
+def _linked_view(entry: Entry, label: str | None, captions: Callable[[panes.Map], str]) -> panes.View:
+    """What `linked_views` shows of a scan; where predictions are hidden, without maps and outline."""
+    if label is None or not session.predictions_shown(entry):
+        hidden = entry.readings if entry.slice_count > 1 else ()  # the panes stay while a stack is scrolled
+        return panes.build_hidden_view(entry, [reading.title for reading in hidden])
+    outline = outline_of(entry)
+    maps = [_map(reading, label) for reading in entry.readings]
+    return panes.build_view(entry, maps, captions, outline.contours if outline else ())
+
+
+def _trust(shown: panes.Map) -> str:
+    return panels.trust(shown.reading)
+
+
+def _stack(volume: Entry, label: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """All slices of a volume for the viewer, under a name; made once for each volume and class.
+
+    label: None on a slice whose predictions are hidden; the class of the slices before stays.
+    """
+    cache = st.session_state.setdefault("stack-views", {})
+    state = (volume.key, evidence_scale(), session.predictions_shown(volume.slices[0]), len(volume.slices))
+    kept = next((known for known in cache if known[1:] == state), None)
+    shown = label or (kept[0] if kept else volume.readings[0].shown_class)
+    key = (shown, *state)
+    if key not in cache:
+        cache.clear()  # one volume at a time: they are large
+        cache[key] = [
+            viewer.slice_of(_linked_view(entry, shown, lambda _: ""), 1 + (entry.scan.slice or 0))
+            for entry in volume.slices
+            if entry.scan is not None
+        ]
+    return f"{volume.key} {shown}", cache[key]
 
 
 def draw(entry: Entry, reading: Reading, label: str, opacity: float) -> np.ndarray:
     """(H, W, 3) uint8: the scan with one model's map of a class, on the common scale."""
     assert entry.scan is not None
     return overlays.overlay(entry.scan.pixels, reading.strength(label, evidence_scale()), opacity)
-
-
-def legend() -> None:
-    """The colour scale of every map."""
-    ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
-    panels.image(
-        overlays.overlay(np.full_like(ramp, 0.25), ramp, 1.0),
-        panes.LEGEND_ALT,
-        panes.LEGEND,
-    )
 
 
 def outline_of(entry: Entry) -> Outline | None:
@@ -134,11 +158,12 @@ def _selection(entry: Entry) -> tuple[list[str], list[str], list[str], str | Non
     titles = {reading.network: reading.title for reading in entry.readings}
     methods = scaled_methods() or ("gradcam",)
     first = entry.readings[0]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         networks = st.pills(
             "Models",
             list(titles),
             selection_mode="multi",
+            wrap=True,
             default=list(titles),
             format_func=titles.__getitem__,
         )
@@ -146,6 +171,7 @@ def _selection(entry: Entry) -> tuple[list[str], list[str], list[str], str | Non
             "Methods",
             methods,
             selection_mode="multi",
+            wrap=True,
             default=methods[:1],
             format_func=METHOD_TITLES.__getitem__,
             help="Score-CAM takes several seconds per model",
@@ -154,6 +180,7 @@ def _selection(entry: Entry) -> tuple[list[str], list[str], list[str], str | Non
             "Saliency map for class",
             first.classes,
             selection_mode="multi",
+            wrap=True,
             default=[first.shown_class],
             format_func=CLASS_TITLES.__getitem__,
             key=f"study-class-{entry.key}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import numpy as np
 from utils.evidence.cams import IN_LOGITS, METHOD_TITLES
 from utils.evidence.regions import describe, find_region, overlap
 from utils.reading.conclusion import reading_in_words
+from utils.scans.places import side_letters
 from utils.wording import CLASS_TITLES, probability_in_percent
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from utils.scans.scan import Scan
 
 MOST_PANES = 12
-LEGEND = "none → strong support for the class; one scale for all models and classes"
-LEGEND_ALT = "Colour scale of saliency maps from none (original image) to strong (yellow)"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ class View:
 
     `name` tells scans apart, `file` is the stem of downloads. `outlines` are closed lines, (K, 2) each, x and y in the
     scan's pixels, by kind: "outline" of the segmentation network, "mask" of the reference segmentation. `captions`
-    locate the peak activation per class.
+    locate the peak activation per class. `spacing` is the mm of a pixel, None where unknown; `sides` are the sides of
+    the body at the left, right, top and bottom, empty where unknown.
     """
 
     name: str
@@ -69,6 +69,8 @@ class View:
     captions: tuple[str, ...]
     file: str
     is_study: bool
+    spacing: float | None = None
+    sides: tuple[str, ...] = ()
 
 
 def build_view(
@@ -85,8 +87,6 @@ def build_view(
     page, the panes are maps only and name their method; else the original image comes first.
     """
     assert entry.scan is not None
-    original = Pane(entry.name, "Original image", f"The scan {entry.name}")
-    drawn = [_pane(shown, captions(shown), entry.name, is_study) for shown in maps]
     segmented = entry.segmentation.outline if entry.segmentation else None
     lesion = None if segmented is None or segmented.is_empty else segmented.mask
     lines = {kind: contours for kind, contours in (("outline", outline), ("mask", reference)) if contours}
@@ -97,14 +97,35 @@ def build_view(
     return View(
         name=f"{entry.key} {entry.name}",
         pixels=entry.scan.pixels,
-        panes=tuple(drawn if is_study else [original, *drawn]),
+        panes=build_panes(entry, maps, captions, is_study),
         outlines=lines,
         captions=tuple(
             filter(None, (peak_activation(entry.scan, same_class, lesion) for same_class in by_class))
         ),
         file=f"{Path(entry.name).stem}-evidence",
         is_study=is_study,
+        spacing=entry.scan.spacing[0] if entry.scan.spacing else None,
+        sides=side_letters(entry.scan.orientation),
     )
+
+
+def build_hidden_view(entry: Entry, hidden: Sequence[str]) -> View:
+    """The view of a scan without maps and outline; `hidden`: titles of models, each with a pane that shows none."""
+    view = build_view(entry, (), lambda _: "")
+    panes = [Pane(f"{title}: not shown", "", view.panes[0].alt) for title in hidden]
+    return replace(view, panes=(*view.panes, *panes))
+
+
+def build_panes(
+    entry: Entry, maps: Sequence[Map], captions: Callable[[Map], str], is_study: bool = False
+) -> tuple[Pane, ...]:
+    """The panes of `build_view`."""
+    assert entry.scan is not None
+    sides = side_letters(entry.scan.orientation)
+    where = " (left {}, right {}, top {}, bottom {})".format(*sides) if sides else ""
+    original = Pane(entry.name, "Original image", f"The scan {entry.name}{where}")
+    drawn = [_pane(shown, captions(shown), entry.name, is_study) for shown in maps]
+    return tuple(drawn if is_study else [original, *drawn])
 
 
 def peak_activation(scan: Scan, maps: Sequence[Map], lesion: np.ndarray | None = None) -> str:

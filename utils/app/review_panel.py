@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from utils.app import access, resources, session
+from utils.app import access, resources, session, shortcuts
 from utils.cases.reviews import (
     LONGEST_NOTE,
     LONGEST_REVIEWER,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 VERDICT_TITLES = {"agree": "Agree", "disagree": "Disagree", "unsure": "Unsure"}
 _SHORTCUTS = {"agree": "a", "disagree": "d", "unsure": "u"}
 _CHOSEN = ":material/radio_button_checked:"
-_ICONS = {"agree": ":material/check:", "disagree": ":material/close:", "unsure": ":material/question_mark:"}
 
 
 def reviews() -> dict[str, Review]:
@@ -152,10 +151,11 @@ def review_panel(entry: Entry) -> None:
     verdict = current.verdict if current else None
     with st.container(horizontal=True, gap="xsmall"):
         for choice in verdicts_for(predicted):
-            st.button(
+            shortcuts.button(
                 VERDICT_TITLES[choice],
-                icon=_CHOSEN if verdict == choice else _ICONS[choice],
-                shortcut=_SHORTCUTS[choice],
+                _SHORTCUTS[choice],
+                "Review",
+                icon=_CHOSEN if verdict == choice else None,
                 key=f"{choice}-{entry.key}",
                 on_click=_save,
                 args=(entry, {"verdict": choice, "right_class": None}),
@@ -174,10 +174,11 @@ def _correct_label(entry: Entry, current: Review, labels: Sequence[str]) -> None
     st.caption("Correct label (optional)")
     with st.container(horizontal=True, gap="xsmall"):
         for number, label in enumerate(labels, start=1):
-            st.button(
+            shortcuts.button(
                 sentence_case(LABEL_TITLES[label]),
+                str(number),
+                "Correct label",
                 icon=_CHOSEN if current.right_class == label else None,
-                shortcut=str(number),
                 key=f"{label}-{entry.key}",
                 on_click=_save,
                 args=(entry, {"verdict": "disagree", "right_class": label}),

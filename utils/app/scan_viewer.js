@@ -1,63 +1,86 @@
 // One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
-// model. data: { name, file, scan, palette, study, large, outlines: { KIND: [[x, y, ...], ...] },
-// panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data addresses; a level of
-// evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons in fractions of the
-// scan's sides. `large`: one pane fills the height of the window, the others are small beside it until they are clicked.
+// model. data: { name, file, stack, position, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
+// [[x, y, ...], ...] }, panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data
+// addresses; a level of evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons
+// in fractions of the scan's sides. `size` is width and height of the scan in pixels, `spacing` their mm, `sides` the
+// sides of the body. `layout`: how many panes stand side by side at first; 1: one fills the height of the window, the
+// others are small beside it until they are clicked; null: always all. `stack` is the name of the slices that
+// stack_images.js keeps, of which the one at `position` is in `data`.
 
 const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
-  threshold: 0, contour: false, outline: true, mask: true, main: 0, isLarge: true };
-const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outline", "mask", "main", "isLarge"];
+  threshold: 0, contour: false, outline: true, mask: true, window: "full", main: 0 };
+const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outline", "mask", "main"];
 const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
-const RARE = ["Brightness", "Contrast", "Toggle overlay", "Zoom in", "Zoom out", "Full screen"]; // behind "More"
 const BLINK_MILLISECONDS = 600;
+const REST_MILLISECONDS = 250; // without a step through the stack, before the server learns the position
+const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
 const LARGEST_ZOOM = 16;
 const BRIGHTNESS = [-0.5, 0.5];
-const CONTRAST = [0.4, 4];
+const CONTRAST = [0.4, 16];
 
-export default function ({ data, parentElement }) {
-  const viewer = parentElement.viewer ?? (parentElement.viewer = new ScanViewer(parentElement));
-  viewer.show(data);
+export default function ({ data, parentElement, setTriggerValue }) {
+  const viewer = parentElement.viewer ?? (parentElement.viewer = new ScanViewer(parentElement, data));
+  viewer.send = (position) => setTriggerValue("position", position);
+  viewer.receive(data);
   return () => viewer.leave();
 }
 
 class ScanViewer {
-  constructor(parent) {
+  constructor(parent, { layout }) {
     this.view = { ...INITIAL_VIEW };
+    this.layout = layout;
     this.panes = [];
     this.outlines = {};
-    this.scan = this.windowed = this.palette = this.blinking = null;
-    this.file = "";
+    this.sides = [];
+    this.scan = this.windowed = this.palette = this.blinking = this.pending = null;
+    this.distance = 0;
     this.root = element("div", { className: "viewer" }, parent);
-    this.bar = element("div", { className: "bar", role: "toolbar", ariaLabel: "Image" }, this.root);
+    this.ruler = new Ruler(() => this.draw(), (words) => this.bar.say(words));
+    this.bar = new ViewerBar(this);
     this.grid = element("div", { className: "panes" }, this.root);
-    this.sliders = this.addSliders();
-    this.toggles = this.addToggles();
-    this.buttons = this.addButtons();
-    this.onKey = (event) => this.press(event);
+    this.place = element("div", { className: "place", role: "status" }, this.root);
+    this.onStack = () => { this.showPlace(); this.draw(); };
   }
 
   // --- What is shown
 
+  // What the server sends; where the browser has gone on to another slice meanwhile, that one stays
+  receive(data) {
+    for (const keys of this.bar.keys) keys.bind();
+    window.addEventListener("brain-reader-stack", this.onStack); // once, however often
+    if (data.stack !== this.stack) this.pending = null;
+    Object.assign(this, { stack: data.stack, position: data.position, palette: data.palette, file: data.file, isStudy: data.study });
+    if (this.pending !== null && this.pending !== data.position) return this.go(this.pending, true);
+    this.pending = null;
+    return this.show(data);
+  }
+
   async show(data) {
-    document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
     if (this.panes.length !== data.panes.length) this.buildPanes(data.panes.length);
     data.panes.forEach((pane, index) => {
       this.panes[index].title.textContent = pane.title;
-      this.panes[index].caption.textContent = pane.caption;
+      if (pane.caption !== undefined) this.panes[index].caption.textContent = pane.caption;
       this.panes[index].canvas.ariaLabel = pane.alt;
     });
+    this.showPlace();
+    this.latest = data;
     const images = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
-    const isNewScan = data.name !== this.root.dataset.name;
+    if (this.latest !== data) return; // another slice has overtaken it
+    const name = this.stack ?? data.name, isNewScan = name !== this.root.dataset.name;
     this.scan = images[0];
-    Object.assign(this, { palette: data.palette, outlines: data.outlines, file: data.file, studying: data.study, canBeLarge: data.large });
+    Object.assign(this, { outlines: data.outlines, sides: data.sides });
     this.root.style.setProperty("--aspect", images[0].naturalWidth / images[0].naturalHeight);
-    this.showControls();
-    this.root.dataset.name = data.name;
-    if (isNewScan) Object.assign(this.view, INITIAL_VIEW, pick(this.view, KEPT_BETWEEN_SCANS));
+    this.root.dataset.name = name;
+    if (isNewScan) this.resetScan();
+    if (data.name !== this.measured) this.ruler.clear();
+    this.measured = data.name;
+    this.ruler.measure(data.size, data.spacing);
     this.panes.forEach((pane, index) => {
       pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
-      pane.full = data.panes[index].full;
+      pane.full = data.panes[index].full ?? pane.full;
     });
+    this.bar.arrange();
+    this.bar.drawScale(this.palette);
     this.colourEvidence();
     this.applyWindow();
     this.draw();
@@ -66,98 +89,64 @@ class ScanViewer {
 
   leave() {
     this.stopBlinking();
-    document.removeEventListener("keydown", this.onKey);
+    for (const keys of this.bar.keys) keys.unbind();
+    window.removeEventListener("brain-reader-stack", this.onStack);
+  }
+
+  // The view of a scan that has just come: a window that was chosen stays, one that was drawn by hand does not
+  resetScan() {
+    const { window } = this.view;
+    Object.assign(this.view, INITIAL_VIEW, pick(this.view, KEPT_BETWEEN_SCANS));
+    if (window in WINDOWS) this.setWindow(window);
   }
 
   set(changes) {
     Object.assign(this.view, changes);
+    if ("brightness" in changes || "contrast" in changes) this.view.window = changes.window ?? "custom";
     if ("brightness" in changes || "contrast" in changes || "inverted" in changes) this.applyWindow();
     if ("threshold" in changes || "contour" in changes) this.colourEvidence();
     this.draw();
   }
 
-  // --- Tool bar
-
-  addSliders() {
-    return [
-      this.slider("Opacity", [0, 1], 0.05, "opacity", "[]"),
-      this.slider("Brightness", BRIGHTNESS, 0.02, "brightness"),
-      this.slider("Contrast", CONTRAST, 0.05, "contrast"),
-      this.slider("Display threshold", [0, 1], 0.05, "threshold", ",."),
-    ];
+  setWindow(name) {
+    if (this.scan) this.set({ ...windowOf(name, this.scan), window: name });
   }
 
-  addToggles() {
-    const flip = (name) => () => this.set({ [name]: !this.view[name] });
-    const next = () => this.set({ main: (this.view.main + 1) % this.panes.length });
-    const toggle = (title, key, name) => ({ button: this.button(title, key, flip(name)), isOn: () => this.view[name] });
-    const blink = () => (this.blinking === null ? this.startBlinking() : this.stopBlinking());
-    return {
-      next: { button: this.button("Switch pane", "p", next), isOn: () => false },
-      large: { button: this.button("Side by side", "l", flip("isLarge")), isOn: () => !this.view.isLarge },
-      evidence: toggle("Saliency map", "e", "evidence"),
-      blink: { button: this.button("Toggle overlay", "b", blink), isOn: () => this.blinking !== null },
-      contour: toggle("Contour", "c", "contour"),
-      outline: toggle("Outline", "o", "outline"),
-      mask: toggle("Reference segmentation", "m", "mask"),
-      invert: toggle("Invert", "i", "inverted"),
-    };
+  reset() {
+    this.stopBlinking();
+    this.ruler.clear();
+    this.set(INITIAL_VIEW);
   }
 
-  addButtons() {
-    const { root } = this;
-    this.button("Zoom in", "+", () => this.zoomBy(1.25));
-    this.button("Zoom out", "-", () => this.zoomBy(0.8));
-    this.button("Full screen", "f", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
-    this.button("Reset", "0", () => { this.stopBlinking(); this.set({ ...INITIAL_VIEW, isLarge: this.view.isLarge }); });
-    const more = this.button("More", "", () => this.root.classList.toggle("all"));
-    return { more, save: this.button("Save PNG", "s", () => savePng(this.panes, this.file)) };
+  // --- The slices of a stack, which the browser has: it moves through them without the server
+
+  get slices() {
+    return (this.stack && window.brainReaderStacks?.get(this.stack)) || [];
   }
 
-  // keys: the key for less and the key for more
-  slider(title, [min, max], step, name, keys) {
-    const hint = keys ? `${title} (${keys[0]} and ${keys[1]})` : "";
-    const label = element("label", { textContent: title, title: hint, className: RARE.includes(title) ? "rare" : "" }, this.bar);
-    const input = element("input", { type: "range", min, max, step, ariaLabel: title }, label);
-    input.oninput = () => this.set({ [name]: Number(input.value) });
-    return { input, name, keys };
+  go(position, isForced = false) {
+    const inside = clamp(position, [0, this.slices.length - 1]);
+    if (!this.slices.length || (inside === this.position && !isForced)) return;
+    this.position = this.pending = inside;
+    this.show(this.slices[inside]);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
   }
 
-  button(title, key, act) {
-    const hint = key ? `${title} (${key.toUpperCase()})` : title;
-    const properties = { type: "button", title: hint, textContent: title };
-    const button = element("button", properties, this.bar);
-    button.dataset.key = key;
-    if (RARE.includes(title)) button.classList.add("rare");
-    button.onclick = act;
-    return button;
+  turn(event) {
+    const isNotch = Math.abs(event.deltaY) >= PIXELS_PER_STEP;
+    this.distance += event.deltaY;
+    const steps = Math.trunc(this.distance / PIXELS_PER_STEP);
+    if (!steps) return;
+    this.distance = isNotch ? 0 : this.distance - steps * PIXELS_PER_STEP;
+    this.go(this.position + (isNotch ? Math.sign(steps) : steps));
   }
 
-  showControls() {
-    const threshold = this.sliders.find(({ name }) => name === "threshold").input.parentElement;
-    for (const control of [threshold, this.toggles.contour.button, this.buttons.save]) control.hidden = !this.studying;
-    for (const kind of Object.keys(LINES)) this.toggles[kind].button.hidden = !this.outlines[kind];
-    for (const control of [this.toggles.next.button, this.toggles.large.button, this.buttons.more]) {
-      control.hidden = !this.canBeLarge;
-    }
-    for (const pane of this.panes) pane.pointed.hidden = !this.studying;
-  }
-
-  // --- Keyboard: the keys work wherever the focus is, except in a field that takes text
-
-  press(event) {
-    const target = event.composedPath()[0];
-    if (event.ctrlKey || event.metaKey || event.altKey || target.isContentEditable) return;
-    if (target.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=radio])")) return;
-    const buttons = [...this.bar.querySelectorAll("button")];
-    const pressed = buttons.find((button) => button.dataset.key === event.key.toLowerCase());
-    if (pressed && !pressed.hidden) { event.preventDefault(); pressed.click(); }
-    for (const { input, keys } of this.sliders) {
-      const direction = keys?.indexOf(event.key) ?? -1;
-      if (direction < 0 || input.parentElement.hidden) continue;
-      if (direction) input.stepUp(2); else input.stepDown(2);
-      input.oninput();
-    }
+  showPlace() {
+    const { slices } = this;
+    const of = `(${this.position + 1} of ${slices.length} with brain)`;
+    this.place.textContent = slices.length ? `Slice ${slices[this.position].number} ${of}` : "";
+    this.root.dataset.position = this.position ?? "";
   }
 
   // --- Blinking, zoom and pan
@@ -182,6 +171,10 @@ class ScanViewer {
     this.set({ zoom, ...offsetInside(...moved, zoom) });
   }
 
+  pan(across, down) {
+    this.set(offsetInside(this.view.x + across, this.view.y + down, this.view.zoom));
+  }
+
   applyWindow() {
     if (this.scan) this.windowed = windowed(this.scan, this.view);
   }
@@ -192,16 +185,23 @@ class ScanViewer {
 
   // --- Drawing
 
+  // The panes that are shown at one size: all, or of two the scan and one map
+  get large() {
+    const { main } = this.view;
+    if (this.layout === 1) return [Math.min(main, this.panes.length - 1)];
+    return this.layout === 2 ? [0, main || Math.min(1, this.panes.length - 1)] : [...this.panes.keys()];
+  }
+
   draw() {
-    const isLarge = this.canBeLarge && this.view.isLarge;
-    this.root.classList.toggle("large", isLarge);
-    this.panes.forEach(({ figure }, index) => figure.classList.toggle("main", index === this.view.main));
-    for (const { input, name } of this.sliders) input.value = this.view[name];
-    for (const { button, isOn } of Object.values(this.toggles)) button.ariaPressed = String(isOn());
+    const { large } = this;
+    for (const layout of [1, 2, 3]) this.root.classList.toggle(`layout-${layout}`, layout === this.layout);
+    this.root.style.setProperty("--small", Math.max(this.panes.length - 1, 1));
+    this.panes.forEach((pane, index) => pane.figure.classList.toggle("main", large.includes(index)));
+    this.bar.update();
     if (this.windowed) this.panes.forEach((pane) => this.drawPane(pane));
   }
 
-  drawPane({ canvas, drawn }) {
+  drawPane({ figure, canvas, drawn }) {
     const { view, windowed } = this;
     const width = Math.round(canvas.clientWidth * devicePixelRatio);
     const height = Math.round((width * windowed.height) / windowed.width);
@@ -210,7 +210,7 @@ class ScanViewer {
     const context = canvas.getContext("2d");
     const left = width * (0.5 + view.x - view.zoom / 2), top = height * (0.5 + view.y - view.zoom / 2);
     const place = [left, top, width * view.zoom, height * view.zoom];
-    Object.assign(context, { imageSmoothingEnabled: true, imageSmoothingQuality: "high", globalAlpha: 1 });
+    Object.assign(context, { imageSmoothingEnabled: true, imageSmoothingQuality: "high", globalAlpha: 1, fillStyle: "black" });
     context.fillRect(0, 0, width, height);
     context.drawImage(windowed, ...place);
     const isOverlaid = drawn && view.evidence;
@@ -220,9 +220,12 @@ class ScanViewer {
     }
     for (const kind of Object.keys(LINES)) if (view[kind]) drawOutline(context, LINES[kind], this.outlines[kind], place);
     canvas.dataset.shown = isOverlaid ? "evidence" : "scan";
+    if (this.isSmall(figure)) return;
+    drawSides(context, this.sides, canvas);
+    this.ruler.draw(context, place);
   }
 
-  // --- Panes and the pointer: drag pans, drag with the right button changes the window, ctrl-wheel zooms
+  // --- Panes
 
   buildPanes(count) {
     this.grid.replaceChildren();
@@ -233,63 +236,17 @@ class ScanViewer {
       const pointed = element("div", { className: "pointed" }, figure);
       const caption = element("figcaption", {}, figure);
       const pane = { figure, title, canvas, caption, pointed, levels: null, drawn: null };
-      this.handlePointer(pane);
+      handlePointer(this, pane);
       figure.onclick = () => this.isSmall(figure) && this.set({ main: this.panes.indexOf(pane) });
       canvas.onkeydown = (event) => { if (event.key === "Enter") figure.onclick(); };
       return pane;
     });
-    new ResizeObserver(() => this.draw()).observe(this.grid);
+    this.observer?.disconnect();
+    this.observer = new ResizeObserver(() => this.draw());
+    for (const node of [this.grid, this.panes[0].figure]) this.observer.observe(node);
   }
 
   isSmall(figure) {
-    return this.root.classList.contains("large") && !figure.classList.contains("main");
-  }
-
-  handlePointer(pane) {
-    const { canvas } = pane;
-    let drag = null;
-    canvas.onpointerdown = (event) => {
-      if (this.isSmall(pane.figure)) return;
-      drag = { x: event.clientX, y: event.clientY, button: event.button, view: { ...this.view } };
-      canvas.setPointerCapture(event.pointerId);
-    };
-    canvas.onpointermove = (event) => {
-      if (drag) this.drag(drag, event, canvas);
-      else pane.pointed.textContent = this.strengthAt(pane, event);
-    };
-    canvas.onpointerleave = () => (pane.pointed.textContent = "");
-    canvas.onpointerup = canvas.onpointercancel = () => (drag = null);
-    canvas.oncontextmenu = (event) => event.preventDefault();
-    canvas.ondblclick = (event) => this.zoomAt(event, canvas, 2);
-    canvas.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey) return; // a plain wheel scrolls the page
-      event.preventDefault();
-      this.zoomAt(event, canvas, Math.exp(-event.deltaY / 200));
-    }, { passive: false });
-  }
-
-  zoomAt(event, canvas, factor) {
-    this.zoomBy(factor, event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
-  }
-
-  drag(start, event, canvas) {
-    const across = (event.clientX - start.x) / canvas.clientWidth, down = (event.clientY - start.y) / canvas.clientHeight;
-    if (start.button === 2) {
-      const contrast = clamp(start.view.contrast * Math.exp(2 * across), CONTRAST);
-      this.set({ contrast, brightness: clamp(start.view.brightness - down, BRIGHTNESS) });
-    } else this.set(offsetInside(start.view.x + across, start.view.y + down, this.view.zoom));
-  }
-
-  // The strength of the evidence under the pointer, as text
-  strengthAt(pane, event) {
-    if (!pane.levels || !this.studying) return "";
-    const { width, height, data } = pane.levels;
-    const { x, y, zoom } = this.view;
-    const column = Math.floor(((event.offsetX / pane.canvas.clientWidth - 0.5 - x) / zoom + 0.5) * width);
-    const row = Math.floor(((event.offsetY / pane.canvas.clientHeight - 0.5 - y) / zoom + 0.5) * height);
-    if (column < 0 || row < 0 || column >= width || row >= height) return "";
-    const strength = data[4 * (row * width + column)] / 255;
-    const value = pane.full ? `${(strength * pane.full[0]).toPrecision(2)} ${pane.full[1]}, ` : "";
-    return `${value}${Math.round(100 * strength)} % of full scale${strength === 1 ? " or more" : ""}`;
+    return this.layout === 1 && !figure.classList.contains("main");
   }
 }

@@ -1,4 +1,31 @@
-// What the viewer draws with: the window of a scan, the colours of evidence, a PNG of all panes, elements.
+// What the viewer draws with: the window of a scan, the colours of evidence, letters, a PNG of all panes.
+
+// The windows to choose from, each a function from the histogram (256) of a scan to its lowest and highest level
+const WINDOWS = {
+  full: () => [0, 255],
+  brain: (histogram) => {
+    const head = histogram.map((count, level) => (level > 0.1 * percentile(histogram, 0.995) ? count : 0));
+    return [percentile(head, 0.05), percentile(head, 0.995)];
+  },
+  percentiles: (histogram) => [percentile(histogram, 0.01), percentile(histogram, 0.99)],
+};
+
+// Brightness and contrast that show the levels of a window from black to white
+function windowOf(name, scan) {
+  if (!scan.histogram) {
+    scan.histogram = new Array(256).fill(0);
+    const { data } = pixelsOf(scan);
+    for (let at = 0; at < data.length; at += 4) scan.histogram[data[at]]++;
+  }
+  const [low, high] = WINDOWS[name](scan.histogram);
+  return { brightness: 0.5 - (low + high) / 510, contrast: 255 / Math.max(high - low, 16) };
+}
+
+// The lowest level that reaches this share of the pixels
+function percentile(histogram, share) {
+  let left = share * histogram.reduce((sum, count) => sum + count, 0);
+  return Math.max(histogram.findIndex((count) => count && (left -= count) <= 0), 0);
+}
 
 // The scan's grays through a straight line
 function windowed(scan, { brightness, contrast, inverted }) {
@@ -48,6 +75,23 @@ function drawOutline(context, { colour, dash }, outline, [left, top, width, heig
   }
 }
 
+// The sides of the body at the left, right, top and bottom of a canvas
+function drawSides(context, sides, { width, height }) {
+  const margin = 8 * devicePixelRatio, below = 34 * devicePixelRatio; // the title of the pane is at the top
+  const places = [[margin, height / 2, "left"], [width - margin, height / 2, "right"], [width / 2, below, "center"],
+    [width / 2, height - 2 * margin, "center"]];
+  sides.forEach((letters, side) => written(context, letters, places[side].slice(0, 2), places[side][2], "white"));
+}
+
+// Words that are read on bright and dark ground
+function written(context, text, [x, y], align, colour) {
+  Object.assign(context, { globalAlpha: 1, textAlign: align, textBaseline: "middle", lineJoin: "round", strokeStyle: "black" });
+  Object.assign(context, { font: `600 ${14 * devicePixelRatio}px sans-serif`, lineWidth: 4 * devicePixelRatio, fillStyle: colour });
+  context.setLineDash([]);
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
+}
+
 // All panes as they look now, side by side below their titles, as a PNG file
 function savePng(panes, file) {
   const gap = 16, head = 40;
@@ -81,10 +125,6 @@ function isEdge(at, width, height, isShown) {
   const column = at % width;
   const atBorder = column === 0 || column === width - 1 || at < width || at >= width * (height - 1);
   return atBorder || !(isShown(at - 1) && isShown(at + 1) && isShown(at - width) && isShown(at + width));
-}
-
-function clamp(value, [low, high]) {
-  return Math.min(Math.max(value, low), high);
 }
 
 function pick(object, names) {

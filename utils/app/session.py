@@ -144,7 +144,7 @@ def clear() -> None:
     kept = {name: copy(st.session_state[name]) for name in _CLEARED if name in st.session_state}
     st.session_state["cleared"] = kept
     _background().clear(_store())
-    for name in ("thumbnails", "evidence-maps", "stacks", "tumour-volumes"):
+    for name in ("thumbnails", "evidence-maps", "stacks", "stack-views", "tumour-volumes"):
         st.session_state.pop(name, None)
     _shown_anyway().clear()
     headers().clear()

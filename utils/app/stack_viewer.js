@@ -27,7 +27,10 @@ class StackViewer {
     this.canvas = element("canvas", { role: "img", tabIndex: 0 }, this.root);
     this.text = element("p", {}, this.root);
     this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
-    this.onKey = (event) => this.press(event);
+    this.keys = new Keys("Slices", [
+      { keys: ["ArrowUp", "ArrowDown"], title: "Previous, next slice", act: (onward) => this.go(this.position + (onward ? 1 : -1)) },
+      { keys: ["PageUp", "PageDown"], title: "Ten slices back, on", act: (onward) => this.go(this.position + (onward ? 10 : -10)) },
+    ]);
     this.onLeave = (event) => (event.type === "pointerdown" || event.key === "Enter" || event.key === " ") && this.rest();
     this.distance = 0;
     this.images = new Map();
@@ -35,7 +38,7 @@ class StackViewer {
   }
 
   show(data) {
-    document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
+    this.keys.bind();
     for (const kind of LEAVING) document.addEventListener(kind, this.onLeave, true);
     const isOther = data.name !== this.stack;
     if (isOther || data.jump !== this.jump) this.position = data.position;
@@ -46,7 +49,7 @@ class StackViewer {
   }
 
   leave() {
-    document.removeEventListener("keydown", this.onKey);
+    this.keys.unbind();
     for (const kind of LEAVING) document.removeEventListener(kind, this.onLeave, true);
   }
 
@@ -54,15 +57,6 @@ class StackViewer {
     const button = element("button", { type: "button", ariaLabel: title, title: `${title} (arrow key)`, textContent: sign }, parent);
     button.onclick = () => this.go(this.position + by);
     return button;
-  }
-
-  press(event) {
-    const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10 }[event.key];
-    const target = event.composedPath()[0];
-    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable], [role=radio], [role=combobox]")) return;
-    event.preventDefault();
-    this.go(this.position + by);
   }
 
   turn(event) {

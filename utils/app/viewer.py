@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -22,43 +22,92 @@ WIDEST = 1460  # pixels: twice the widest column, for dense screens; st.image ha
 WIDEST_MAP = 512  # saliency maps are smooth
 WIDEST_SLICE = 512  # pixels of a slice of a volume: all of them travel to the browser
 WIDEST_SLICE_MAP = 64
-_show_viewer = component("scan_viewer", "scan_viewer.js", "scan_viewer_tools.js", "dom.js", "scan_viewer.css")
-_show_stack = component("stack_viewer", "stack_viewer.js", "dom.js", "stack_viewer.css")
+_show_viewer = component(
+    "scan_viewer",
+    "scan_viewer.js",
+    "scan_viewer_bar.js",
+    "scan_viewer_pointer.js",
+    "scan_viewer_tools.js",
+    "ruler.js",
+    "keyboard.js",
+    "dom.js",
+    "scan_viewer.css",
+)
+_keep_stack = component("stack_images", "stack_images.js")
+_show_stack = component("stack_viewer", "stack_viewer.js", "keyboard.js", "dom.js", "stack_viewer.css")
 
 
-def scan_viewer(view: View, key: str, is_large: bool = False) -> None:
-    """The panes of a view; they zoom, pan and change their window together.
+@dataclass(frozen=True)
+class StackPlace:
+    """The slice in view of a stack whose slices `keep_stack` keeps in the browser under `name`.
 
-    is_large: one pane is as large as the window allows, with the others as small pictures beside it.
+    `on_move` gets the position of the slice that the viewer rests at.
+    """
+
+    name: str
+    position: int
+    on_move: Callable[[int], None]
+
+
+def scan_viewer(view: View, key: str, layout: int | None = None, place: StackPlace | None = None) -> None:
+    """The panes of a view; they zoom, pan, change their window and are measured together.
+
+    layout: how many panes stand side by side at first, of 1 the others as small pictures beside it; None: all, always.
+    place: of a stack, through which the viewer moves.
 
     A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
     Changes happen in the browser without the server. The images travel inside the session's own websocket.
     """
-    lines = {kind: lines_of(contours, view.pixels.shape) for kind, contours in view.outlines.items()}
-    _show_viewer(
-        key=key,
-        data={
-            "name": view.name,
-            "file": view.file,
-            "study": view.is_study,
-            "large": is_large,
-            "outlines": lines,
-            "palette": overlays.palette().tolist(),
-            "scan": address(rendering.png(rendering.fitted(rendering.gray_image(view.pixels), WIDEST))),
-            "panes": [
-                {
-                    "title": pane.title,
-                    "caption": pane.caption,
-                    "alt": pane.alt,
-                    "full": pane.full,
-                    "evidence": None
-                    if pane.strength is None
-                    else address(rendering.png(overlays.levels(rendering.fitted(pane.strength, WIDEST_MAP)))),
-                }
-                for pane in view.panes
-            ],
-        },
-    )
+    shown = {
+        "file": view.file,
+        "study": view.is_study,
+        "layout": layout,
+        "palette": overlays.palette().tolist(),
+        "stack": place.name if place else None,
+        "position": place.position if place else 0,
+        **_images(view, WIDEST, WIDEST_MAP),
+    }
+
+    def moved() -> None:
+        if place is not None:
+            _moved(st.session_state[key].position, place.on_move)
+
+    _show_viewer(key=key, data=shown, on_position_change=moved)
+
+
+def slice_of(view: View, number: int) -> dict[str, Any]:
+    """What the browser needs to show a slice of a stack; number: for people, from 1."""
+    return {"number": number, **_images(view, WIDEST_SLICE, WIDEST_SLICE_MAP)}
+
+
+def keep_stack(name: str, slices: Sequence[dict[str, Any]]) -> None:
+    """Keep the slices of a stack, of `slice_of`, in the browser; those of another stack go."""
+    _keep_stack(key="stack-images", data={"name": name, "slices": slices})
+
+
+def _images(view: View, widest: int, widest_map: int) -> dict[str, Any]:
+    """The scan, its panes and outlines as the viewer takes them."""
+    height, width = view.pixels.shape
+    return {
+        "name": view.name,
+        "size": [width, height],
+        "spacing": view.spacing,
+        "sides": view.sides,
+        "scan": address(rendering.png(rendering.fitted(rendering.gray_image(view.pixels), widest))),
+        "outlines": {kind: lines_of(contours, view.pixels.shape) for kind, contours in view.outlines.items()},
+        "panes": [
+            {
+                "title": pane.title,
+                "caption": pane.caption,
+                "alt": pane.alt,
+                "full": pane.full,
+                "evidence": None
+                if pane.strength is None
+                else address(rendering.png(overlays.levels(rendering.fitted(pane.strength, widest_map)))),
+            }
+            for pane in view.panes
+        ],
+    }
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,18 @@ class WorklistPanel {
     this.place = element("span", { className: "place" }, bar);
     this.onward = this.stepper(bar, "Next", "→", 1);
     this.list = element("div", { className: "rows", role: "group", ariaLabel: "Worklist" }, this.root);
-    this.onKey = (event) => this.press(event);
+    this.keys = new Keys("Worklist", [{
+      keys: ["ArrowLeft", "ArrowRight"],
+      title: "Previous, next scan",
+      act: (onward) => this.step(onward ? 1 : -1),
+      isOff: () => this.readable.length < 2,
+    }]);
     this.onReviewKey = (event) => this.delay(event);
     this.waiting = [];
   }
 
   show({ rows, selected, isBar }) {
-    document.addEventListener("keydown", this.onKey); // a listener that is added twice is called once
+    this.keys.bind();
     window.addEventListener("keydown", this.onReviewKey, true);
     this.rows = rows;
     this.readable = rows.filter((row) => row.isRead).map((row) => row.key);
@@ -47,13 +52,13 @@ class WorklistPanel {
   }
 
   leave() {
-    document.removeEventListener("keydown", this.onKey);
+    this.keys.unbind();
     window.removeEventListener("keydown", this.onReviewKey, true);
   }
 
   delay(event) {
     if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || !REVIEW_KEYS.includes(event.key)) return;
-    if (!this.list.isConnected || this.list.hidden || isField(event.composedPath()[0])) return;
+    if (!this.list.isConnected || this.list.hidden || isText(event.composedPath()[0])) return;
     if (!this.waiting.length && this.hasButtons()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -106,15 +111,6 @@ class WorklistPanel {
     return button;
   }
 
-  press(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const target = event.composedPath()[0];
-    if (!by || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    if (isField(target) || target.matches?.("[role=slider], [role=radio], [role=tab], [type=range]")) return;
-    event.preventDefault();
-    this.step(by);
-  }
-
   step(by) {
     if (this.waiting.length) return void this.waiting.push({ by }); // after the review that waits
     const key = this.readable[this.readable.indexOf(this.current) + by];
@@ -152,8 +148,4 @@ class WorklistPanel {
     const left = button.offsetLeft - list.offsetLeft;
     if (left < list.scrollLeft || left + button.offsetWidth > list.scrollLeft + list.clientWidth) list.scrollLeft = left;
   }
-}
-
-function isField(target) {
-  return !!target.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 }

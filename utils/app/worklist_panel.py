@@ -11,7 +11,7 @@ from utils.app.components import component
 from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry, representative
 
-_show = component("worklist", "worklist_panel.js", "dom.js", "worklist_panel.css")
+_show = component("worklist", "worklist_panel.js", "keyboard.js", "dom.js", "worklist_panel.css")
 
 
 def worklist_panel(entries: Sequence[Entry], selected: str | None, is_bar: bool = False) -> None:
