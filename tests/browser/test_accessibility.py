@@ -65,4 +65,7 @@ def test_no_page_has_a_serious_finding(
     for title in TITLES:
         go(page, title)
         inspect(f"{title.lower()}-loaded")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    inspect("shortcuts")
     assert not [f"{state}: {line}" for state, lines in by_state.items() for line in lines]

@@ -18,7 +18,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
     rows = answers_table(measured)
     if not rows:
         return
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([5, 2], gap="large")
     with left:
         st.subheader("How good on new scans?")
         st.markdown(in_markdown(rows))

@@ -29,7 +29,7 @@ class ViewerBar {
     return [
       { title: "Opacity", range: [0, 1], step: 0.05, name: "opacity", keys: ["[", "]"] },
       { title: "Brightness", range: BRIGHTNESS, step: 0.02, name: "brightness" },
-      { title: "Contrast", range: CONTRAST, step: 0.05, name: "contrast" },
+      { title: "Contrast", range: [CONTRAST[0], 4], step: 0.05, name: "contrast" },
       { title: "Display threshold", range: [0, 1], step: 0.05, name: "threshold", keys: [",", "."], isOff: () => !this.viewer.isStudy },
     ];
   }
