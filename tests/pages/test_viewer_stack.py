@@ -36,14 +36,17 @@ def test_the_slices_of_a_stack_go_to_the_browser_with_their_maps(volume: Entry, 
     hidden = stack["slices"][0]["panes"]
     assert not any(pane["evidence"] for pane in hidden) and hidden[1]["title"] == "CNN: not shown"
     assert stack["slices"][2]["panes"][0]["alt"] == viewer["panes"][0]["alt"]
+    page.session_state["shown-anyway"] = {volume.key}
+    shown = component_of(again(page), "stack_images")["slices"][0]["panes"]
+    assert shown[1]["evidence"] and shown[1]["title"] == "CNN: glioma, 90 %"
 
 
 def test_slices_are_drawn_once_for_each_class(volume: Entry, tiny_app) -> None:
     page = opened("compare", volume)
     first = component_of(page, "stack_images")
-    (kept,) = page.session_state["stack-views"].values()
+    (kept,) = page.session_state["stack-views"][1].values()
     page = again(page)
-    assert next(iter(page.session_state["stack-views"].values())) is kept
+    assert next(iter(page.session_state["stack-views"][1].values())) is kept
     page.segmented_control(key=f"compare-class-{volume.key}").set_value("pituitary")
     page = again(page)
     other = component_of(page, "stack_images")

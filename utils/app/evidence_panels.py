@@ -52,11 +52,12 @@ def linked_views(entry: Entry, page: str, label: str | None, layout: int) -> Non
     if len(entry.slices) < 2:
         viewer.scan_viewer(view, f"{page}-viewer", layout)
     else:
-        name, slices = _stack(entry, label)
-        position = worklist.viewed_position(entry)
+        # on a slice whose predictions are hidden the class of the slices before stays
+        drawn = label or next(iter(_stacks(entry)), entry.readings[0].shown_class)
+        name, position = f"{entry.key} {drawn}", worklist.viewed_position(entry)
         place = viewer.StackPlace(name, position, lambda chosen: session.show_slice(entry, chosen))
         viewer.scan_viewer(view, f"{page}-viewer", layout, place)
-        viewer.keep_stack(name, slices)
+        viewer.keep_stack(name, _slices(entry, drawn))  # after the image, which need not wait for them
     if label is None:
         return
     _captions(view, entry)
@@ -115,24 +116,25 @@ def _trust(shown: panes.Map) -> str:
     return panels.trust(shown.reading)
 
 
-def _stack(volume: Entry, label: str | None) -> tuple[str, list[dict[str, Any]]]:
-    """All slices of a volume for the viewer, under a name; made once for each volume and class.
+def _stacks(volume: Entry) -> dict[str, list[dict[str, Any]]]:
+    """The slices of a volume for the viewer, by class, as long as the volume and what is hidden of it stay."""
+    state = (volume.key, evidence_scale(), all(map(session.predictions_shown, volume.slices)))
+    if st.session_state.get("stack-views", (None,))[0] != state:
+        st.session_state["stack-views"] = (state, {})
+    return st.session_state["stack-views"][1]
 
-    label: None on a slice whose predictions are hidden; the class of the slices before stays.
-    """
-    cache = st.session_state.setdefault("stack-views", {})
-    state = (volume.key, evidence_scale(), session.predictions_shown(volume.slices[0]), len(volume.slices))
-    kept = next((known for known in cache if known[1:] == state), None)
-    shown = label or (kept[0] if kept else volume.readings[0].shown_class)
-    key = (shown, *state)
-    if key not in cache:
-        cache.clear()  # one volume at a time: they are large
-        cache[key] = [
-            viewer.slice_of(_linked_view(entry, shown, lambda _: ""), 1 + (entry.scan.slice or 0))
+
+def _slices(volume: Entry, label: str) -> list[dict[str, Any]]:
+    """All slices of a volume with their maps for a class, made once."""
+    stacks = _stacks(volume)
+    if label not in stacks:
+        stacks.clear()  # one class at a time: they are large
+        stacks[label] = [
+            viewer.slice_of(_linked_view(entry, label, lambda _: ""), 1 + (entry.scan.slice or 0))
             for entry in volume.slices
             if entry.scan is not None
         ]
-    return f"{volume.key} {shown}", cache[key]
+    return stacks[label]
 
 
 def draw(entry: Entry, reading: Reading, label: str, opacity: float) -> np.ndarray:
