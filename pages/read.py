@@ -46,6 +46,7 @@ def _reading(entry: Entry) -> None:
             conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
         )
     with st.container(key="room-findings"):
+        st.caption(entry.acquisition.in_words)
         label = None
         if panels.notices(entry):
             _conclusion(entry)

@@ -18,6 +18,13 @@ LABEL_TITLES = CLASS_TITLES | {
     "other_abnormality": "other abnormality",
     "artefact": "artefact",
 }
+SEQUENCE_TITLES = {
+    "T1": "T1",
+    "T1C+": "T1 with contrast",
+    "T2": "T2",
+    "FLAIR": "FLAIR",
+    "other": "another sequence",
+}
 NO_VALUE = "–"
 MOST_DIGITS = 4  # of a percentage
 

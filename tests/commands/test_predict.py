@@ -26,7 +26,19 @@ def test_predict_writes_one_line_an_image_in_order(run: Run, scans: Path) -> Non
     below = [Path(line["file"]).relative_to(scans).as_posix() for line in lines]
     assert below == ["a.png", "b.png", "c.png", "more/d.png"]
     for line in lines:
-        assert list(line) == ["file", "slice", "accepted", "reason", "flags", "predictions", "ensemble"]
+        assert list(line) == [
+            "file",
+            "slice",
+            "sequence",
+            "sequence_origin",
+            "plane",
+            "plane_origin",
+            "accepted",
+            "reason",
+            "flags",
+            "predictions",
+            "ensemble",
+        ]
         assert line["ensemble"] is None  # nothing was fitted for these networks
     good, broken = lines[0], lines[1]
     assert (good["slice"], good["accepted"], good["reason"]) == (None, True, None)

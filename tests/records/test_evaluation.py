@@ -16,6 +16,7 @@ from utils.records.measures import DetectionFigures
 from utils.records.out_of_distribution import OutOfDistributionRecord
 from utils.records.robustness import RobustnessRecord
 from utils.records.segmentation import OutlineRecord
+from utils.records.sequences import SequencesRecord
 
 FILES = sorted((REPOSITORY / "models" / "evaluation").glob("*.json"))
 
@@ -24,6 +25,8 @@ def kind_of(file: Path) -> type[Record]:
     """The class that reads a file of models/evaluation/, by its name."""
     if file.stem == "gate":
         return OutOfDistributionRecord
+    if file.stem == "sequences":
+        return SequencesRecord
     if file.stem == "leakage":
         return LeakageRecord
     if ".robustness" in file.stem:
@@ -48,7 +51,7 @@ def test_shipped_records_are_written_as_they_were(file: Path, tmp_path: Path) ->
 def test_every_kind_of_record_is_shipped() -> None:
     assert {kind_of(file) for file in FILES} == {
         EvaluationRecord, SubtypeRecord, ExplanationsRecord, OutlineRecord, RobustnessRecord, OutOfDistributionRecord,
-        LeakageRecord,
+        LeakageRecord, SequencesRecord,
     }  # fmt: skip
 
 

@@ -16,10 +16,13 @@ from utils.reports.session_csv import session_csv
 
 def test_csv_has_a_row_per_scan_with_all_predictions(entry_with) -> None:
     volume = replace(entry_with(("glioma", "meningioma"), flags=("unsure",), slice=3), slice_count=9)
+    assert volume.scan is not None
+    volume = replace(volume, scan=replace(volume.scan, sequence="T2"))
     scans = [ReportedScan("Scan 1", volume, DRAWN, Review("disagree", "pituitary", "a, b\n“c”"))]
     (row,) = rows_of(session_csv(scans, CREATED))
     assert row == {
-        "scan": "Scan 1", "slice": "4", "status": "disagree", "grade": "ok", "flags": "unsure", "reason": "",
+        "scan": "Scan 1", "slice": "4", "sequence": "T2", "sequence_origin": "file", "plane": "",
+        "plane_origin": "", "status": "disagree", "grade": "ok", "flags": "unsure", "reason": "",
         "cnn_label": "glioma", "cnn_glioma": "0.8500", "cnn_meningioma": "0.0500", "cnn_no_tumor": "0.0500",
         "cnn_pituitary": "0.0500", "cnn_version": VERSIONS["cnn"],
         "vgg16_label": "meningioma", "vgg16_glioma": "0.0500", "vgg16_meningioma": "0.8500",

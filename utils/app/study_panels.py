@@ -10,6 +10,7 @@ import streamlit as st
 from utils.app import panels, resources, review_panel, session
 from utils.evidence.outlines import drawn
 from utils.reading import worklist
+from utils.reading.acquisition import sequences_of_study, study_in_words
 from utils.reading.follow_up import change, change_in_words
 from utils.reading.study import INDETERMINATE, StudyAnswer, study_answer
 from utils.reading.study_conclusion import study_basis, study_headline, volume_in_words
@@ -17,7 +18,6 @@ from utils.reading.volumes import SUSPICIOUS
 from utils.reading.volumetry import TumorVolume, tumor_volume
 from utils.reading.worklist import Entry
 from utils.scans import rendering
-from utils.scans.places import plane_of
 from utils.wording import probability_in_percent, sentence_case
 
 SERIES_IN_A_ROW = 4
@@ -51,6 +51,8 @@ def headline(study: Sequence[Entry], volume: Entry) -> None:
     if not answer:
         words.insert(0, "Each slice is analysed independently; a few suspicious slices are weak evidence.")
     st.caption(" ".join(filter(None, words)))
+    sequences = study_in_words(sequences_of_study(study), resources.contrast_figures())
+    st.caption(" ".join([f"This series: {volume.acquisition.in_words}.", *sequences]))
 
 
 def _excluded(volume: Entry, analysed: int) -> str:
@@ -90,11 +92,9 @@ def series_side_by_side(study: Sequence[Entry], shown: Entry) -> None:
 
 
 def series_in_words(series: Entry) -> str:
-    """ "FLAIR, axial, 24 slices; probability of a tumour 93 %"."""
-    assert series.scan is not None
-    facts = [series.scan.sequence or "sequence unknown", plane_of(series.scan.orientation) or "plane unknown"]
+    """ "FLAIR, axial (from the file), 24 slices; probability of a tumour 93 %"."""
     answer = answer_of([series])
-    words = f"{', '.join(facts)}, {len(series.slices)} slices"
+    words = f"{series.acquisition.in_words}, {len(series.slices)} slices"
     return (
         f"{words}; probability of a tumour {probability_in_percent(answer.tumor_probability)}"
         if answer

@@ -11,10 +11,10 @@ from utils.commands.samples import DataOptions, add_protocol_arguments, data_opt
 from utils.datasets.outliers import load_outliers
 from utils.datasets.protocols import Protocol, protocol_named
 from utils.networks.card_facts import SEGMENTATION
-from utils.networks.cards import Card, load_card
+from utils.networks.cards import Card, check_weights, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
 from utils.networks.runtime.choice import BFLOAT16, check_bfloat16
-from utils.wording import listed
+from utils.wording import listed, percent
 
 SUMMARY = (
     "Fit temperature, referral threshold, map scales and out-of-distribution detector, or the operating point of a "
@@ -25,13 +25,22 @@ SUMMARY = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_protocol_arguments(parser, NETWORKS, is_model_required=False)
+    parser.add_argument(
+        "--sequences",
+        action="store_true",
+        help="of a segmentation network, fit only the recognition of sequence and plane",
+    )
     add_runtime_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol, args.left_out)
     options = data_options(args.data, args.sets, args.patients)
-    if args.runtime == BFLOAT16:
+    if args.sequences:
+        if args.model is None or not is_segmenter(args.model):
+            raise CommandError("--sequences is for a segmentation network; name it with --model.")
+        print(_calibrate_sequences(args.model, protocol, options))
+    elif args.runtime == BFLOAT16:
         if args.model is None:
             raise CommandError(f"--runtime {BFLOAT16} measures one network; name it with --model.")
         print(_calibrate_bfloat16(args.model, protocol, options, args.command_line))
@@ -51,7 +60,8 @@ def calibration_summary(card: Card) -> str:
     if card.task == SEGMENTATION:
         point = f"segmented above probability {card.threshold} where a region reaches {card.peak}"
         outliers = f"\noutliers: {card.outliers.validation}" if card.outliers else ""
-        return f"{point}; validation: {in_words(validation)}{outliers}"
+        recognition = f"\n{recognition_summary(card)}" if card.sequences else ""
+        return f"{point}; validation: {in_words(validation)}{outliers}{recognition}"
     summary = (
         f"temperature {card.temperature}, referral threshold {card.referral_threshold}; "
         f"validation {json.dumps(validation)}"
@@ -86,6 +96,32 @@ def _calibrate_network(model: str, protocol: Protocol, options: DataOptions) -> 
     samples = protocol_samples(options, protocol, stored.seed, is_segmenter(model))
     card = calibrate(weights, samples, load_outliers(options.folder))
     return f"{card.weights}: {calibration_summary(card)}"
+
+
+def _calibrate_sequences(model: str, protocol: Protocol, options: DataOptions) -> str:
+    from utils.training.sequence_calibration import calibrate_sequences
+
+    stored = load_card(protocol.networks_folder() / f"{model}.keras")
+    check_weights(stored)
+    options = with_card_sets(options, protocol, stored)
+    card = calibrate_sequences(stored, protocol_samples(options, protocol, stored.seed))
+    if card is stored:
+        raise CommandError(
+            "These data sets lack samples of a sequence or plane in a part; add more collections."
+        )
+    return f"{card.weights}: {recognition_summary(card)}"
+
+
+def recognition_summary(card: Card) -> str:
+    """The accuracy of both classifiers on the validation part, "" without them."""
+    facts = card.sequences
+    if facts is None:
+        return ""
+    return "; ".join(
+        f"{kind}: {percent(each.accuracy, 1)} of {sum(each.validated_on.values())} validation images, answers "
+        f"{percent(each.answered, 1)} above probability {each.threshold}"
+        for kind, each in (("sequence", facts.sequence), ("plane", facts.plane))
+    )
 
 
 def _calibrate_bfloat16(model: str, protocol: Protocol, options: DataOptions, command_line: str) -> str:

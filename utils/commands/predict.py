@@ -152,6 +152,7 @@ def _line(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict
     return {
         "file": entry.name,
         "slice": entry.scan.slice if entry.scan is not None else None,
+        **_acquisition(entry),
         "accepted": reason is None,
         "reason": reason,
         "flags": ["refused"] if is_refused else flags + (["disagree"] if len(labels) > 1 else []),
@@ -164,6 +165,17 @@ def _line(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict
             for reading in readings
         ],
         "ensemble": None if is_refused else _ensemble(entry, referral_thresholds),
+    }
+
+
+def _acquisition(entry: Entry) -> dict[str, str | None]:
+    """Sequence and plane with their origins, null where not known."""
+    known = entry.acquisition
+    return {
+        "sequence": known.sequence or None,
+        "sequence_origin": known.sequence_origin or None,
+        "plane": known.plane or None,
+        "plane_origin": known.plane_origin or None,
     }
 
 

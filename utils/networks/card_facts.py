@@ -228,3 +228,29 @@ class OutlierFacts(Record):
     fitted_on: Mapping[str, int]
     validation: Mapping[str, float]
     statistics_sha256: str
+
+
+class RecognitionFacts(Record):
+    """How a scan's sequence, or its plane, is recognised: an answer counts from the probability `threshold` on.
+
+    `fitted_on`, `validated_on`: name -> images. On the latter, `accuracy` (0..1) of all answers, and the share
+    `answered` of those that count.
+    """
+
+    threshold: float
+    fitted_on: Mapping[str, int]
+    validated_on: Mapping[str, int]
+    accuracy: float
+    answered: float
+
+
+class SequenceFacts(Record):
+    """The recognition of sequence and plane on the encoder of a segmentation network; NAME.npz holds its weights.
+
+    `layers`: whose channel means it sees.
+    """
+
+    layers: tuple[str, ...]
+    sequence: RecognitionFacts
+    plane: RecognitionFacts
+    statistics_sha256: str

@@ -18,6 +18,7 @@ from utils.networks.card_facts import (
     OutlineTestFigures,
     OutlineValidation,
     RecipeFacts,
+    SequenceFacts,
     Task,
     TeacherFacts,
     TestEvaluation,
@@ -30,6 +31,7 @@ from utils.networks.registry import NETWORKS, network_title
 from utils.paths import file_sha256, models_folder, shown
 from utils.records.base import InvalidRecord, Record, read_record, write_record
 
+FITTED = ("novelty", "outliers", "sequences")  # the facts of a card whose arrays lie beside it
 PROVENANCE = ("command", "date", "commit")  # of a card, and of what was measured in bfloat16
 
 
@@ -79,6 +81,7 @@ class Card(Record):
     novelty: NoveltyFacts | None = None
     bfloat16: Bfloat16Facts | None = None
     outliers: OutlierFacts | None = None
+    sequences: SequenceFacts | None = None
 
     @model_validator(mode="after")
     def _has_the_facts_of_its_task(self) -> Card:
@@ -161,6 +164,24 @@ def save_statistics(file: Path, **arrays: np.ndarray) -> None:
     unfinished.replace(file)
 
 
+def add_statistics(card: Card, **arrays: np.ndarray) -> Card:
+    """Add arrays to those beside a card, or replace them; the card with the new hash of that file, not yet saved."""
+    stored: dict[str, np.ndarray] = {}
+    if card.statistics.is_file():
+        with np.load(card.statistics, allow_pickle=False) as archive:
+            stored = {key: archive[key] for key in archive}
+    save_statistics(card.statistics, **(stored | arrays))
+    sha256 = file_sha256(card.statistics)
+    facts = {name: getattr(card, name) for name in FITTED}
+    return card.model_copy(
+        update={
+            name: each.model_copy(update={"statistics_sha256": sha256})
+            for name, each in facts.items()
+            if each is not None
+        }
+    )
+
+
 def log_test_evaluation(
     card: Card, evaluation: TestEvaluation, figures: TestFigures | OutlineTestFigures | None = None
 ) -> Card:
@@ -187,8 +208,8 @@ def check_weights(card: Card) -> None:
         raise NetworkUnavailable(
             f"The network file {name} is not the one its card describes (SHA-256 differs); {_remedy(card, name)}."
         )
-    detector = card.novelty or card.outliers
-    expected = detector.statistics_sha256 if detector else None
+    fitted = card.novelty or card.outliers or card.sequences
+    expected = fitted.statistics_sha256 if fitted else None
     if expected and (not card.statistics.is_file() or file_sha256(card.statistics) != expected):
         name = shown(card.statistics)
         raise NetworkUnavailable(

@@ -14,6 +14,7 @@ from utils.networks.cards import Card
 from utils.networks.runtime.backend import Backend
 from utils.reading.outliers import describe, load_outlier_classifier
 from utils.reading.reader import load_network
+from utils.reading.sequences import Recognition, describe_quarters, load_recogniser
 from utils.scans.preprocessing import Geometry, NetworkInputs, as_input
 from utils.scans.scan import Scan
 
@@ -27,12 +28,13 @@ class Segmentation:
     """The result of the segmentation network for one scan.
 
     `tumor_score` (0..1): how likely the likeliest pixels are tumour (`tumor_score`); not calibrated. `grade`: that of
-    the outlier classifier, "ok" without one.
+    the outlier classifier, "ok" without one. `recognition`: sequence and plane, None without a recogniser.
     """
 
     outline: Outline
     tumor_score: float
     grade: str = "ok"
+    recognition: Recognition | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Output:
     probabilities: np.ndarray
     geometry: Geometry
     outlier_score: float
+    recognition: Recognition | None = None
 
 
 def tumor_score(probabilities: np.ndarray) -> float:
@@ -56,8 +59,9 @@ def tumor_score(probabilities: np.ndarray) -> float:
 
 
 def segmentation_layers(card: Card) -> tuple[str, ...]:
-    """The layers that are read: the output, and those of the outlier classifier."""
-    return ("probabilities", *(card.outliers.layers if card.outliers else ()))
+    """The layers that are read: the output, and those of the outlier classifier and of the recogniser."""
+    fitted = [facts.layers for facts in (card.outliers, card.sequences) if facts is not None]
+    return ("probabilities", *dict.fromkeys(layer for layers in fitted for layer in layers))
 
 
 class Segmenter:
@@ -71,6 +75,7 @@ class Segmenter:
         self.size = card.input_size
         self.point = OperatingPoint(card.threshold, card.peak)
         self._outliers = load_outlier_classifier(card)
+        self._recogniser = load_recogniser(card)
 
     @classmethod
     def load(cls, weights: Path, runtime: str | None = None) -> Segmenter:
@@ -94,6 +99,7 @@ class Segmenter:
                 outline(output.probabilities, output.geometry, self.point, scan.spacing),
                 tumor_score(output.probabilities),
                 "ok" if self._outliers is None else self._outliers.grade(output.outlier_score),
+                output.recognition,
             )
             for scan, output in zip(scans, self.outputs(scans, inputs), strict=True)
         ]
@@ -106,7 +112,13 @@ class Segmenter:
     def _output(self, image: np.ndarray, geometry: Geometry) -> Output:
         """One pass for an image and its mirror image; more images at once are no faster, and need more memory."""
         (direct, mirrored), *layers = self._backend.run(as_input(np.stack([image, image[:, ::-1]])))
-        score = 0.0
-        if self._outliers is not None:
-            score = float(self._outliers.scores(describe([layer[:1] for layer in layers]))[0])
-        return Output((direct[..., 0] + mirrored[:, ::-1, 0]) / 2, geometry, score)
+        of_image = dict(zip(segmentation_layers(self.card)[1:], (layer[:1] for layer in layers), strict=True))
+        score, recognition = 0.0, None
+        if self._outliers is not None and self.card.outliers is not None:
+            score = float(
+                self._outliers.scores(describe([of_image[name] for name in self.card.outliers.layers]))[0]
+            )
+        if self._recogniser is not None and self.card.sequences is not None:
+            quarters = describe_quarters([of_image[name] for name in self.card.sequences.layers])
+            recognition = self._recogniser.recognise(quarters)[0]
+        return Output((direct[..., 0] + mirrored[:, ::-1, 0]) / 2, geometry, score, recognition)

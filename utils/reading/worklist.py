@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.reading.acquisition import Acquisition, acquisition_of
 from utils.reading.ood_detector import worst_grade
 from utils.reading.volumes import slices_with_brain
 from utils.scans.preprocessing import NetworkInputs
@@ -124,6 +125,11 @@ class Entry:
         if self.joint is not None:
             return self.joint.label
         return self.readings[0].label if self.readings else ""
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """Sequence and plane, from the file or recognised from the image."""
+        return acquisition_of(self)
 
     @property
     def answer(self) -> str:

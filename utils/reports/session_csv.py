@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from utils.cases.spreadsheet import safe_cell
 from utils.reports.reported import USE, ReportedScan
 
+ACQUISITION = ("sequence", "sequence_origin", "plane", "plane_origin")
+
 
 def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bool = False) -> str:
     """One row per scan (RFC 4180). Encode it as "utf-8-sig", so that spreadsheet programs recognise UTF-8.
@@ -18,7 +20,7 @@ def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bo
     begin with an apostrophe. The results of a rejected scan are empty unless the user asked for them.
     """
     classes = {reading.network: reading.classes for scan in scans for reading in scan.entry.readings}
-    columns = ["scan", *["file"] * file_names, "slice", "status", "grade", "flags", "reason"]
+    columns = ["scan", *["file"] * file_names, "slice", *ACQUISITION, "status", "grade", "flags", "reason"]
     for network, labels in classes.items():
         columns += [f"{network}_label", *(f"{network}_{label}" for label in labels), f"{network}_version"]
     columns += ["review_verdict", "review_class", "review_note", "reviewer", "created_utc", "use"]
@@ -37,6 +39,7 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
         "scan": scan.name,
         "file": entry.name,
         "slice": "" if position is None else str(position + 1),
+        **{name: getattr(entry.acquisition, name) for name in ACQUISITION},
         "status": entry.status,
         "grade": entry.grade if entry.readings else "",
         "flags": " ".join(sorted({flag for reading in entry.readings for flag in reading.flags})),

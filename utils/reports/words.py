@@ -123,7 +123,8 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
 
 
 def image_facts(entry: Entry) -> tuple[str, ...]:
-    """Format, size, pixel spacing and position in the volume, as one line; none of a rejected file."""
+    """Format, size, pixel spacing and position in the volume, as one line, then sequence and plane; none of a rejected
+    file."""
     scan = entry.scan
     if scan is None:
         return ()
@@ -134,7 +135,7 @@ def image_facts(entry: Entry) -> tuple[str, ...]:
         facts.append(f"pixel spacing {column:.3g} x {row:.3g} mm")
     if scan.slice is not None:
         facts.append(f"slice {scan.slice + 1} of {entry.slice_count}; other slices are not in this report")
-    return (", ".join(facts),)
+    return ", ".join(facts), entry.acquisition.in_words
 
 
 def notes(entry: Entry) -> tuple[str, ...]:

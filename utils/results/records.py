@@ -24,6 +24,7 @@ from utils.records.explanations import ExplanationsRecord
 from utils.records.out_of_distribution import OutOfDistributionRecord
 from utils.records.robustness import RobustnessRecord
 from utils.records.segmentation import OutlineRecord
+from utils.records.sequences import SequencesRecord
 
 BASELINE_TITLES = {  # of `utils.evaluation.baselines`
     "1-nn": "1-nearest neighbour",
@@ -169,11 +170,13 @@ def load_robustness(folder: Path | str, model: str) -> RobustnessRecord | None:
 def load_out_of_distribution(models: Path) -> OutOfDistributionRecord | None:
     """What `benchmarks.accuracy.out_of_distribution` measured; None where it did not, or with other weights."""
     record = _record_or_none(models / "evaluation" / "gate.json", OutOfDistributionRecord)
-    if record is None or any(
-        _version(models / f"{name}.keras") != measured for name, measured in record.weights_sha256.items()
-    ):
-        return None
-    return record
+    return record if record and _has_weights(models, record.weights_sha256) else None
+
+
+def load_sequences(models: Path) -> SequencesRecord | None:
+    """What `benchmarks.accuracy.sequences` measured; None where it did not, or with other weights."""
+    record = _record_or_none(models / "evaluation" / "sequences.json", SequencesRecord)
+    return record if record and _has_weights(models, record.weights_sha256) else None
 
 
 def load_explanations(folder: Path | str, model: str, protocol: str) -> ExplanationsRecord | None:
@@ -223,6 +226,11 @@ def _record_or_none(file: Path, kind: type[AnyRecord]) -> AnyRecord | None:
         return read_record(file, kind)
     except (OSError, InvalidRecord):
         return None
+
+
+def _has_weights(models: Path, measured: Mapping[str, str]) -> bool:
+    """Whether these are the networks that were measured."""
+    return all(_version(models / f"{name}.keras") == version for name, version in measured.items())
 
 
 def _version(weights: Path) -> str | None:

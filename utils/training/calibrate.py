@@ -24,6 +24,7 @@ from utils.scans.preprocessing import preprocess
 from utils.scans.upload import read_scan_file
 from utils.training.evidence_calibration import calibrate_maps
 from utils.training.outlier_calibration import calibrate_outliers
+from utils.training.sequence_calibration import calibrate_sequences
 
 NO_TUMOR = CLASSES.index("no_tumor")
 DETECTOR_IMAGES = 1500  # training images that the detector is fitted on: more change little and cost minutes
@@ -33,7 +34,7 @@ def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | Non
     """Fit everything that turns a network's outputs into results, on the validation rows; the card is written.
 
     For a segmentation network that is the operating point and, with `outliers` (`datasets.outliers`), the outlier
-    classifier; for a classifier temperature, thresholds, the scales of the
+    classifier and the recognition of sequence and plane; for a classifier temperature, thresholds, the scales of the
     evidence maps (`evidence_calibration`) and, for the four classes, the out-of-distribution detector. Maps need
     TensorFlow (tf-keras-vis): on another backend their scales stay empty, and `model.py calibrate` fits them later.
     """
@@ -42,7 +43,7 @@ def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | Non
         card = _calibrate_segmentation(weights, validation)
         if outliers is None or outliers.empty:
             return card
-        return calibrate_outliers(Segmenter.load(weights), samples, outliers)
+        return calibrate_sequences(calibrate_outliers(Segmenter.load(weights), samples, outliers), samples)
     reader = Reader.load(weights)
     rows = validation[validation["target"].isin(reader.classes)]  # one known class
     logits, described = outputs_of(reader, list(rows["path"]))

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from utils.networks.card_facts import OutlierFacts
-from utils.networks.cards import Card, save_card, save_statistics
+from utils.networks.cards import Card, add_statistics, save_card
 from utils.networks.registry import NETWORKS
 from utils.networks.runtime.backend import Backend, open_network
-from utils.paths import file_sha256
 from utils.reading.outliers import KEYS, describe, fit_outlier_classifier
 from utils.reading.reader import BATCH
 from utils.reading.segmenter import Segmenter
@@ -41,12 +40,6 @@ def calibrate_outliers(segmenter: Segmenter, samples: pd.DataFrame, outliers: pd
     rates = _rates(validation["source"], marked[0][~in_training])
     rates |= _rates(outliers["label"][~is_fitted], marked[1][~is_fitted])
     card = segmenter.card
-    arrays = {}
-    if card.statistics.is_file():
-        with np.load(card.statistics, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive}
-    arrays |= {f"outlier_{key}": getattr(classifier, key) for key in KEYS}
-    save_statistics(card.statistics, **arrays)
     facts = OutlierFacts(
         layers=layers,
         unusual=round(classifier.unusual, 4),
@@ -56,9 +49,10 @@ def calibrate_outliers(segmenter: Segmenter, samples: pd.DataFrame, outliers: pd
             **outliers["label"][is_fitted].value_counts().to_dict(),
         },
         validation=rates,
-        statistics_sha256=file_sha256(card.statistics),
+        statistics_sha256="",
     )
-    changed = card.model_copy(update={"outliers": facts})
+    arrays = {f"outlier_{key}": getattr(classifier, key) for key in KEYS}
+    changed = add_statistics(card.model_copy(update={"outliers": facts}), **arrays)
     save_card(changed)
     return changed
 
