@@ -89,3 +89,10 @@ def test_calibrate_in_bfloat16_writes_what_was_measured_with_it_alone(
     assert card.bfloat16.temperature != before.temperature
     assert card.model_copy(update={"bfloat16": None}) == before
     assert choice.runtime_of(card) == choice.BFLOAT16 and choice.runtime_of(before) == choice.FLOAT32
+
+
+def test_sequences_need_a_segmentation_network(run: Run, class_folders: Path, models_copy: Path) -> None:
+    code, _, errors = run(
+        "calibrate", "--sequences", "--model", "cnn", "--protocol", "folder", "--data", class_folders
+    )
+    assert code == 2 and "--sequences is for a segmentation network" in errors
