@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from utils.reading.segmenter import Segmenter
     from utils.records.explanations import ExplanationsRecord
     from utils.records.segmentation import OutlineRecord
-    from utils.records.sequences import ContrastFigures
     from utils.records.study import StudyFusion
     from utils.results.records import Evaluation, MeasuredModel
 
@@ -139,11 +138,6 @@ def outline_record() -> OutlineRecord | None:
     return record if loaded and record and record.weights_sha256 == loaded.card.version else None
 
 
-def contrast_figures() -> ContrastFigures | None:
-    """How well gliomas and meningiomas are told apart with and without contrast; None where not measured."""
-    return _contrast_figures(str(models_folder()))
-
-
 def segmenter() -> Segmenter | None:
     """The segmentation network, loaded when it is first used; None where it is missing."""
     weights = segmentation_weights()
@@ -244,14 +238,6 @@ def _outlines(models: str) -> OutlineRecord | None:
     from utils.results.records import load_outlines
 
     return load_outlines(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
-
-
-@st.cache_data(show_spinner=False, ttl=600)
-def _contrast_figures(models: str) -> ContrastFigures | None:
-    from utils.results.records import load_sequences
-
-    record = load_sequences(Path(models))
-    return record.contrast if record else None
 
 
 def _ensemble_stamp() -> int:
