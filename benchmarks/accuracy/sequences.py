@@ -215,8 +215,7 @@ def _descriptions(card: Card, rows: pd.DataFrame, file: Path | None) -> np.ndarr
 
 def _print(kind: str, figures: KindFigures) -> None:
     head = [kind, "images", "groups", "accuracy of all", "answered", "accuracy of the answered"]
-    named = {"all images": figures.all, "series": figures.series}
-    named |= figures.classes | figures.collections
+    named = {"all images": figures.all, "series": figures.series, **figures.classes, **figures.collections}
     named |= {f"never seen: {name}": each for name, each in figures.left_out.items()}
     rows = [
         [
