@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,13 @@ def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) ->
     assert len(page.get("plotly_chart")) == 1
     assert worklist_of(page)["Scan"].tolist() == ["one.png"]
     assert not page.error and "drawn by code" not in words
+
+
+def test_sequence_and_plane_are_shown_with_their_origin(make_entry, tiny_app: Path) -> None:
+    entry = make_entry("a.png", ("glioma", "glioma"))
+    assert "Sequence and plane not recognised" in words_of(with_entries(entry))
+    entry = replace(entry, scan=replace(entry.scan, sequence="T1C+"))
+    assert "T1 with contrast (from the file), plane not recognised" in words_of(with_entries(entry))
 
 
 def test_probabilities_of_the_networks_are_told(make_entry, tiny_app: Path) -> None:
