@@ -32,7 +32,7 @@ from utils.training.recipes import RECIPES
 SHIPPED = [
     file
     for file in sorted((REPOSITORY / "models").rglob("*.json"))
-    if file.parent.name != "evaluation" and file.name != "ensemble.json"
+    if file.parent.name != "evaluation" and file.name not in ("ensemble.json", "study.json")
 ]
 FACTS = CARD | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
 
