@@ -43,6 +43,7 @@ def main() -> None:
             st.Page("pages/heatmaps.py", title="Heatmaps", icon=":material/layers:"),
             st.Page("pages/cases.py", title="Cases", icon=":material/fact_check:"),
             st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
+            st.Page("pages/acceptance.py", title="Acceptance", icon=":material/verified:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),
         ],
         position="top",

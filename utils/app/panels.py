@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from utils.app import resources, session, viewer, worklist_panel
+from utils.acceptance.words import answers_in_words
+from utils.app import resources, session, site, viewer, worklist_panel
 from utils.networks.shipped import subtype_weights
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
@@ -158,7 +159,9 @@ def trust(reading: Reading) -> str:
 
 
 def ensemble_trust(entry: Entry) -> str:
-    """The same of concordant models at the ensemble's probability."""
+    """The same of concordant models at the ensemble's probability; with a site profile what it measured there."""
+    if (profile := site.profile()) is not None:
+        return answers_in_words(profile)
     from utils.results.track_record import trust_sentence
 
     return trust_sentence(resources.ensemble(), entry.readings[0].label, entry.confidence)

@@ -22,7 +22,7 @@ from utils.wording import counted
 HELD_MINUTES = 30
 KEPT = (
     "worklist", "background", "reviews", "names", "shown-anyway", "selected", "reviewer",
-    "referral-threshold", "case-store", "stored-cases", "known-to-store",
+    "referral-threshold", "case-store", "stored-cases", "known-to-store", "site-profile",
 )  # fmt: skip
 _show_tab = component("tab", "tab.js")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import streamlit as st
 
-from utils.app import access, resources
+from utils.app import access, resources, site
 from utils.cases.reviews import NeutralNames
 from utils.classes import CLASSES
 from utils.reading import worklist
@@ -32,6 +32,7 @@ _CLEARED = ("worklist", "shown-anyway", "selected")  # what `clear` empties and 
 def enter() -> None:
     """Every page starts with this: it shows nothing without a login where one is required."""
     access.need_login()
+    site.show_problem()
 
 
 def need_networks() -> None:
@@ -45,11 +46,18 @@ def need_networks() -> None:
 
 def entries() -> list[Entry]:
     """The session's worklist, in the order of arrival."""
-    thresholds = referral_thresholds()
-    arrived = list(_store().values())
+    thresholds, rule = referral_thresholds(), site.rule()
+    arrived = as_evaluated()
+    if rule is not None:
+        arrived = [worklist.with_site_rule(entry, rule) for entry in arrived]
     if thresholds is None:
         return arrived
     return [worklist.with_referral_thresholds(entry, thresholds) for entry in arrived]
+
+
+def as_evaluated() -> list[Entry]:
+    """The session's worklist without site profile and referral thresholds."""
+    return list(_store().values())
 
 
 def in_order() -> list[Entry]:
@@ -212,7 +220,13 @@ def custom_threshold() -> float | None:
 def referral_thresholds() -> Mapping[str, float] | None:
     """By class, the confidence below which a scan is referred; None where each network's card has its own threshold."""
     own = custom_threshold()
-    return resources.ensemble_thresholds() if own is None else dict.fromkeys(CLASSES, own)
+    return fitted_thresholds() if own is None else dict.fromkeys(CLASSES, own)
+
+
+def fitted_thresholds() -> Mapping[str, float] | None:
+    """The referral thresholds of the site profile, else of the ensemble."""
+    rule = site.rule()
+    return rule.referral_thresholds if rule else resources.ensemble_thresholds()
 
 
 def referral() -> Referral:
@@ -220,18 +234,19 @@ def referral() -> Referral:
     is_custom = custom_threshold() is not None
     return Referral(
         referral_thresholds(),
-        accuracy=None if is_custom else resources.ensemble_accuracy(),
+        accuracy=None if is_custom or site.rule() else resources.ensemble_accuracy(),
         is_custom=is_custom,
     )
 
 
 def referral_control() -> None:
     """Choose the referral threshold; shows its coverage and accuracy on the test scans."""
-    current, fitted = custom_threshold(), resources.ensemble_thresholds()
+    current, fitted = custom_threshold(), fitted_thresholds()
+    origin = "of the site profile" if site.rule() else "fitted on validation scans"
     is_custom = st.toggle(
         "Custom threshold",
         value=current is not None,
-        help="Off: the referral threshold of each class, fitted on validation scans",
+        help=f"Off: the referral threshold of each class, {origin}",
     )
     value = 100 * (current or 0.9)
     if is_custom:
@@ -240,7 +255,7 @@ def referral_control() -> None:
         limits = (f"{CLASS_TITLES[name]} {percent(limit, 1)}" for name, limit in fitted.items())
         st.markdown("Indeterminate below  \n" + "  \n".join(limits))
     thresholds = dict.fromkeys(CLASSES, value / 100) if is_custom else fitted
-    effect = _referral_effect(thresholds) if thresholds else ""
+    effect = _referral_effect(thresholds) if thresholds and not site.rule() else ""
     if effect:
         st.caption(effect)
     threshold = value / 100 if is_custom else None

@@ -17,6 +17,7 @@ from utils.scans.scan import Scan
 
 if TYPE_CHECKING:
     from utils.reading.reader import Reader
+    from utils.records.acceptance import SiteProfile
 
 
 def scans_and_targets(paths: Iterable[Path], output: Path) -> Iterator[tuple[Input, Scan, Path]]:
@@ -41,6 +42,22 @@ def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
         choices=RUNTIMES,
         help="what computes the networks (default: BRAIN_MRI_RUNTIME, else openvino where the package is installed)",
     )
+
+
+def add_site_profile_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--site-profile",
+        type=Path,
+        metavar="FILE",
+        help="answer with this profile of `accept` (default: BRAIN_MRI_SITE_PROFILE, else as evaluated)",
+    )
+
+
+def site_profile(args: argparse.Namespace) -> SiteProfile | None:
+    """The chosen or configured site profile, for all networks. Raises SiteProfileError."""
+    from utils.acceptance.profile import default_profile, read_profile
+
+    return read_profile(args.site_profile) if args.site_profile else default_profile()
 
 
 def weights_of(model: str | None) -> list[Path]:

@@ -16,7 +16,7 @@ DESCRIPTION = (
 )
 # Every module of utils.commands has SUMMARY, add_arguments(parser) and run(args) -> exit code
 COMMANDS = (
-    "data", "train", "calibrate", "evaluate", "predict", "explain", "cases", "segment", "objects", "node",
+    "data", "train", "calibrate", "evaluate", "predict", "explain", "accept", "cases", "segment", "objects", "node",
     "study", "archive", "archive-report",
 )  # fmt: skip
 
@@ -61,6 +61,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """The errors that a user can correct; importing them all takes a second."""
+    from utils.acceptance.profile import SiteProfileError
     from utils.archive.errors import ArchiveRunError
     from utils.cases.store import CaseStoreError
     from utils.commands.errors import CommandError
@@ -71,4 +72,5 @@ def _user_errors() -> tuple[type[Exception], ...]:
 
     return (
         DatasetError, NetworkUnavailable, UnreadableScan, CaseStoreError, CommandError, ArchiveError, ArchiveRunError,
+        SiteProfileError,
     )  # fmt: skip

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from utils.classes import CLASSES
 from utils.commands.errors import CommandError
-from utils.commands.inputs import add_runtime_argument, weights_of
+from utils.commands.inputs import add_runtime_argument, add_site_profile_argument, site_profile, weights_of
 from utils.commands.outputs import check_output_file, check_output_folder, whole_text_file
 from utils.networks.cards import load_card
 from utils.networks.shipped import load_ensemble, segmentation_weights
 from utils.reading.ood_detector import REFUSED
-from utils.reading.worklist import Entry, read_entries, with_referral_thresholds
+from utils.reading.worklist import Entry, read_entries, with_referral_thresholds, with_site_rule
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.decoder_process import decoder
 from utils.scans.files import Input, batches, files_in, output_stems, read_files
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
+    from utils.records.acceptance import AnswerRule, SiteProfile
 
 SUMMARY = "Read scans: JSON Lines, one line an image or slice."
 
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help=f"DICOM results of these kinds: {', '.join(KINDS)}",
     )
+    add_site_profile_argument(parser)
     add_runtime_argument(parser)
 
 
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output:
         check_output_file(args.output)
+    if args.site_profile and args.model:
+        raise CommandError("A site profile is for all networks; leave out --model or --site-profile.")
     if args.kinds and not args.dicom_output:
         raise CommandError("--kinds are those of --dicom-output DIR; name the folder, too.")
     if args.dicom_output:
@@ -65,7 +69,12 @@ def run(args: argparse.Namespace) -> int:
     detection = ensemble.detection if ensemble else None
     segmenter = _segmenter(args, is_in_ensemble=detection is not None)
     joint_reader = JointReader(segmenter, detection) if segmenter and not args.model else None
-    networks = _Networks(readers, joint_reader, ensemble.referral_thresholds if ensemble else None)
+    networks = _Networks(
+        readers,
+        joint_reader,
+        ensemble.referral_thresholds if ensemble else None,
+        None if args.model else site_profile(args),
+    )
     with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
         if args.dicom_output:
             is_any_accepted = _write_with_objects(args, networks, segmenter, stream)
@@ -76,16 +85,27 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Networks:
-    """The networks, and the ensemble's referral thresholds, None without one."""
+    """The networks, the ensemble's referral thresholds and the site profile, None without one."""
 
     readers: Sequence[Reader]
     joint_reader: JointReader | None
-    referral_thresholds: Mapping[str, float] | None
+    evaluated_thresholds: Mapping[str, float] | None
+    site_profile: SiteProfile | None
+
+    @property
+    def rule(self) -> AnswerRule | None:
+        """That of the site."""
+        return self.site_profile.active_rule if self.site_profile else None
+
+    @property
+    def referral_thresholds(self) -> Mapping[str, float] | None:
+        return self.rule.referral_thresholds if self.rule else self.evaluated_thresholds
 
     def read(self, inputs: Sequence[Input], with_maps: bool = False) -> list[Entry]:
         """One entry an input, in order."""
         entries = [Entry("", item.file, item.scan, reason=item.reason) for item in inputs]
-        return read_entries(entries, self.readers, self.joint_reader, with_maps)
+        read = read_entries(entries, self.readers, self.joint_reader, with_maps)
+        return read if self.rule is None else [with_site_rule(entry, self.rule) for entry in read]
 
 
 def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextIO) -> bool:
@@ -95,7 +115,7 @@ def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextI
     is_any_accepted = False
     for batch in batches(read_files(files_in(paths)), BATCH):
         for entry in networks.read(batch):
-            line = _line(entry, networks.referral_thresholds)
+            line = _line(entry, networks)
             stream.write(json.dumps(line) + "\n")
             is_any_accepted = is_any_accepted or line["accepted"]
         stream.flush()
@@ -114,7 +134,7 @@ def _write_with_objects(
     is_any_accepted = False
     for stack in stacks(read_files(files)):
         entries = networks.read(stack, with_maps=True)
-        lines = [_line(entry, networks.referral_thresholds) for entry in entries]
+        lines = [_line(entry, networks) for entry in entries]
         stream.writelines(json.dumps(line) + "\n" for line in lines)
         stream.flush()
         is_any_accepted = is_any_accepted or any(line["accepted"] for line in lines)
@@ -141,7 +161,7 @@ def _segmenter(args: argparse.Namespace, is_in_ensemble: bool) -> Segmenter | No
     return Segmenter.load(weights) if args.dicom_output or is_in_ensemble or is_detector else None
 
 
-def _line(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict[str, Any]:
+def _line(entry: Entry, networks: _Networks) -> dict[str, Any]:
     """One JSON line. A scan that the out-of-distribution detector rejects has no predictions."""
     is_refused = entry.grade == "refused"
     reason = REFUSED if is_refused else entry.reason
@@ -164,7 +184,7 @@ def _line(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict
             }
             for reading in readings
         ],
-        "ensemble": None if is_refused else _ensemble(entry, referral_thresholds),
+        "ensemble": None if is_refused else _ensemble(entry, networks),
     }
 
 
@@ -179,9 +199,9 @@ def _acquisition(entry: Entry) -> dict[str, str | None]:
     }
 
 
-def _ensemble(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> dict[str, Any] | None:
+def _ensemble(entry: Entry, networks: _Networks) -> dict[str, Any] | None:
     """The answer of all networks; None where they have none."""
-    joint = entry.joint
+    joint, referral_thresholds = entry.joint, networks.referral_thresholds
     if joint is None or referral_thresholds is None:
         return None
     return {
@@ -191,4 +211,5 @@ def _ensemble(entry: Entry, referral_thresholds: Mapping[str, float] | None) -> 
             name: round(float(value), 6) for name, value in zip(CLASSES, joint.probabilities, strict=True)
         },
         "answered": with_referral_thresholds(entry, referral_thresholds).status == "agree",
+        **({"site_profile": networks.site_profile.title} if networks.site_profile else {}),
     }

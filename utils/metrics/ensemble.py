@@ -16,6 +16,7 @@ from utils.metrics.softmax import softmax
 
 NO_TUMOR = CLASSES.index("no_tumor")
 MOST_MISSED = 0.1  # share of the tumours of collections never seen that may be answered as "no tumour"
+LEAST_PROBABILITY = 1e-12  # that of a class, so that its logarithm is finite
 SCORE_MARGIN = 1e-3  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
 
 
@@ -45,6 +46,22 @@ def joint_probabilities(type_probabilities: np.ndarray, tumor_probability: np.nd
     joint = tumors * (tumor_probability / np.maximum(tumors.sum(axis=1), 1e-12))[:, None]
     joint[:, NO_TUMOR] = 1 - tumor_probability
     return joint
+
+
+def with_temperature(joint: np.ndarray, temperature: float) -> np.ndarray:
+    """(N, C): the probabilities of a softmax whose logits are divided by the temperature; 1 leaves them as they are."""
+    return softmax(np.log(np.maximum(joint, LEAST_PROBABILITY)) / temperature)
+
+
+def labels_of(joint: np.ndarray, tumor_threshold: float | None = None) -> np.ndarray:
+    """(N,) int: the most probable class of (N, C); with a threshold the most probable tumour from that tumour
+    probability on, else no tumour."""
+    joint = np.asarray(joint)
+    if tumor_threshold is None:
+        return joint.argmax(axis=1)
+    types = np.delete(np.arange(joint.shape[1]), NO_TUMOR)
+    is_tumor = 1 - joint[:, NO_TUMOR] >= tumor_threshold
+    return np.where(is_tumor, types[joint[:, types].argmax(axis=1)], NO_TUMOR)
 
 
 def ensemble_probabilities(

@@ -12,9 +12,11 @@ from utils.classes import CLASSES
 from utils.metrics.ensemble import (
     NO_TUMOR,
     ensemble_probabilities,
+    labels_of,
     mean_probabilities,
     score_log_odds,
     tumor_log_odds,
+    with_temperature,
 )
 from utils.networks.registry import is_segmenter
 
@@ -22,24 +24,29 @@ if TYPE_CHECKING:
     from utils.networks.shipped import DetectionWeights
     from utils.reading.reader import Reading
     from utils.reading.segmenter import Segmentation, Segmenter
+    from utils.records.acceptance import AnswerRule
     from utils.scans.preprocessing import NetworkInputs
     from utils.scans.scan import Scan
 
 
 @dataclass(frozen=True)
 class JointReading:
-    """The ensemble's probabilities of CLASSES for one scan, (C,) float, calibrated."""
+    """The ensemble's probabilities of CLASSES for one scan, (C,) float, calibrated.
+
+    `tumor_threshold`: of a site profile (`metrics.ensemble.labels_of`), None without one.
+    """
 
     probabilities: np.ndarray
+    tumor_threshold: float | None = None
 
     @property
     def label(self) -> str:
-        return CLASSES[int(self.probabilities.argmax())]
+        return CLASSES[int(labels_of(self.probabilities[None], self.tumor_threshold)[0])]
 
     @property
     def confidence(self) -> float:
         """The probability of the label."""
-        return float(self.probabilities.max())
+        return float(self.probabilities[CLASSES.index(self.label)])
 
     def probability(self, name: str) -> float:
         """That of one of CLASSES."""
@@ -49,6 +56,11 @@ class JointReading:
     def tumor_probability(self) -> float:
         """The probability of any tumour."""
         return float(1 - self.probabilities[NO_TUMOR])
+
+
+def by_rule(probabilities: np.ndarray, rule: AnswerRule) -> JointReading:
+    """The answer that a site's rule makes of the ensemble's probabilities (C,) as evaluated."""
+    return JointReading(with_temperature(probabilities[None], rule.temperature)[0], rule.tumor_threshold)
 
 
 @dataclass(frozen=True)

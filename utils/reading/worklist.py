@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.reading.acquisition import Acquisition, acquisition_of
+from utils.reading.joint import by_rule
 from utils.reading.ood_detector import worst_grade
 from utils.reading.volumes import slices_with_brain
 from utils.scans.preprocessing import NetworkInputs
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from utils.reading.joint import JointReader, JointReading
     from utils.reading.reader import Reader, Reading
     from utils.reading.segmenter import Segmentation
+    from utils.records.acceptance import AnswerRule
 
 
 READ_AT_ONCE = 2  # scans per pass: on a CPU more are hardly faster, and each costs about 40 MB at the peak
@@ -154,6 +156,18 @@ def with_referral_thresholds(entry: Entry, thresholds: Mapping[str, float]) -> E
     )
 
 
+def with_site_rule(entry: Entry, rule: AnswerRule) -> Entry:
+    """The entry with the ensemble's answer as a site's rule gives it; the readings of the networks stay as they are.
+
+    Its referral thresholds are for `with_referral_thresholds`.
+    """
+    return replace(
+        entry,
+        joint=by_rule(probabilities_of(entry), rule) if entry.readings else None,
+        slices=tuple(with_site_rule(part, rule) for part in entry.slices),
+    )
+
+
 def by_priority(entries: Sequence[Entry]) -> list[Entry]:
     """The entries in the order of priority for review: by status as in STATUSES, then by increasing confidence."""
 
@@ -225,6 +239,13 @@ def tumor_probabilities(volume: Entry) -> np.ndarray:
             for entry in volume.slices
         ]
     )
+
+
+def probabilities_of(entry: Entry) -> np.ndarray:
+    """(C,) the ensemble's probabilities of CLASSES, else the mean over classifiers. The entry was read."""
+    if entry.joint is not None:
+        return entry.joint.probabilities
+    return np.mean([reading.probabilities for reading in entry.readings], axis=0)
 
 
 def tumor_probability(entry: Entry) -> float:

@@ -43,7 +43,11 @@ def read_record(file: Path, kind: type[AnyRecord]) -> AnyRecord:
 
     Raises OSError where the file cannot be read, InvalidRecord where it does not hold such a record.
     """
-    content = file.read_bytes()
+    return parse_record(file.read_bytes(), kind, file)
+
+
+def parse_record(content: bytes, kind: type[AnyRecord], file: Path) -> AnyRecord:
+    """The record that the content of a JSON file holds; `file` names it in InvalidRecord."""
     try:
         return kind.model_validate_json(content, strict=True)
     except ValidationError as error:
@@ -52,10 +56,15 @@ def read_record(file: Path, kind: type[AnyRecord]) -> AnyRecord:
 
 def write_record(file: Path, record: Record) -> None:
     """Write a record as JSON, atomically: readers see the old file or the new one. Raises OSError."""
-    values = record.model_dump(mode="json", by_alias=True, exclude_unset=True)
     unfinished = file.with_name(f"{file.name}.new")
-    unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.write_text(record_json(record), encoding="utf-8")
     unfinished.replace(file)
+
+
+def record_json(record: Record) -> str:
+    """The text of the file that holds a record."""
+    values = record.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
 def _problem(error: ValidationError) -> str:

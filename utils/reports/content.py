@@ -168,7 +168,7 @@ def build_page(
         headline=headline,
         remarks=remarks,
         findings=words.findings(scan),
-        notes=words.notes(entry),
+        notes=(*words.site_profile(scan), *words.notes(entry)),
         scan=entry.scan,
         panes=_panes(scan),
         maps=Maps(scan.shown_class, scan.settings, words.settings_in_words(scan)) if readings else None,

@@ -23,7 +23,15 @@ def session_csv(scans: Sequence[ReportedScan], created: datetime, file_names: bo
     columns = ["scan", *["file"] * file_names, "slice", *ACQUISITION, "status", "grade", "flags", "reason"]
     for network, labels in classes.items():
         columns += [f"{network}_label", *(f"{network}_{label}" for label in labels), f"{network}_version"]
-    columns += ["review_verdict", "review_class", "review_note", "reviewer", "created_utc", "use"]
+    columns += [
+        "review_verdict",
+        "review_class",
+        "review_note",
+        "reviewer",
+        "site_profile",
+        "created_utc",
+        "use",
+    ]
     text = io.StringIO()
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     table.writeheader()
@@ -44,6 +52,7 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
         "grade": entry.grade if entry.readings else "",
         "flags": " ".join(sorted({flag for reading in entry.readings for flag in reading.flags})),
         "reason": entry.reason or "",
+        "site_profile": scan.site_profile,
         "created_utc": f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "use": USE,
     }

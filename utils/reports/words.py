@@ -138,6 +138,11 @@ def image_facts(entry: Entry) -> tuple[str, ...]:
     return ", ".join(facts), entry.acquisition.in_words
 
 
+def site_profile(scan: ReportedScan) -> tuple[str, ...]:
+    """With which site profile the answer was given."""
+    return (f"Site profile: {scan.site_profile}.",) if scan.site_profile and scan.has_results else ()
+
+
 def notes(entry: Entry) -> tuple[str, ...]:
     """Remarks of the out-of-distribution detectors and about the file."""
     flags = {flag for reading in entry.readings for flag in reading.flags}

@@ -86,16 +86,9 @@ def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
     least `ensemble.least_no_tumor` of the unseen families. The record says what they give on unseen families. Nothing
     is fitted on the test rows of `samples`. Writes ENSEMBLE and returns it; None without such predictions.
     """
-    tables = {
-        protocol.name: _predictions(protocol.name)
-        for protocol in PROTOCOLS.values()
-        if protocol.tested_families
-    }
-    measured = {name: table for name, table in tables.items() if table is not None}
-    if not measured:
+    table, names = _all_unseen()
+    if table is None:
         return None
-    table = pd.concat([rows.assign(protocol=name) for name, rows in measured.items()], ignore_index=True)
-    names = [name for name in (*app_networks(), segmenters()[0]) if table[f"{name}_log_odds"].notna().all()]
     tested = pd.MultiIndex.from_frame(samples.loc[samples["part"] == "test", KEYS])
     fitted_on = table[~table.set_index(KEYS).index.isin(tested)]
     intercept, weights = _Scans.of(fitted_on, names).fit()
@@ -112,6 +105,36 @@ def fit_on_unseen(samples: pd.DataFrame, command: str) -> Ensemble | None:
     }
     cards = [load_card(file) for file in (*reading_networks(), segmentation_weights())]
     return _write({card.name: card.version for card in cards}, referral, command, detection, figures)
+
+
+def unseen_answers() -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
+    """Protocol that leaves out families -> its scans (KEYS, `target`, `label`) and their joint probabilities (N, C).
+
+    No network had seen these families, and the weights are fitted on the others. Empty without stored predictions.
+    """
+    table, names = _all_unseen()
+    if table is None:
+        return {}
+    return {
+        protocol: (table[table["protocol"] == protocol].reset_index(drop=True), joint)
+        for protocol, (_, joint, _) in _unseen(table, table, names).items()
+    }
+
+
+def _all_unseen() -> tuple[pd.DataFrame | None, list[str]]:
+    """The stored predictions of these protocols, and the networks that have read all of them."""
+    tables = {
+        protocol.name: _predictions(protocol.name)
+        for protocol in PROTOCOLS.values()
+        if protocol.tested_families
+    }
+    measured = {name: table for name, table in tables.items() if table is not None}
+    if not measured:
+        return None, []
+    table = pd.concat([rows.assign(protocol=name) for name, rows in measured.items()], ignore_index=True)
+    return table, [
+        name for name in (*app_networks(), segmenters()[0]) if table[f"{name}_log_odds"].notna().all()
+    ]
 
 
 def _unseen(
