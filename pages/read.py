@@ -5,7 +5,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from utils.app import dicom_panel, evidence_panels, panels, restoring, review_panel, session, worklist_panel
+from utils.app import (
+    dicom_panel,
+    drift_panel,
+    evidence_panels,
+    panels,
+    restoring,
+    review_panel,
+    session,
+    site,
+    worklist_panel,
+)
 from utils.cases.store import CaseStoreError
 from utils.reading.conclusion import conclude, ensemble_probability, lesion_in_words
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
@@ -48,6 +58,7 @@ def _reading(entry: Entry) -> None:
     with st.container(key="room-findings"):
         st.caption(entry.acquisition.in_words)
         label = None
+        drift_panel.alarm()
         if panels.notices(entry):
             _conclusion(entry)
             review_panel.review_panel(entry)

@@ -12,6 +12,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = [
+    "tests.support.acceptance",
     "tests.support.archives",
     "tests.support.brains",
     "tests.support.cases",

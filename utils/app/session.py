@@ -236,6 +236,7 @@ def referral() -> Referral:
         referral_thresholds(),
         accuracy=None if is_custom or site.rule() else resources.ensemble_accuracy(),
         is_custom=is_custom,
+        site_profile=site.title(),
     )
 
 

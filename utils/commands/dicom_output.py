@@ -14,6 +14,7 @@ from utils.scans.scan import Stack
 from utils.scans.upload import file_bytes
 
 if TYPE_CHECKING:
+    from utils.reading.conclusion import Referral
     from utils.reading.segmenter import Segmenter
     from utils.reading.worklist import Entry
 
@@ -33,16 +34,19 @@ def stacks(inputs: Iterable[Input]) -> Iterator[list[Input]]:
 
 @dataclass(frozen=True)
 class DicomOutput:
-    """Where the objects of which kinds go. `stems`: where the results of each file go, below the folder."""
+    """Where the objects of which kinds go. `stems`: where the results of each file go, below the folder.
+
+    `referral`: the rule of answers of several networks.
+    """
 
     folder: Path
     kinds: Sequence[str]
     segmenter: Segmenter | None
     stems: Mapping[Path, Path]
+    referral: Referral
 
     def write(self, stack: Sequence[Input], entries: Sequence[Entry]) -> None:
         """Write the objects of a stack, read as `entries`, or say on standard error why there are none."""
-        from utils.networks.shipped import ensemble_thresholds
         from utils.reading import worklist
         from utils.reading.conclusion import Referral
         from utils.reports.dicom.errors import NotReportable
@@ -56,15 +60,13 @@ class DicomOutput:
         entry = worklist.open_stack(Stack(first.file, tuple(item.scan for item in stack if item.scan)))
         parts = entry.slices or (entry,)
         read = worklist.merge_slices([_as_read(part, by_scan[id(part.scan)]) for part in parts])
-        thresholds = ensemble_thresholds() if len(read.readings) > 1 else None
-        if thresholds is not None:
-            read = worklist.with_referral_thresholds(read, thresholds)
+        referral = self.referral if len(read.readings) > 1 else Referral()
+        if referral.thresholds is not None:
+            read = worklist.with_referral_thresholds(read, referral.thresholds)
         files = [(str(path), file_bytes(path)) for path in dict.fromkeys(item.path for item in stack)]
         sources = sources_of(files, hashes_of([read]))
         try:
-            made = dicom_results(
-                with_outlines(read, sources, self.segmenter, Referral(thresholds)), self.kinds
-            )
+            made = dicom_results(with_outlines(read, sources, self.segmenter, referral), self.kinds)
         except NotReportable as error:
             print(f"{first.file}: no DICOM results: {error}", file=sys.stderr)
             return

@@ -91,9 +91,15 @@ class SeriesReader:
 
 
 def version_of_networks(kinds: Sequence[str]) -> str:
-    """Changes when other networks read, or other kinds of results are made. Raises NetworkUnavailable."""
+    """Changes when other networks or another site profile read, or other kinds of results are made.
+
+    Raises NetworkUnavailable and SiteProfileError.
+    """
+    from utils.acceptance.profile import default_profile
     from utils.networks.cards import load_card
 
     weights: list[Path] = [*reading_networks(), segmentation_weights()]
+    profile = default_profile()
     parts = [load_card(file).version for file in weights] + sorted(kinds)
+    parts += [profile.title] if profile else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -127,10 +127,13 @@ def _write_with_objects(
 ) -> bool:
     """Write one line an image, and the DICOM results of each stack when its last slice was read."""
     from utils.commands.dicom_output import DicomOutput, stacks
+    from utils.reading.conclusion import Referral
 
     files = list(dict.fromkeys(files_in(args.paths)))
     stems = dict(zip(files, output_stems(files), strict=True))
-    output = DicomOutput(args.dicom_output, args.kinds or DEFAULT_KINDS, segmenter, stems)
+    title = networks.site_profile.title if networks.site_profile else ""
+    referral = Referral(networks.referral_thresholds, site_profile=title)
+    output = DicomOutput(args.dicom_output, args.kinds or DEFAULT_KINDS, segmenter, stems, referral)
     is_any_accepted = False
     for stack in stacks(read_files(files)):
         entries = networks.read(stack, with_maps=True)

@@ -29,9 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from utils.acceptance.profile import default_profile
     from utils.dicomweb.archive import Archive
 
     warnings.simplefilter("ignore")  # pydicom's quote what it reads
+    default_profile()  # one that cannot be used is reported before the archive is asked
     archive = Archive(args.dicomweb)
     names = [args.series] if args.series else [entry.uid for entry in archive.series(args.study)]
     if not names:

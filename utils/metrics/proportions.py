@@ -11,13 +11,14 @@ from utils.records.acceptance import Share
 
 HALF_WIDTH = 0.05  # of the interval that `scans_needed` is about: ± 5 percentage points
 CONFIDENCE = 0.95
+NORMAL = 1.959964  # its quantile for CONFIDENCE
 
 
 def share(hits: np.ndarray, groups: np.ndarray) -> Share | None:
     """The share of (N,) bool `hits` with its 95 % interval; None without a scan. groups: (N,) the patient of each.
 
-    Wilson's interval for as many independent scans as carry the same information (the design effect of clusters), with
-    a t quantile for few patients. Source: Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015).
+    Wilson's interval; where patients have several scans, for as many independent scans as carry the same information
+    (the design effect of clusters), with a t quantile for few patients. Source: Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015).
     """
     hits = np.asarray(hits, dtype=float)
     if not len(hits):
@@ -45,7 +46,7 @@ def _design_effect(hits: np.ndarray, group_of: np.ndarray, sizes: np.ndarray) ->
     Where it cannot be measured, as if all scans of a patient were alike.
     """
     count, patients, value = len(hits), len(sizes), hits.mean()
-    if value in (0, 1) or patients == 1:
+    if value in (0, 1) or patients in (1, count):
         return count / patients
     changes = np.bincount(group_of, hits - value) / (count - sizes)  # of the share without a patient
     variance = (patients - 1) / patients * (changes**2).sum()
@@ -53,7 +54,10 @@ def _design_effect(hits: np.ndarray, group_of: np.ndarray, sizes: np.ndarray) ->
 
 
 def _quantile(sizes: np.ndarray) -> float:
-    """Of the t distribution; patients with many scans count for few degrees of freedom (Kish)."""
+    """Of the t distribution; patients with many scans count for few degrees of freedom (Kish). With a scan of each
+    patient, whose variance is not estimated, of the normal distribution."""
+    if sizes.max() == 1:
+        return NORMAL
     from scipy.stats import t  # half a second to import, and the app's first page does without
 
     patients = sizes.sum() ** 2 / (sizes**2).sum()
@@ -62,4 +66,4 @@ def _quantile(sizes: np.ndarray) -> float:
 
 def _scans_needed(value: float, design_effect: float) -> int:
     """How many scans, with as many to a patient as here, give a share near `value` an interval of ± HALF_WIDTH."""
-    return math.ceil(1.96**2 * value * (1 - value) / HALF_WIDTH**2 * design_effect)
+    return math.ceil(NORMAL**2 * value * (1 - value) / HALF_WIDTH**2 * design_effect)

@@ -31,12 +31,13 @@ class Referral:
 
     thresholds: class -> ensemble probability (0..1) that concordant models must reach; None where each model has its
     own threshold. accuracy: that of concordant readings above it on validation scans (0..1); None where it is not
-    known. is_custom: the user chose the threshold.
+    known. is_custom: the user chose the threshold. site_profile: title of the profile that answers follow, "" without.
     """
 
     thresholds: Mapping[str, float] | None = None
     accuracy: float | None = None
     is_custom: bool = False
+    site_profile: str = ""
 
 
 @dataclass(frozen=True)

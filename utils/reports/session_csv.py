@@ -52,7 +52,7 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
         "grade": entry.grade if entry.readings else "",
         "flags": " ".join(sorted({flag for reading in entry.readings for flag in reading.flags})),
         "reason": entry.reason or "",
-        "site_profile": scan.site_profile,
+        "site_profile": scan.referral.site_profile,
         "created_utc": f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "use": USE,
     }

@@ -140,7 +140,8 @@ def image_facts(entry: Entry) -> tuple[str, ...]:
 
 def site_profile(scan: ReportedScan) -> tuple[str, ...]:
     """With which site profile the answer was given."""
-    return (f"Site profile: {scan.site_profile}.",) if scan.site_profile and scan.has_results else ()
+    title = scan.referral.site_profile
+    return (f"Site profile: {title}.",) if title and scan.has_results else ()
 
 
 def notes(entry: Entry) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Request:
         sources = [f"{frame.sop_instance}#{frame.number}" for frame in self.frames]
         networks = [f"{name} {version}" for name, version in self.networks]
         refers = "with SEG" if self.segmentation is not None else ""
-        rule = repr(self.series.referral.thresholds)
+        rule = repr(self.series.referral.thresholds) + self.series.referral.site_profile
         return uid_of("\n".join([REVISION, kind, purpose, *sources, *networks, rule, refers]))
 
     def header(self, kind: str) -> dict[str, Any]:

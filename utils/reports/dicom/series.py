@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
+from utils.acceptance.profile import default_profile
 from utils.networks.cards import Card
 from utils.networks.shipped import load_ensemble
 from utils.reading import worklist
@@ -54,7 +55,8 @@ def read_series(
 ) -> Iterator[ReadSeries | Refusal]:
     """Read files (name, bytes), as the app does: one ReadSeries for each image or stack, a Refusal for other files.
 
-    Network errors are raised. The referral threshold is that of the ensemble, where it fits the networks.
+    Network errors are raised. The referral threshold is that of the configured site profile, else of the ensemble,
+    where it fits the networks. Raises SiteProfileError.
     """
     entries = worklist.open_files(files)
     sources = sources_of(files, hashes_of(entries))
@@ -86,9 +88,14 @@ def with_readings(
         parts += worklist.read_entries([part], readers, joint_reader)
     read = worklist.merge_slices(parts)
     thresholds = ensemble.referral_thresholds if ensemble else None
+    profile = default_profile()
+    if profile is not None and profile.active_rule is not None:
+        read = worklist.with_site_rule(read, profile.active_rule)
+        thresholds = profile.active_rule.referral_thresholds
     if thresholds is not None:
         read = worklist.with_referral_thresholds(read, thresholds)
-    return with_outlines(read, sources, segmenter, Referral(thresholds))
+    referral = Referral(thresholds, site_profile=profile.title if profile else "")
+    return with_outlines(read, sources, segmenter, referral)
 
 
 def with_outlines(

@@ -74,7 +74,7 @@ def _conclusion(request: Request) -> hd.MeasurementsAndQualitativeEvaluations:
         source_images=[_image(request.key)],
     )
     headline, remarks = words.verdict(request.reported)
-    sentences = [f"{headline}.", *remarks]
+    sentences = [f"{headline}.", *remarks, *words.site_profile(request.reported)]
     if not conclusion.is_indeterminate and entry.readings[0].label == "no_tumor":
         sentences.append(NO_TUMOR)
     if request.series.entry.slices:
