@@ -173,6 +173,8 @@ def _conclusion(entry: Entry) -> None:
         st.warning(" ".join([*conclusion.remarks, likely]).rstrip(), icon=icon)
     if entry.is_concordant and len(entry.readings) > 1:
         st.caption(f"{ensemble_probability(entry)}. {panels.ensemble_trust(entry)}")
+    elif site.title():
+        st.caption(f"Site profile {site.title()}.")
     lesion = lesion_in_words(entry, is_likely=bool(likely))
     if lesion:
         st.markdown(lesion)

@@ -19,7 +19,7 @@ from utils.records.base import write_record
 
 @pytest.fixture
 def profile(ensemble_models: Path) -> SiteProfile:
-    return make_profile(accept(made_scans(120, tumor_shift=6), RULE, None), " North  clinic ")
+    return make_profile(accept(made_scans(120, tumor_shift=4), RULE, None), " North  clinic ")
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ def test_scans_of_one_patient_that_are_alike_count_once() -> None:
     of_patients = share(hits, np.arange(25))
     of_slices = share(np.repeat(hits, 4), np.repeat(np.arange(25), 4))
     assert of_patients is not None and of_slices is not None
-    assert (of_slices.low, of_slices.high) == pytest.approx((of_patients.low, of_patients.high), abs=0.002)
-    assert of_slices.n == 100 and of_slices.needed == pytest.approx(4 * of_patients.needed, rel=0.05)
+    assert (of_slices.low, of_slices.high) == pytest.approx((of_patients.low, of_patients.high), abs=0.02)
+    assert of_slices.n == 100 and of_slices.needed == pytest.approx(4 * of_patients.needed, rel=0.1)
 
 
 @pytest.mark.parametrize(("value", "inside"), [(True, "low"), (False, "high")])

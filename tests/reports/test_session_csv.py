@@ -28,6 +28,7 @@ def test_csv_has_a_row_per_scan_with_all_predictions(entry_with) -> None:
         "vgg16_label": "meningioma", "vgg16_glioma": "0.0500", "vgg16_meningioma": "0.8500",
         "vgg16_no_tumor": "0.0500", "vgg16_pituitary": "0.0500", "vgg16_version": VERSIONS["vgg16"],
         "review_verdict": "disagree", "review_class": "pituitary", "review_note": "a, b\n“c”", "reviewer": "",
+        "site_profile": "",
         "created_utc": "2026-11-21T18:04:00Z", "use": "research and education only",
     }  # fmt: skip
 

@@ -18,7 +18,8 @@ def share(hits: np.ndarray, groups: np.ndarray) -> Share | None:
     """The share of (N,) bool `hits` with its 95 % interval; None without a scan. groups: (N,) the patient of each.
 
     Wilson's interval; where patients have several scans, for as many independent scans as carry the same information
-    (the design effect of clusters), with a t quantile for few patients. Source: Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015).
+    (the design effect of clusters), with a t quantile for few patients.
+    Source: Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015).
     """
     hits = np.asarray(hits, dtype=float)
     if not len(hits):
