@@ -11,9 +11,9 @@ from tests.support.acceptance import RULE, made_scans
 from utils.acceptance.figures import figures, reliability_table
 from utils.acceptance.refit import cross_validated, fit_rule
 from utils.acceptance.run import accept
-from utils.acceptance.scores import Scores, answers
+from utils.acceptance.scores import Answers, Scores, answers
 from utils.classes import CLASSES
-from utils.records.acceptance import AcceptanceFigures, AcceptanceRecord
+from utils.records.acceptance import AcceptanceFigures, AcceptanceRecord, AnswerRule
 
 
 @pytest.fixture(scope="module")
@@ -95,17 +95,21 @@ def test_a_rule_follows_no_scan_of_the_patient_that_it_answers(monkeypatch: pyte
     from utils.acceptance import refit
 
     scans = [replace(scan, patient=f"P{number // 4}") for number, scan in enumerate(made_scans(80))]
-    scores, fitted_on = Scores.of(scans), []
-    monkeypatch.setattr(refit, "fit_rule", lambda part: fitted_on.append(set(part.groups)) or RULE)
-    monkeypatch.setattr(
-        refit, "answers", lambda part, rule: _check(part, fitted_on[-1]) or answers(part, rule)
-    )
+    scores = Scores.of(scans)
+    fitted_on: list[set[int]] = []
+
+    def fit(part: Scores) -> AnswerRule:
+        fitted_on.append(set(part.groups))
+        return RULE
+
+    def answer(part: Scores, rule: AnswerRule) -> Answers:
+        assert not set(part.groups) & fitted_on[-1]
+        return answers(part, rule)
+
+    monkeypatch.setattr(refit, "fit_rule", fit)
+    monkeypatch.setattr(refit, "answers", answer)
     refit.cross_validated(scores)
     assert len(fitted_on) == refit.FOLDS
-
-
-def _check(part: Scores, groups: set[int]) -> None:
-    assert not set(part.groups) & groups
 
 
 def test_good_scans_are_used_as_evaluated(reference: AcceptanceRecord) -> None:
