@@ -74,6 +74,8 @@ def test_ruler_measures_in_mm_by_mouse_and_by_keys_and_escape_removes_it(page: P
         page.keyboard.press(key)
     expect(measured(page)).to_have_text("Ruler: 5.4 mm")
     assert place_of(page).inner_text() == slice_shown  # the arrows moved the ruler alone
+    page.keyboard.press("PageUp")
+    expect(measured(page)).to_be_empty()  # it was of the other slice
 
 
 def test_wheel_scrolls_the_slices_and_ctrl_wheel_zooms(page: Page, address: str) -> None:

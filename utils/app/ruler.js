@@ -20,6 +20,7 @@ class Ruler {
   }
 
   clear() {
+    if (this.lines.length) this.say("");
     Object.assign(this, { lines: [], start: null, cursor: this.isOn ? [0.5, 0.5] : null });
     this.onChange();
   }
