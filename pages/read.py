@@ -14,10 +14,12 @@ from utils.app import (
     review_panel,
     session,
     site,
+    study_panels,
     worklist_panel,
 )
 from utils.cases.store import CaseStoreError
 from utils.reading.conclusion import conclude, ensemble_probability, lesion_in_words
+from utils.reading.study import study_of
 from utils.reading.worklist import NOT_ANALYSED, STATUS_TITLES, STATUSES, Entry, representative
 from utils.wording import counted
 
@@ -179,6 +181,9 @@ def _conclusion(entry: Entry) -> None:
     if lesion:
         st.markdown(lesion)
     if entry.slices:
+        whole = study_panels.answer_in_words(study_of(entry, session.entries()))
+        if whole:
+            st.markdown(f"Whole study: {whole}.")
         st.page_link(
             "pages/volume.py",
             label=f"{len(entry.slices)} slices: curves along the volume",

@@ -16,10 +16,11 @@ def main() -> None:
     volume = panels.scan_picker(volumes)
     study = study_of(volume, volumes)
     study_panels.headline(study, volume)
-    stack_panels.key_slices(volume)
     image_side, curve_side = st.columns([3, 4], gap="large")
     with curve_side:
+        stack_panels.key_slices(volume)
         stack_panels.curves(volume)
+        study_panels.basis(study, volume)
         with st.container(horizontal=True):
             review_panel.report_button([volume], "Report of this study (PDF)", "report-study")
             dicom_panel.download(volume, "volume")
@@ -27,7 +28,8 @@ def main() -> None:
         stack_panels.viewer_of(volume)
     if len(study) > 1:
         study_panels.series_side_by_side(study, volume)
-    study_panels.follow_up(volume, volumes)
+    own = {entry.key for entry in study}
+    study_panels.follow_up(volume, [entry for entry in volumes if entry.key not in own])
 
 
 session.enter()

@@ -29,6 +29,13 @@ def test_figures_of_other_weights_are_not_shown(entry_with, networks) -> None:
     assert network_facts("0", trained_again[0])["Accuracy on held-out patients"].startswith("92.5 %")
 
 
+def test_answer_for_the_patient_stands_before_that_of_the_slice(entry_with, networks) -> None:
+    answer = ("Tumour likely (97 %), favours glioma.", "Outlined volume 2.0 ml on 3 slices.")
+    page = page_of(ReportedScan("Scan 1", entry_with(), DRAWN, study=answer), networks)
+    assert f"{' '.join(answer)} Of this slice: Probability of any tumour" in page
+    assert "Of this slice" not in page_of(ReportedScan("Scan 1", entry_with(), DRAWN), networks)
+
+
 @pytest.mark.parametrize(
     ("labels", "grade", "flags", "words"),
     [

@@ -101,18 +101,18 @@ def joint_reader() -> JointReader | None:
     """What the ensemble's answers are read with; None without a segmentation network."""
     from utils.reading.joint import JointReader
 
-    network, detection = segmenter(), _detection(str(models_folder()), _ensemble_stamp())
+    network, detection = segmenter(), _detection(str(models_folder()), _stamp(ENSEMBLE))
     return JointReader(network, detection) if network else None
 
 
 def ensemble_thresholds() -> Mapping[str, float] | None:
     """The ensemble's referral threshold (0..1) of each class; None where each network has its own."""
-    return _ensemble_thresholds(str(models_folder()), _ensemble_stamp())
+    return _ensemble_thresholds(str(models_folder()), _stamp(ENSEMBLE))
 
 
 def ensemble_accuracy() -> float | None:
     """The accuracy (0..1) of concordant models above the ensemble's thresholds on validation scans; None if unknown."""
-    return _ensemble_accuracy(str(models_folder()), _ensemble_stamp())
+    return _ensemble_accuracy(str(models_folder()), _stamp(ENSEMBLE))
 
 
 def ensemble() -> MeasuredModel | None:
@@ -122,8 +122,7 @@ def ensemble() -> MeasuredModel | None:
 
 def study_fusion() -> StudyFusion | None:
     """How slices become a patient-level answer; None where it was not fitted for the app's networks."""
-    file = models_folder() / STUDY
-    return _study_fusion(str(models_folder()), file.stat().st_mtime_ns if file.is_file() else 0)
+    return _study_fusion(str(models_folder()), _stamp(STUDY))
 
 
 def explanations(network: str, version: str) -> ExplanationsRecord | None:
@@ -240,9 +239,9 @@ def _outlines(models: str) -> OutlineRecord | None:
     return load_outlines(Path(models) / "evaluation", segmenters()[0], shipped_protocol().name)
 
 
-def _ensemble_stamp() -> int:
-    """Changes when the ensemble's file does; 0 without one."""
-    file = models_folder() / ENSEMBLE
+def _stamp(name: str) -> int:
+    """Changes when this file of the models folder does; 0 without one."""
+    file = models_folder() / name
     return file.stat().st_mtime_ns if file.is_file() else 0
 
 

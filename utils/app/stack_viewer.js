@@ -5,7 +5,6 @@
 // and height. The server moves the view by another `jump`.
 
 const REST_MILLISECONDS = 250;
-const LEAVING = ["pointerdown", "keydown"]; // a click or a key may leave the page before the position rests
 const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -31,7 +30,6 @@ class StackViewer {
       { keys: ["ArrowUp", "ArrowDown"], title: "Previous, next slice", act: (onward) => this.go(this.position + (onward ? 1 : -1)) },
       { keys: ["PageUp", "PageDown"], title: "Ten slices back, on", act: (onward) => this.go(this.position + (onward ? 10 : -10)) },
     ]);
-    this.onLeave = (event) => (event.type === "pointerdown" || event.key === "Enter" || event.key === " ") && this.rest();
     this.distance = 0;
     this.images = new Map();
     this.stack = "";
@@ -39,7 +37,6 @@ class StackViewer {
 
   show(data) {
     this.keys.bind();
-    for (const kind of LEAVING) document.addEventListener(kind, this.onLeave, true);
     const isOther = data.name !== this.stack;
     if (isOther || data.jump !== this.jump) this.position = data.position;
     if (isOther) this.images.clear();
@@ -50,7 +47,6 @@ class StackViewer {
 
   leave() {
     this.keys.unbind();
-    for (const kind of LEAVING) document.removeEventListener(kind, this.onLeave, true);
   }
 
   stepper(parent, title, sign, by) {
@@ -74,15 +70,7 @@ class StackViewer {
     this.position = inside;
     this.draw();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
-  }
-
-  // Tell the server where the view rests, if it does not know.
-  rest() {
-    if (!this.timer) return;
-    clearTimeout(this.timer);
-    this.timer = null;
-    this.send(this.position);
+    this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
   }
 
   async draw() {

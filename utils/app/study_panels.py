@@ -35,30 +35,41 @@ def answer_of(stacks: Sequence[Entry]) -> StudyAnswer | None:
     return study_answer(stacks, fusion) if fusion else None
 
 
+def answer_in_words(stacks: Sequence[Entry]) -> str:
+    """The patient-level answer without full stop; "" where there is none."""
+    answer = answer_of(stacks)
+    return study_headline(answer) if answer else ""
+
+
 def headline(study: Sequence[Entry], volume: Entry) -> None:
-    """The patient-level answer, the tumour volume of the stack in view, and what they rest on."""
-    answer, fusion = answer_of(study), resources.study_fusion()
-    suspicion = worklist.tumor_probabilities(volume)
-    suspicious, analysed = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
-    counts = f"Suspicious slices: {suspicious} of {analysed}"
-    if not analysed:
+    """The patient-level answer, and the tumour volume of the stack in view."""
+    answer, suspicion = answer_of(study), worklist.tumor_probabilities(volume)
+    if np.isnan(suspicion).all():
         st.subheader("No slice looks like a brain MRI")
     else:
-        st.subheader(study_headline(answer) if answer else counts)
+        st.subheader(study_headline(answer) if answer else _counts(suspicion))
     if answer and answer.kind == INDETERMINATE:
         st.warning("Between the limits for tumour and no tumour: review manually.", icon=":material/help:")
     if volume.slices[0].segmentation is not None:
-        st.markdown(volume_in_words(measured_volume(volume), answer))
-    words = [
-        f"{counts}." if answer and analysed else "",
-        study_basis(answer, fusion) if answer and fusion else "",
-    ]
-    words.append(_excluded(volume, analysed))
-    if not answer:
-        words.insert(0, "Each slice is analysed independently; a few suspicious slices are weak evidence.")
-    st.caption(" ".join(filter(None, words)))
+        beginning = "Series in view: " if len(study) > 1 else ""
+        st.markdown(beginning + volume_in_words(measured_volume(volume), answer))
     sequences = study_in_words(sequences_of_study(study), _contrast_figures(str(models_folder())))
     st.caption(" ".join([f"This series: {volume.acquisition.in_words}.", *sequences]))
+
+
+def basis(study: Sequence[Entry], volume: Entry) -> None:
+    """What the answer rests on and how good such answers were; which slices do not count."""
+    answer, fusion = answer_of(study), resources.study_fusion()
+    suspicion = worklist.tumor_probabilities(volume)
+    words = "Each slice is analysed independently; a few suspicious slices are weak evidence."
+    if answer and fusion:
+        words = f"{_counts(suspicion)}. {study_basis(answer, fusion)}"
+    st.caption(f"{words} {_excluded(volume, int(np.sum(~np.isnan(suspicion))))}".rstrip())
+
+
+def _counts(suspicion: np.ndarray) -> str:
+    suspicious, analysed = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
+    return f"Suspicious slices: {suspicious} of {analysed}"
 
 
 @st.cache_data(show_spinner=False, ttl=600)
@@ -117,22 +128,22 @@ def series_in_words(series: Entry) -> str:
     )
 
 
-def follow_up(volume: Entry, volumes: Sequence[Entry]) -> None:
-    """Another stack as the prior examination of the one in view: both side by side, with the change in ml."""
-    others = {entry.key: entry for entry in volumes if entry.key != volume.key}
-    if not others:
+def follow_up(volume: Entry, others: Sequence[Entry]) -> None:
+    """A stack of another study as the prior of the one in view: both side by side, with the change in ml."""
+    stacks = {entry.key: entry for entry in others}
+    if not stacks:
         return
     key = st.selectbox(
         "Compare with a prior examination",
-        list(others),
+        list(stacks),
         index=None,
-        format_func=lambda key: f"{review_panel.neutral_name(others[key])}: {series_in_words(others[key])}",
+        format_func=lambda key: f"{review_panel.neutral_name(stacks[key])}: {series_in_words(stacks[key])}",
         placeholder="Choose the prior stack",
         key=f"prior-{volume.key}",
     )
     if key is None:
         return
-    prior = others[key]
+    prior = stacks[key]
     difference = change(prior, volume)
     st.markdown(f"**{sentence_case(change_in_words(difference))}**")
     for warning in difference.warnings:

@@ -151,8 +151,13 @@ def stack_viewer(
             "kind": kind,
             "colour": "rgb({}, {}, {})".format(*COLOUR),
         },
-        on_position_change=lambda: _moved(st.session_state[key].position, on_move),
+        on_position_change=lambda: _rested(st.session_state.get(key), on_move),
     )
+
+
+def _rested(state: Any, on_move: Callable[[int], None]) -> None:
+    """state: of the component, with its `position`; None where the page was left meanwhile."""
+    _moved(getattr(state, "position", None), on_move)
 
 
 def _moved(position: int | None, on_move: Callable[[int], None]) -> None:

@@ -17,6 +17,8 @@ from pydicom.sr.codedict import codes as standard
 
 from tests.support import mr_series
 from tests.support.mr_series import Drawn
+from tests.support.stacks import FUSION
+from utils.reading.joint import JointReading
 from utils.reading.worklist import Entry
 from utils.reports.dicom import codes
 from utils.reports.dicom.kinds import KINDS
@@ -104,6 +106,17 @@ def test_no_tumour_says_what_was_not_looked_for(series) -> None:
     conclusion = groups_of(stored(replace(series, entry=entry), "sr")["sr"])["Conclusion"]
     assert conclusion.finding_type == codes.CLASSES["no_tumor"]
     assert any("other abnormalities are not looked for" in text for text in texts_of(conclusion[0]))
+
+
+def test_conclusion_of_a_stack_has_the_patients_answer_and_the_volume(series, monkeypatch) -> None:
+    monkeypatch.setattr("utils.reports.dicom.sr.load_study_fusion", lambda: FUSION)
+    joint = JointReading(np.asarray([0.7, 0.15, 0.1, 0.05]))
+    slices = tuple(replace(part, joint=joint) for part in series.entry.slices)
+    entry = replace(series.entry, joint=joint, slices=slices)
+    conclusion = groups_of(stored(replace(series, entry=entry), "sr")["sr"])["Conclusion"]
+    words = " ".join(texts_of(conclusion[0]))
+    assert "Tumour likely (90 %), favours glioma. Patient-level answer from" in words
+    assert "Outlined volume" in words and "ml on" in words
 
 
 def test_measurements_are_those_of_the_outline(series) -> None:
