@@ -11,12 +11,13 @@ from utils.wording import NO_VALUE, counted, in_percent, listed, percent, value_
 
 Row = dict[str, str]
 HERE, WIDTH, REFITTED, HELD_OUT, NEVER_SEEN = (
-    "Here (95 % CI)", "CI ±; scans for ± 5", "Refitted here*", "Held-out patients", "Never seen†",
+    "Here (95 % CI)", "± points; scans for ± 5", "Refitted here†", "Held-out patients", "Never seen‡",
 )  # fmt: skip
+UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})  # a figure stays on one line
 NOTES = (
-    "* Temperature, tumour threshold and referral thresholds refitted, cross-validated: no scan counts with thresholds "
+    "† Temperature, tumour threshold and referral thresholds refitted, cross-validated: no scan counts with thresholds "
     "that its patient had a part in.",
-    "† The range over three collections that the networks were trained without.",
+    "‡ The range over three collections that the networks were trained without.",
 )
 
 
@@ -86,7 +87,9 @@ def network_table(networks: Mapping[str, AcceptanceFigures], titles: Mapping[str
 
 def markdown(rows: list[Row]) -> str:
     """The rows as a table in Markdown."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    for title, *cells in (row.values() for row in rows):
+        lines.append([title, *(cell.translate(UNBROKEN) for cell in cells)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
