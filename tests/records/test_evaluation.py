@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.paths import REPOSITORY
+from utils.records.acceptance import AcceptanceRecord
 from utils.records.base import Record, read_record, write_record
 from utils.records.evaluation import EvaluationRecord, SubtypeRecord
 from utils.records.explanations import ExplanationsRecord
@@ -25,6 +26,8 @@ def kind_of(file: Path) -> type[Record]:
     """The class that reads a file of models/evaluation/, by its name."""
     if file.stem == "gate":
         return OutOfDistributionRecord
+    if file.stem == "acceptance":
+        return AcceptanceRecord
     if file.stem == "sequences":
         return SequencesRecord
     if file.stem == "leakage":
@@ -51,7 +54,7 @@ def test_shipped_records_are_written_as_they_were(file: Path, tmp_path: Path) ->
 def test_every_kind_of_record_is_shipped() -> None:
     assert {kind_of(file) for file in FILES} == {
         EvaluationRecord, SubtypeRecord, ExplanationsRecord, OutlineRecord, RobustnessRecord, OutOfDistributionRecord,
-        LeakageRecord, SequencesRecord,
+        LeakageRecord, SequencesRecord, AcceptanceRecord,
     }  # fmt: skip
 
 
