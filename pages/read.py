@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from utils.app import (
+    acquisition_panel,
     dicom_panel,
     drift_panel,
     evidence_panels,
@@ -58,7 +59,7 @@ def _reading(entry: Entry) -> None:
             conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
         )
     with st.container(key="room-findings"):
-        st.caption(entry.acquisition.in_words)
+        acquisition_panel.acquisition(entry)
         label = None
         drift_panel.alarm()
         if panels.notices(entry):

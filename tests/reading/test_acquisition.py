@@ -10,11 +10,13 @@ import pytest
 from tests.support.mr_series import AXIAL, SAGITTAL
 from utils.classes import CONTRAST, FLAIR, OTHER_SEQUENCE, PLANES, SEQUENCES, T1, T2
 from utils.evidence.outlines import OperatingPoint, outline
-from utils.reading.acquisition import Acquisition, sequences_of_study, study_in_words
+from utils.paths import REPOSITORY
+from utils.reading.acquisition import Acquisition, recognition_trust, sequences_of_study, study_in_words
 from utils.reading.segmenter import Segmentation
 from utils.reading.sequences import Recognition
 from utils.reading.worklist import Entry
 from utils.records.sequences import ContrastFigures
+from utils.results.records import load_sequences
 from utils.scans.preprocessing import preprocess
 from utils.scans.scan import Scan
 
@@ -110,6 +112,14 @@ def test_nothing_is_missing_while_a_series_is_not_recognised() -> None:
     assert study_in_words(sequences_of_study([entry(T1), entry()])) == (
         "Sequences: T1; 1 series not recognised.",
     )
+
+
+def test_trust_in_a_recognised_sequence_comes_from_the_stored_record() -> None:
+    record = load_sequences(REPOSITORY / "models")
+    assert record is not None
+    words = recognition_trust(record)
+    assert f"{100 * record.sequence.all.accuracy:.0f} % (95 % CI " in words
+    assert "; on collections never seen " in words
 
 
 def test_a_complete_study() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from utils.app import panels, resources, review_panel, session
+from utils.app import acquisition_panel, panels, resources, review_panel, session
 from utils.evidence.outlines import drawn
-from utils.paths import models_folder
 from utils.reading import worklist
 from utils.reading.acquisition import sequences_of_study, study_in_words
 from utils.reading.follow_up import change, change_in_words
@@ -22,9 +19,6 @@ from utils.reading.volumetry import TumorVolume, tumor_volume
 from utils.reading.worklist import Entry
 from utils.scans import rendering
 from utils.wording import probability_in_percent, sentence_case
-
-if TYPE_CHECKING:
-    from utils.records.sequences import ContrastFigures
 
 SERIES_IN_A_ROW = 4
 
@@ -53,8 +47,9 @@ def headline(study: Sequence[Entry], volume: Entry) -> None:
     if volume.slices[0].segmentation is not None:
         beginning = "Series in view: " if len(study) > 1 else ""
         st.markdown(beginning + volume_in_words(measured_volume(volume), answer))
-    sequences = study_in_words(sequences_of_study(study), _contrast_figures(str(models_folder())))
-    st.caption(" ".join([f"This series: {volume.acquisition.in_words}.", *sequences]))
+    measured = acquisition_panel.measured()
+    sequences = study_in_words(sequences_of_study(study), measured.contrast if measured else None)
+    acquisition_panel.acquisition(volume, "This series: ", *sequences)
 
 
 def basis(study: Sequence[Entry], volume: Entry) -> None:
@@ -70,15 +65,6 @@ def basis(study: Sequence[Entry], volume: Entry) -> None:
 def _counts(suspicion: np.ndarray) -> str:
     suspicious, analysed = int(np.sum(suspicion >= SUSPICIOUS)), int(np.sum(~np.isnan(suspicion)))
     return f"Suspicious slices: {suspicious} of {analysed}"
-
-
-@st.cache_data(show_spinner=False, ttl=600)
-def _contrast_figures(models: str) -> ContrastFigures | None:
-    """How well gliomas and meningiomas are told apart with and without contrast; None where not measured."""
-    from utils.results.records import load_sequences  # pandas, a second to import
-
-    record = load_sequences(Path(models))
-    return record.contrast if record else None
 
 
 def _excluded(volume: Entry, analysed: int) -> str:

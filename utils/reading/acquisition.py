@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from utils.classes import CONTRAST, OTHER_SEQUENCE, SEQUENCES
 from utils.reading.sequences import combine
 from utils.scans.places import plane_of
-from utils.wording import SEQUENCE_TITLES, listed, sentence_case, value_with_interval
+from utils.wording import SEQUENCE_TITLES, listed, percent, sentence_case, value_with_interval
 
 if TYPE_CHECKING:
     from utils.reading.worklist import Entry
-    from utils.records.sequences import ContrastFigures
+    from utils.records.sequences import ContrastFigures, SequencesRecord
 
 FILE, IMAGE = "file", "image"
 ORIGIN_WORDS = {FILE: "from the file", IMAGE: "recognised from the image"}
@@ -103,6 +103,18 @@ def study_in_words(study: StudySequences, contrast: ContrastFigures | None = Non
     if CONTRAST not in study.missing:
         return sentences
     return (*sentences, without_contrast(contrast))
+
+
+def recognition_trust(record: SequencesRecord) -> str:
+    """How often the sequence that was recognised from an image is correct."""
+    shown, elsewhere = record.sequence.all, [each.accuracy for each in record.sequence.left_out.values()]
+    words = (
+        f"Sequences recognised from single images of held-out patients: "
+        f"{value_with_interval(shown.accuracy, shown.accuracy_interval, 0, label='95 % CI ')} correct"
+    )
+    if not elsewhere:
+        return f"{words}."
+    return f"{words}; on collections never seen {percent(min(elsewhere))} to {percent(max(elsewhere), 1)}."
 
 
 def without_contrast(contrast: ContrastFigures | None) -> str:
