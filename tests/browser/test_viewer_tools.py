@@ -152,6 +152,7 @@ def test_the_sheet_lists_the_keys_that_act_and_no_key_acts_below_it(
     page.keyboard.press("u")
     expect(page.locator(".review")).to_have_count(1)
     go(page, "Evaluation")
+    expect(page.get_by_role("button", name="Unsure")).to_have_count(0)  # the Read page has gone
     settled(page)
     page.get_by_role("button", name="Keyboard shortcuts").click()
     expect(sheet.get_by_text("Open and close")).to_be_visible()

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import ROOT, again
 from tests.support.mr_series import Drawn, series
-from utils.app import access, pacs
+from utils.app import access
+from utils.dicomweb import archive as dicomweb
 from utils.dicomweb.archive import SeriesEntry, StudyEntry, StudyQuery
 from utils.dicomweb.errors import ArchiveError
 
@@ -47,7 +48,7 @@ class FakeArchive:
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> type[FakeArchive]:
     FakeArchive.queries, FakeArchive.found, FakeArchive.failure = [], STUDIES, ""
-    monkeypatch.setattr(pacs, "Archive", FakeArchive)
+    monkeypatch.setattr(dicomweb, "Archive", FakeArchive)
     return FakeArchive
 
 
