@@ -21,8 +21,9 @@ def main() -> None:
     st.header("Model facts")
     st.markdown(
         """
-**Intended use.** Research and teaching: how two models classify a brain MRI slice, how accurate they are on held-out
-patients, and which parts of the image support the prediction. For people who can read a brain MRI.
+**Intended use.** Research and teaching: how two models classify brain MRI slices and detect a tumour in whole studies,
+how accurate they are on held-out patients, and which parts of the image support the prediction. For people who can read
+a brain MRI.
 
 **Not a medical device.** Not for patient care, and not to exclude a tumour. Scans of children and scans after surgery
 or radiotherapy were not tested as groups of their own.
@@ -31,8 +32,9 @@ or radiotherapy were not tested as groups of their own.
 Ages, scanners and field strengths of the training scans are unknown for nearly all patients.
 
 **Output classes.** Glioma, meningioma, pituitary tumour, no tumour, with calibrated probabilities; "indeterminate"
-where the models disagree or the probability is below the referral threshold. Every other finding (metastasis,
-haemorrhage, infarct, abscess) is assigned to one of the four classes.
+where the models disagree or the probability is below the referral threshold. A stack also gets a patient-level answer:
+tumour likely, no tumour detected or indeterminate. Every other finding (metastasis, haemorrhage, infarct, abscess) is
+assigned to one of the four classes.
 """
     )
     cards, problems = _cards()

@@ -13,7 +13,7 @@ from utils.wording import counted
 
 
 def main() -> None:
-    st.header("Is it any good here?")
+    st.header("Acceptance at this site")
     _in_use()
     current = acceptance_panel.result()
     if current is None:
@@ -43,7 +43,7 @@ def _in_use() -> None:
 def _start() -> None:
     """What to bring, and where to drop it."""
     st.markdown(
-        f"Bring 50 to 200 scans of this site with known diagnoses, {FEWEST_OF_A_KIND} or more with and "
+        f"Upload 50 to 200 scans of this site with known diagnoses, {FEWEST_OF_A_KIND} or more with and "
         f"{FEWEST_OF_A_KIND} or more without a tumour; fewer than {FEWEST_SCANS} give no verdict. "
         f"At most 5 slices of a patient. {HOW}"
     )

@@ -23,7 +23,6 @@ from benchmarks.accuracy.ensemble import predictions
 from benchmarks.tables import print_table
 from utils.acceptance.figures import figures
 from utils.acceptance.profile import evaluated_rule
-from utils.acceptance.reference import FILE
 from utils.acceptance.run import accept
 from utils.acceptance.scores import ScoredScan, Scores, answers
 from utils.acceptance.verdict import FIGURE_TITLES, VERDICT_TITLES
@@ -198,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record = record.model_copy(update={"verdicts": rates})
     if options.data:
         record = record.model_copy(update={"drift": drift.simulated(options.data)})
-        write_record(models_folder() / "evaluation" / FILE, record)
+        write_record(models_folder() / "evaluation" / "acceptance.json", record)
     _print(record)
 
 

@@ -171,8 +171,8 @@ def test_unlike_scans_are_not_for_use(reference: AcceptanceRecord) -> None:
 
 def test_reliability_is_that_of_the_label() -> None:
     scores = Scores.of(made_scans(120))
-    given = answers(scores, RULE)
-    table = reliability_table(scores, given)
+    answered = answers(scores, RULE)
+    table = reliability_table(scores, answered)
     assert table["count"].sum() == 120
-    correct = (np.asarray(CLASSES)[given.labels] == scores.targets).mean()
+    correct = (np.asarray(CLASSES)[answered.labels] == scores.targets).mean()
     assert np.average(table["accuracy"], weights=table["count"]) == pytest.approx(correct)

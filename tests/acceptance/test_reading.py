@@ -51,7 +51,18 @@ def test_what_cannot_be_used_is_named(site_files, read) -> None:
     scans, problems = read_scans(list(expanded("z", zipped(files))), Diagnoses(), read)
     assert len(scans) == 4
     assert dict(problems).keys() == {"glioma/copy.png", "glioma/text.png"}
-    assert dict(problems)["glioma/copy.png"] == "This scan came before; it counts once."
+    assert dict(problems)["glioma/copy.png"] == "Duplicate of an earlier scan; it counts once."
+
+
+def test_a_zip_has_the_diagnosis_of_its_folder(site_files, read) -> None:
+    data = zipped({"scan.png": site_files["glioma/a.png"]})
+    scans, problems = read_scans([("Meningioma/p1.zip", lambda: data)], Diagnoses(), read)
+    assert [scan.target for scan in scans] == ["meningioma"] and not problems
+
+
+def test_a_table_from_a_spreadsheet_is_read() -> None:
+    table = "\ufeffFile;Label;Class\r\na.png;Glioma;x\r\n".encode()
+    assert read_diagnoses(table, "t.csv") == {"a.png": Diagnosis("glioma")}
 
 
 def test_a_refused_zip_is_a_sentence() -> None:
@@ -67,6 +78,8 @@ def test_a_refused_zip_is_a_sentence() -> None:
         (b"file,diagnosis\na.png,\n", "not known: an empty field"),
         (b"file,diagnosis\na.png,glioma\na.png,meningioma\n", "more than one row for a.png"),
         (b"", "t.csv cannot be read as a CSV table"),
+        (b"file,File,diagnosis\na.png,b.png,glioma\n", "two columns with the same heading"),
+        (b"file,diagnosis\nb\xe4.png,glioma\n", "t.csv cannot be read as a CSV table"),
     ],
 )
 def test_unusable_tables_are_refused_in_a_sentence(table: bytes, reason: str) -> None:

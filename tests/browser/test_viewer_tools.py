@@ -115,15 +115,15 @@ def test_windows_and_layouts_change_what_is_seen(page: Page, address: str, png_b
         expect(window).to_have_text(f"Window: {name}")
         shown[window.inner_text()] = picture(page, SCAN)
     assert np.abs(shown["Window: brain"] - shown["Window: full"]).mean() > 1
-    one = width_of(page, SCAN)
+    single = width_of(page, SCAN)
     page.keyboard.press("l")
     expect(page.locator("figure:visible")).to_have_count(2)
-    two = width_of(page, SCAN)
+    double = width_of(page, SCAN)
     page.keyboard.press("p")
     expect(page.locator('figure.main canvas[aria-label*="VGG16"]')).to_be_visible()
     page.keyboard.press("l")
     expect(page.locator("figure.main")).to_have_count(3)
-    assert one > two > width_of(page, SCAN)
+    assert single > double > width_of(page, SCAN)
     page.keyboard.press("l")
     expect(page.locator("figure.main")).to_have_count(1)
 

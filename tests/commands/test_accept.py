@@ -58,6 +58,19 @@ def test_missing_things_are_a_sentence(run, models_copy: Path, folder: Path) -> 
     assert code == 2 and "is not a folder" in errors
 
 
+def test_what_cannot_work_is_said_before_the_scans_are_read(
+    run, ensemble_models: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for _ in ("without a file", "with a table alone"):
+        code, _, errors = run("accept", empty)
+        assert code == 2 and "holds no scans" in errors
+        (empty / "T.CSV").write_text("file,diagnosis\na.png,glioma\n")
+    code, _, errors = run("accept", empty, "--name", "x" * 61)
+    assert code == 2 and "must have 1 to 60 characters" in errors
+
+
 def test_predict_answers_with_the_profile_and_names_it(run, profile: Path, folder: Path, monkeypatch) -> None:
     scan = folder / "glioma" / "a.png"
     code, output, _ = run("predict", scan, "--site-profile", profile)

@@ -47,7 +47,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def test_the_first_visit_says_what_to_bring(ensemble_models: Path) -> None:
     page = opened("acceptance")
-    assert page.header[0].value == "Is it any good here?"
+    assert page.header[0].value == "Acceptance at this site"
     assert "50 to 200 scans" in page.markdown[0].value and not page.error
 
 
@@ -125,7 +125,7 @@ def test_scans_that_depart_raise_an_alarm(profile: SiteProfile, make_entry) -> N
     page.session_state["site-profile"] = profile
     page = again(page)
     assert (
-        "Drift: 20 scans depart" in page.warning[0].value
+        "Drift: 20 scans differ" in page.warning[0].value
         and "probabilities of a tumour" in page.warning[0].value
     )
 

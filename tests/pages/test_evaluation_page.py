@@ -225,7 +225,7 @@ def test_first_screen_answers_without_a_click(evaluated) -> None:
         detection |= {"specificity": 1.0, "specificity_interval": [1.0, 1.0]}
         file.write_text(json.dumps(json.loads(file.read_text()) | {"tumor": detection}))
     page = opened("evaluation")
-    assert page.subheader[0].value == "How good on new scans?"
+    assert page.subheader[0].value == "Accuracy on new patients"
     table, forbidden = page.markdown[0].value, page.markdown[1].value
     known = next(line for line in table.splitlines() if "New patients" in line and "CNN" in line)
     unseen = next(line for line in table.splitlines() if "Never seen" in line)

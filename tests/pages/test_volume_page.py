@@ -90,7 +90,9 @@ def test_without_a_volume_the_page_says_what_to_drop(make_entry, tiny_app) -> No
 def test_the_summary_counts_slices_and_does_not_pretend(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "glioma", "glioma", "no_tumor", "glioma"))
     assert page.subheader[0].value == "Suspicious slices: 3 of 5"
-    assert "analysed independently" in words_of(page)
+    assert "No patient-level answer: models/study.json is missing, damaged or of other models." in words_of(
+        page
+    )
     assert "Excluded of 6 slices: 1 with too little brain." in words_of(page)
 
 

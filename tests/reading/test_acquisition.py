@@ -61,7 +61,10 @@ def test_the_image_tells_what_the_file_does_not() -> None:
         (entry(), "Sequence and plane not recognised"),
         (entry(orientation=AXIAL), "Sequence not recognised; axial (from the file)"),
         (entry(FLAIR), "FLAIR (from the file), plane not recognised"),
-        (entry(OTHER_SEQUENCE, AXIAL), "Another sequence, axial (from the file)"),
+        (
+            entry(OTHER_SEQUENCE, AXIAL),
+            "Another sequence, axial (from the file); the models were not trained on this sequence",
+        ),
         (
             entry(segmentation=segmentation(T1, "axial", certainty=0.5)),
             "Sequence not recognised; axial (recognised from the image)",

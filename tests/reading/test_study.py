@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.stacks import FUSION, square, stack
+from utils.classes import CLASSES
 from utils.networks.shipped import ENSEMBLE
 from utils.reading.study import STUDY, key_slices, load_study_fusion, study_answer, study_of
 from utils.reading.study_conclusion import (
@@ -19,6 +20,8 @@ from utils.reading.study_conclusion import (
     volume_in_words,
 )
 from utils.reading.volumetry import tumor_volume
+from utils.reading.worklist import with_site_rule
+from utils.records.acceptance import AnswerRule
 from utils.records.measures import DetectionFigures
 from utils.records.study import RuleFigures
 
@@ -48,6 +51,15 @@ def test_the_answer_in_words(probability, kind, headline) -> None:
     answer = study_answer([stack([probability] * 4)], FUSION)
     assert answer is not None and answer.kind == kind
     assert study_headline(answer) == headline
+
+
+def test_a_site_profile_does_not_change_the_answer() -> None:
+    evaluated = stack([0.1, 0.2, 0.9, 0.95])
+    rule = AnswerRule(temperature=3.0, tumor_threshold=0.9, referral_thresholds=dict.fromkeys(CLASSES, 0.5))
+    adjusted = with_site_rule(evaluated, rule)
+    joint = adjusted.slices[3].joint
+    assert joint is not None and joint.tumor_probability < 0.9
+    assert study_answer([adjusted], FUSION) == study_answer([evaluated], FUSION)
 
 
 def test_several_stacks_of_a_study_give_one_answer() -> None:

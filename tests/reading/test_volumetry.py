@@ -73,4 +73,9 @@ def test_different_geometry_and_sequence_are_named() -> None:
         "The distance of the slices differs: 5.0 and 1.0 mm.",
         "The pixel spacing differs: 1.00 and 0.50 mm.",
     )
-    assert change_in_words(change(prior, stack([0.9] * 3))).startswith("No change in ml")
+    unknown = stack([0.9] * 3)
+    assert change(prior, unknown).warnings == (
+        "The planes cannot be compared: axial and not known.",
+        "The sequences cannot be compared: T1 and not known.",
+    )
+    assert change_in_words(change(prior, unknown)).startswith("No change in ml")

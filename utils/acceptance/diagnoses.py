@@ -13,7 +13,7 @@ from utils.datasets.patients import by_path, file_table
 from utils.datasets.tables import DatasetError
 
 FILE, DIAGNOSIS, PATIENT = "file", "diagnosis", "patient"
-HEADINGS = {"label": DIAGNOSIS, "class": DIAGNOSIS}  # other spellings
+OTHER_HEADINGS = ("label", "class")  # of the diagnosis; the first that is there counts
 OF_REVIEWS = {name: name for name in CLASSES} | {"metastasis": OTHER_TUMOR, "other_tumor": OTHER_TUMOR}
 HOW = (
     "Put scans in folders named glioma, meningioma, pituitary and no_tumor, or add a CSV table with the columns file "
@@ -56,7 +56,8 @@ class Diagnoses:
 def read_diagnoses(content: bytes, name: str) -> dict[str, Diagnosis]:
     """File -> diagnosis, from the content of a CSV table. Raises DatasetError, a sentence with `name`."""
     table = file_table(content, name)
-    table = table.rename(columns={old: new for old, new in HEADINGS.items() if new not in table.columns})
+    if DIAGNOSIS not in table and (other := next((old for old in OTHER_HEADINGS if old in table), "")):
+        table = table.rename(columns={other: DIAGNOSIS})
     if not {FILE, DIAGNOSIS} <= set(table.columns):
         raise DatasetError(
             f"{name} needs the columns {FILE} and {DIAGNOSIS} and, where known, {PATIENT}, separated by comma, "

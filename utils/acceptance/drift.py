@@ -1,4 +1,4 @@
-"""Drift: do the scans that are read still look to the networks like those of the acceptance? docs/acceptance.md."""
+"""Drift: do the scans that are read still resemble those of the acceptance? docs/acceptance.md."""
 
 from __future__ import annotations
 

@@ -37,11 +37,9 @@ def evaluated_rule(models: Path | None = None) -> AnswerRule:
 
 def make_profile(acceptance: Acceptance, name: str, models: Path | None = None) -> SiteProfile:
     """The profile of an acceptance with a verdict. Raises SiteProfileError where there is none, or for its name."""
-    decision, name = acceptance.decision, " ".join(name.split())
+    decision, name = acceptance.decision, checked_name(name)
     if decision.verdict is None or acceptance.refitted is None or acceptance.rule is None:
         raise SiteProfileError(decision.reason)
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise SiteProfileError(f"The name of the site must have 1 to {LONGEST_NAME} characters.")
     weights, ensemble = _identity(models or models_folder())
     return SiteProfile(
         format=FORMAT,
@@ -57,6 +55,14 @@ def make_profile(acceptance: Acceptance, name: str, models: Path | None = None) 
         rule=acceptance.rule,
         distributions=acceptance.scores.distributions,
     )
+
+
+def checked_name(name: str) -> str:
+    """The name of a site with single spaces. Raises SiteProfileError where it is empty or too long."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise SiteProfileError(f"The name of the site must have 1 to {LONGEST_NAME} characters.")
+    return name
 
 
 def read_profile(file: Path, models: Path | None = None) -> SiteProfile:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from utils.acceptance.diagnoses import HOW, Diagnoses
+from utils.acceptance.diagnoses import HOW, Diagnoses, Diagnosis
 from utils.acceptance.figures import figures, network_figures
 from utils.acceptance.refit import can_be_fitted, cross_validated, fit_rule
 from utils.acceptance.scores import Answers, ScoredScan, Scores, answers, scored
@@ -89,9 +89,9 @@ def read_scans(
                 problems.append((entry.name, entry.reason or ""))
                 continue
             parts = entry.slices or (entry,)
-            diagnosis = diagnoses.of([part.scan.name for part in parts if part.scan], entry.sha256)
+            diagnosis = _diagnosis(diagnoses, parts, group, entry.sha256)
             if entry.sha256 in seen:
-                problems.append((entry.name, "This scan came before; it counts once."))
+                problems.append((entry.name, "Duplicate of an earlier scan; it counts once."))
             elif diagnosis is None:
                 problems.append((entry.name, NO_DIAGNOSIS))
             else:
@@ -103,6 +103,14 @@ def read_scans(
             seen.add(entry.sha256)
     progress(len(groups), len(groups))
     return scans, problems
+
+
+def _diagnosis(
+    diagnoses: Diagnoses, parts: Sequence[Entry], group: Sequence[File], sha256: str
+) -> Diagnosis | None:
+    """That of the files of a scan, else of the ZIP that they came in."""
+    own = diagnoses.of([part.scan.name for part in parts if part.scan], sha256)
+    return own or diagnoses.of([name for name, _ in group], sha256)
 
 
 def _read(parts: Sequence[Entry], read: Callable[[Sequence[Entry]], list[Entry]]) -> Entry:

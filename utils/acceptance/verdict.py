@@ -36,7 +36,7 @@ LEAST_WITHOUT_REFERENCE = 0.9  # stands for the figures of held-out patients whe
 
 @dataclass(frozen=True)
 class Failure:
-    """What speaks against a use, as a clause. `is_open`: only because there are too few scans to exclude it."""
+    """A criterion that is not met, as a clause. `is_open`: only because there are too few scans to exclude it."""
 
     clause: str
     is_open: bool = False
@@ -96,14 +96,14 @@ def decide(
         return Decision(
             "as evaluated",
             f"{sentence_case(compared)} are at most {100 * MARGIN:.0f} points below those {basis} (95 % CI), and "
-            "nothing else speaks against it.",
+            "the other criteria are met.",
         )
     if again is None:
         again = evaluated
     if not again:
         return Decision(
             "refitted",
-            f"As evaluated: {_joined(evaluated)}. With the thresholds refitted here nothing speaks against it.",
+            f"As evaluated: {_joined(evaluated)}. With the thresholds refitted here all criteria are met.",
         )
     if any(all(failure.is_open for failure in each) for each in (evaluated, again)):
         open_failures = again if all(failure.is_open for failure in again) else evaluated
@@ -114,7 +114,7 @@ def decide(
 
 
 def failures(figures: AcceptanceFigures, held_out: AcceptanceFigures | None) -> list[Failure]:
-    """What speaks against the figures; empty where nothing does."""
+    """The criteria that the figures do not meet; empty where they meet all."""
     result = [_behind(name, figures.share(name), held_out) for name in COMPARED]
     correct = figures.correct_answers
     if correct is not None and correct.high < LEAST_CORRECT_ANSWERS:

@@ -15,8 +15,8 @@ HERE, WIDTH, REFITTED, HELD_OUT, NEVER_SEEN = (
 )  # fmt: skip
 UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})  # a figure stays on one line
 NOTES = (
-    "† Temperature, tumour threshold and referral thresholds refitted, cross-validated: no scan counts with thresholds "
-    "that its patient had a part in.",
+    "† Temperature, tumour threshold and referral thresholds refitted, cross-validated: each scan is answered with "
+    "thresholds that were fitted on other patients.",
     "‡ The range over three collections that the networks were trained without.",
 )
 
@@ -111,13 +111,13 @@ def drift_in_words(drift: Drift, titles: Mapping[str, str]) -> str:
     """The result of the drift monitor, as a sentence. titles: of the networks."""
     scans = counted(drift.scans, "scan")
     if not drift.departing:
-        return f"No drift: {scans} of this session look to the models like those of the acceptance."
+        return f"No drift: {scans} of this session do not differ from those of the acceptance."
     networks = [titles.get(name, name) for name in drift.departing if name != ANSWERS]
     parts = [f"their appearance (novelty for {listed(networks)})"] if networks else []
     if ANSWERS in drift.departing:
         parts.append("the probabilities of a tumour")
     return (
-        f"Drift: {scans} depart from those of the acceptance in {listed(parts)}. Scanner, protocol or mix of cases may "
+        f"Drift: {scans} differ from those of the acceptance in {listed(parts)}. Scanner, protocol or mix of cases may "
         "have changed; repeat the acceptance."
     )
 

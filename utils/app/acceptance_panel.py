@@ -12,18 +12,18 @@ from utils.acceptance import words
 from utils.acceptance.diagnoses import Diagnoses, Diagnosis, read_diagnoses
 from utils.acceptance.figures import reliability_table
 from utils.acceptance.profile import SiteProfileError, evaluated_rule, make_profile, parse_profile
-from utils.acceptance.reference import load_reference
 from utils.acceptance.run import Acceptance, File, accept, expanded, read_scans
 from utils.acceptance.scores import ScoredScan, scored
 from utils.app import panels, resources, review_panel, session, site
 from utils.cases.reviews import ReviewError, label_of
 from utils.cases.store import CaseStoreError
 from utils.datasets.tables import DatasetError
+from utils.paths import models_folder
 from utils.reading.background import read_safely, release
 from utils.reading.worklist import Entry, representative
 from utils.records.acceptance import LONGEST_NAME, AcceptanceRecord, SiteProfile
 from utils.records.base import record_json
-from utils.results.records import MODEL_TITLES
+from utils.results.records import MODEL_TITLES, load_acceptance
 from utils.scans.errors import UnreadableScan
 from utils.wording import counted
 
@@ -54,7 +54,7 @@ def forget() -> None:
 
 def reference() -> AcceptanceRecord | None:
     """The stored figures."""
-    return load_reference()
+    return load_acceptance(models_folder())
 
 
 def reviewed_scans() -> list[ScoredScan]:

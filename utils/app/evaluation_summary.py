@@ -20,7 +20,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
         return
     left, right = st.columns([5, 2], gap="large")
     with left:
-        st.subheader("How good on new scans?")
+        st.subheader("Accuracy on new patients")
         st.markdown(in_markdown(rows))
         st.caption(
             "Sensitivity: share of the scans with a tumour that are detected. Specificity: share of the scans without "
@@ -29,7 +29,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
             "expect at another hospital."
         )
     with right:
-        st.subheader("When must it not be used?")
+        st.subheader("When not to use it")
         st.markdown("\n".join(f"- {sentence}" for sentence in (*_from_figures(measured), *LIMITS[:4])))
 
 

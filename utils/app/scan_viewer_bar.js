@@ -67,7 +67,7 @@ class ViewerBar {
     const isOff = () => !viewer.slices.length, hasNoRuler = () => !viewer.ruler.isOn && viewer.ruler.isEmpty;
     return [
       { keys: ["ArrowUp", "ArrowDown"], title: "Previous, next slice", act: by(1), isOff },
-      { keys: ["PageUp", "PageDown"], title: "Ten slices back, on", act: by(10), isOff },
+      { keys: ["PageUp", "PageDown"], title: "Ten slices back, forward", act: by(10), isOff },
       { keys: ARROWS.map((key) => `Shift+${key}`), title: "Move the zoomed image", act: pan },
       { keys: ["Escape"], title: "Remove the ruler", act: () => this.removeRuler(), isOff: hasNoRuler },
     ];

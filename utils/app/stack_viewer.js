@@ -28,7 +28,7 @@ class StackViewer {
     this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
     this.keys = new Keys("Slices", [
       { keys: ["ArrowUp", "ArrowDown"], title: "Previous, next slice", act: (onward) => this.go(this.position + (onward ? 1 : -1)) },
-      { keys: ["PageUp", "PageDown"], title: "Ten slices back, on", act: (onward) => this.go(this.position + (onward ? 10 : -10)) },
+      { keys: ["PageUp", "PageDown"], title: "Ten slices back, forward", act: (onward) => this.go(this.position + (onward ? 10 : -10)) },
     ]);
     this.distance = 0;
     this.images = new Map();

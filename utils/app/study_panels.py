@@ -9,6 +9,7 @@ import streamlit as st
 
 from utils.app import acquisition_panel, panels, resources, review_panel, session
 from utils.evidence.outlines import drawn
+from utils.metrics.stack_fusion import LEAST_SLICES
 from utils.reading import worklist
 from utils.reading.acquisition import sequences_of_study, study_in_words
 from utils.reading.follow_up import change, change_in_words
@@ -56,9 +57,15 @@ def basis(study: Sequence[Entry], volume: Entry) -> None:
     """What the answer rests on and how good such answers were; which slices do not count."""
     answer, fusion = answer_of(study), resources.study_fusion()
     suspicion = worklist.tumor_probabilities(volume)
-    words = "Each slice is analysed independently; a few suspicious slices are weak evidence."
     if answer and fusion:
         words = f"{_counts(suspicion)}. {study_basis(answer, fusion)}"
+    else:
+        missing = "models/study.json is missing, damaged or of other models"
+        reason = f"fewer than {LEAST_SLICES} slices count" if fusion else missing
+        words = (
+            f"No patient-level answer: {reason}. Each slice is analysed independently; a few suspicious slices are "
+            "weak evidence."
+        )
     st.caption(f"{words} {_excluded(volume, int(np.sum(~np.isnan(suspicion))))}".rstrip())
 
 
@@ -88,7 +95,7 @@ def measured_volume(volume: Entry) -> TumorVolume | None:
 
 def series_side_by_side(study: Sequence[Entry], shown: Entry) -> None:
     """The series of a study with more than one: sequence, plane, key slice, answer and volume of each."""
-    st.markdown(f"**{len(study)} series of one study**")
+    st.markdown(f"**{len(study)} series of one study** (same study in DICOM, or same folder of a ZIP)")
     for start in range(0, len(study), SERIES_IN_A_ROW):
         columns = st.columns(SERIES_IN_A_ROW)
         for column, series in zip(columns, study[start : start + SERIES_IN_A_ROW], strict=False):

@@ -51,17 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from utils.acceptance.diagnoses import Diagnoses
-    from utils.acceptance.profile import SiteProfileError, evaluated_rule, make_profile
-    from utils.acceptance.reference import load_reference
+    from utils.acceptance.profile import SiteProfileError, checked_name, evaluated_rule, make_profile
     from utils.acceptance.run import accept
+    from utils.paths import models_folder
     from utils.records.base import record_json
+    from utils.results.records import load_acceptance
 
     for file in filter(None, (args.output, args.json)):
         check_output_file(file)
     if not args.data.is_dir():
         raise CommandError(f"{args.data} is not a folder; give the folder with the scans.")
+    checked_name(args.name)
     rule, by_file = evaluated_rule(), _table(args.data, args.labels)
-    files = [file for file in files_in([args.data]) if file.suffix.lower() != ".csv"]
+    files = [file for file in files_in([args.data]) if file != args.data and not _is_table(file)]
+    if not files:
+        raise CommandError(f"{args.data} holds no scans; give the folder with the scans.")
     named: list[File] = [
         (file.relative_to(args.data).as_posix(), partial(file_bytes, file)) for file in files
     ]
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}: {reason}", file=sys.stderr)
     if not scans:
         return 1
-    reference = load_reference()
+    reference = load_acceptance(models_folder())
     acceptance = accept(scans, rule, reference)
     print(_as_text(acceptance, reference))
     if args.json:
@@ -92,7 +96,7 @@ def _table(data: Path, labels: Path | None) -> dict[str, Diagnosis]:
     from utils.acceptance.diagnoses import read_diagnoses
 
     if labels is None:
-        present = sorted(data.glob("*.csv"))
+        present = sorted(file for file in data.iterdir() if _is_table(file))
         if len(present) > 1:
             raise CommandError(
                 f"{data} holds {len(present)} CSV tables; name the one with diagnoses with --labels."
@@ -101,6 +105,10 @@ def _table(data: Path, labels: Path | None) -> dict[str, Diagnosis]:
             return {}
         labels = present[0]
     return read_diagnoses(labels.read_bytes(), str(labels))
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() == ".csv" and file.is_file()
 
 
 def _read(files: Sequence[File], diagnoses: Diagnoses) -> tuple[list[ScoredScan], list[tuple[str, str]]]:

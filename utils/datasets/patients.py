@@ -59,6 +59,8 @@ def file_table(content: bytes, name: object) -> pd.DataFrame:
     except ValueError as error:  # pandas' parser errors and wrong encodings are ValueErrors
         raise DatasetError(f"{name} cannot be read as a CSV table ({str(error).strip()}).") from error
     table.columns = [str(column).strip().lower() for column in table.columns]
+    if table.columns.has_duplicates:
+        raise DatasetError(f"{name} has two columns with the same heading; keep one of them.")
     table = table.fillna("").apply(lambda column: column.str.strip())
     return table.assign(file=[_normal(file) for file in table["file"]]) if "file" in table else table
 

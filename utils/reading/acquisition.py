@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE, IMAGE = "file", "image"
 ORIGIN_WORDS = {FILE: "from the file", IMAGE: "recognised from the image"}
+NOT_TRAINED = "the models were not trained on this sequence"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Acquisition:
     @property
     def in_words(self) -> str:
         """ "T1 with contrast, axial (from the file)", "Sequence not recognised; axial (recognised from the image)"."""
+        return f"{self._facts}; {NOT_TRAINED}" if self.sequence == OTHER_SEQUENCE else self._facts
+
+    @property
+    def _facts(self) -> str:
         if not self.sequence and not self.plane:
             return "Sequence and plane not recognised"
         sequence = (

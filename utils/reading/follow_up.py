@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from utils.reading.volumetry import TumorVolume, slice_distances, tumor_volume
-from utils.scans.places import plane_of
-from utils.wording import in_percent
+from utils.wording import SEQUENCE_TITLES, in_percent
 
 if TYPE_CHECKING:
     from utils.reading.worklist import Entry
-    from utils.scans.scan import Scan
 
 SAME_GRID = 0.1  # share by which spacings of comparable stacks may differ
 
@@ -57,11 +55,11 @@ def _signed(share: float) -> str:
 def _warnings(prior: Entry, current: Entry) -> list[str]:
     before, after = prior.scan, current.scan
     assert before is not None and after is not None
-    warnings = []
-    if plane_of(before.orientation) != plane_of(after.orientation):
-        warnings.append(f"The planes differ: {_plane(before)} and {_plane(after)}.")
-    if before.sequence != after.sequence:
-        warnings.append(f"The sequences differ: {_sequence(before)} and {_sequence(after)}.")
+    first, second = prior.acquisition, current.acquisition
+    warnings = [
+        *_unlike("planes", first.plane, second.plane),
+        *_unlike("sequences", *(SEQUENCE_TITLES.get(each.sequence, "") for each in (first, second))),
+    ]
     distances = [slice_distances(entry) for entry in (prior, current)]
     known = [float(np.median(each)) for each in distances if each is not None]
     if len(known) == 2 and _differ(*known):
@@ -75,9 +73,9 @@ def _differ(first: float, second: float) -> bool:
     return abs(first - second) > SAME_GRID * max(first, second)
 
 
-def _plane(scan: Scan) -> str:
-    return plane_of(scan.orientation) or "unknown"
-
-
-def _sequence(scan: Scan) -> str:
-    return scan.sequence or "unknown"
+def _unlike(what: str, first: str, second: str) -> list[str]:
+    """A sentence where two facts differ, or one of them is not known ("")."""
+    if first == second:
+        return []
+    words = "differ" if first and second else "cannot be compared"
+    return [f"The {what} {words}: {first or 'not known'} and {second or 'not known'}."]

@@ -33,11 +33,18 @@ if TYPE_CHECKING:
 class JointReading:
     """The ensemble's probabilities of CLASSES for one scan, (C,) float, calibrated.
 
-    `tumor_threshold`: of a site profile (`metrics.ensemble.labels_of`), None without one.
+    `tumor_threshold`: of a site profile (`metrics.ensemble.labels_of`), None without one. `evaluated`: the (C,)
+    probabilities before the site's rule, None without one.
     """
 
     probabilities: np.ndarray
     tumor_threshold: float | None = None
+    evaluated: np.ndarray | None = None
+
+    @property
+    def as_evaluated(self) -> JointReading:
+        """The answer without a site's rule."""
+        return self if self.evaluated is None else JointReading(self.evaluated)
 
     @property
     def label(self) -> str:
@@ -60,7 +67,8 @@ class JointReading:
 
 def by_rule(probabilities: np.ndarray, rule: AnswerRule) -> JointReading:
     """The answer that a site's rule makes of the ensemble's probabilities (C,) as evaluated."""
-    return JointReading(with_temperature(probabilities[None], rule.temperature)[0], rule.tumor_threshold)
+    adjusted = with_temperature(probabilities[None], rule.temperature)[0]
+    return JointReading(adjusted, rule.tumor_threshold, probabilities)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def load_study_fusion(models: Path | None = None) -> StudyFusion | None:
 def study_answer(stacks: Sequence[Entry], fusion: StudyFusion) -> StudyAnswer | None:
     """The answer for the stacks of one study, or for one stack; None where no stack has enough slices for one.
 
-    Slices that are no brain MRI do not count, nor do entries without the ensemble's answer.
+    Slices that are no brain MRI do not count, nor do entries without the ensemble's answer. A site profile changes
+    nothing: the fusion was fitted on answers as evaluated.
     """
     scored = []
     for stack in stacks:
@@ -105,9 +106,12 @@ def _kind(probability: float, fusion: StudyFusion) -> str:
 
 
 def _log_odds(stack: Entry) -> np.ndarray:
-    """(N,) of the ensemble's tumour probability on each slice, NaN where there is none."""
-    has_joint = np.asarray([entry.joint is not None for entry in stack.slices])
-    return np.where(has_joint, stack_fusion.log_odds(tumor_probabilities(stack)), np.nan)
+    """(N,) of the ensemble's tumour probability on each slice as evaluated, NaN where there is none."""
+    is_read = ~np.isnan(tumor_probabilities(stack))
+    joints = [entry.joint if known else None for entry, known in zip(stack.slices, is_read, strict=True)]
+    return stack_fusion.log_odds(
+        np.asarray([joint.as_evaluated.tumor_probability if joint else np.nan for joint in joints])
+    )
 
 
 def _types(stack: Entry, scores: np.ndarray, share: float) -> np.ndarray:
@@ -116,6 +120,6 @@ def _types(stack: Entry, scores: np.ndarray, share: float) -> np.ndarray:
     for position in stack_fusion.top_slices(scores, share):
         joint = stack.slices[position].joint
         assert joint is not None
-        tumors.append([joint.probability(name) for name in TUMORS])
+        tumors.append([joint.as_evaluated.probability(name) for name in TUMORS])
     shares = np.asarray(tumors) / np.maximum(np.sum(tumors, axis=1, keepdims=True), 1e-12)
     return np.asarray(shares.mean(axis=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -82,7 +82,7 @@ class Distributions(Record):
     """
 
     tumor_probability: tuple[float, ...] = Field(min_length=1)
-    novelty: Mapping[str, tuple[float, ...]]
+    novelty: Mapping[str, Annotated[tuple[float, ...], Field(min_length=1)]]
 
 
 class SiteProfile(Record):

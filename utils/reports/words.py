@@ -32,9 +32,10 @@ LIMITS = (
     "is assigned to one of them.",
     "The models were trained on T1, contrast-enhanced T1, T2 and FLAIR; results on other sequences are unreliable. No "
     "normal training scan is known to be contrast-enhanced.",
-    "Each slice is analysed alone, without the volume, the clinical history or other sequences.",
+    "Each slice is analysed alone, without the clinical history. Only the patient-level answer of a stack combines its "
+    "slices and the series of its study; it detects tumours, and its tumour type is not validated.",
     "Probabilities are calibrated on the training collections and can be overconfident on scans from other sites.",
-    "The side of a lesion (left or right) is not determined.",
+    "The side of a lesion (left or right) is not determined: locations are those on the image.",
     "Saliency maps are coarse. They show what a model used; they do not segment the tumour.",
 )
 

@@ -18,6 +18,7 @@ from utils.classes import CLASSES, OTHER_TUMOR
 from utils.networks.cards import NetworkUnavailable, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
 from utils.networks.shipped import SUBTYPE_NETWORK
+from utils.records.acceptance import AcceptanceRecord
 from utils.records.base import AnyRecord, InvalidRecord, read_record
 from utils.records.evaluation import EvaluationRecord, SubtypeRecord
 from utils.records.explanations import ExplanationsRecord
@@ -176,6 +177,12 @@ def load_out_of_distribution(models: Path) -> OutOfDistributionRecord | None:
 def load_sequences(models: Path) -> SequencesRecord | None:
     """What `benchmarks.accuracy.sequences` measured; None where it did not, or with other weights."""
     record = _record_or_none(models / "evaluation" / "sequences.json", SequencesRecord)
+    return record if record and _has_weights(models, record.weights_sha256) else None
+
+
+def load_acceptance(models: Path) -> AcceptanceRecord | None:
+    """What `benchmarks.accuracy.acceptance` measured; None where it did not, or with other weights."""
+    record = _record_or_none(models / "evaluation" / "acceptance.json", AcceptanceRecord)
     return record if record and _has_weights(models, record.weights_sha256) else None
 
 

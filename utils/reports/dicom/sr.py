@@ -81,7 +81,7 @@ def _conclusion(request: Request) -> hd.MeasurementsAndQualitativeEvaluations:
         suspicion = tumor_probabilities(request.series.entry)
         read, suspicious = int(np.sum(~np.isnan(suspicion))), int(np.sum(suspicion >= SUSPICIOUS))
         sentences.append(
-            f"Suspicious slices: {suspicious} of {read}. This is the most suspicious one; each is analysed alone."
+            f"Suspicious slices: {suspicious} of {read}. The class above is that of the most suspicious slice."
         )
         sentences += study_sentences([request.series.entry], request.series.entry, load_study_fusion())
     group[0].ContentSequence.append(_comment(" ".join(sentences)))
