@@ -151,3 +151,9 @@ def test_python_example_of_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     exec(match[1], {})
     assert "glioma" in capsys.readouterr().out
+
+
+def test_every_page_of_the_app_is_documented() -> None:
+    titles = re.findall(r'st\.Page\([^)]*title="(\w+)"', (REPOSITORY / "app.py").read_text())
+    documented = re.findall(r"^\| (\w+) \|", (DOCS / "app.md").read_text(), re.MULTILINE)
+    assert len(titles) > 5 and set(titles) <= set(documented)
