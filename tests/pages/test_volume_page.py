@@ -206,7 +206,8 @@ def test_prior_and_current_stand_side_by_side_with_the_change(whole, fused_app) 
     page.selectbox[0].select("prior.nii")
     words = words_of(again(page))
     assert "+4.0 ml (+200 %): from 2.0 ml to 6.0 ml" in words
-    assert "The planes differ" in words and "The sequences differ: T1 and unknown." in words
+    assert "The planes cannot be compared: not known and axial." in words
+    assert "The sequences cannot be compared: T1 and not known." in words
 
 
 def test_a_stack_with_close_slices_is_shown_in_three_planes(whole, fused_app) -> None:
