@@ -10,10 +10,13 @@ STYLE = """
 .stMainBlockContainer {padding-top: 4.25rem}
 :is(a, button, summary, [role=button], [tabindex]):focus-visible {
   outline: 3px solid var(--st-primary-color, #0F766E) !important; outline-offset: 2px}
-.stMainBlockContainer > .stVerticalBlock > :is(.st-key-tab, .st-key-shortcuts, .st-key-button-keys) {position: absolute}
-.stMainBlockContainer > .stVerticalBlock > :is(:has(.st-key-tab), :has(.st-key-shortcuts)) {position: absolute}
+.stMainBlockContainer > .stVerticalBlock > :is(.st-key-tab, .st-key-shortcuts, .st-key-button-keys) {
+  position: absolute; left: 0}
+.stMainBlockContainer > .stVerticalBlock > :is(:has(.st-key-tab), :has(.st-key-shortcuts)) {
+  position: absolute; left: 0}
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
+.stMarkdown td code {overflow-wrap: anywhere}
 @media (min-width: 1350px) {
   .stMainBlockContainer > .stVerticalBlock > :has(.st-key-disclaimer) {position: absolute}
   .st-key-disclaimer {position: fixed; top: 0; right: 9rem; height: 3.75rem; width: auto; justify-content: center;

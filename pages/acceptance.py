@@ -50,7 +50,7 @@ def _start() -> None:
     files = st.file_uploader(
         "Scans, a ZIP of class folders, a CSV table", accept_multiple_files=True, key="acceptance-files"
     )
-    if files and st.button("Measure", icon=":material/fact_check:", type="primary"):
+    if files and st.button("Measure", icon=":material/fact_check:"):
         session.need_networks()
         acceptance_panel.measure_files([(file.name, file.getvalue()) for file in files])
     reviewed = acceptance_panel.reviewed_scans()

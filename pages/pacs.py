@@ -60,7 +60,7 @@ def _load(archive: Archive) -> None:
             return
         chosen = series[_chosen_row(_series_table(series), f"series-{row}")]
     dicom_panel.choice()
-    if st.button("Load series", type="primary", icon=":material/download:"):
+    if st.button("Load series", icon=":material/download:"):
         with st.spinner("Loading ..."):
             files = archive.files(studies[row].uid, chosen.uid)
         session.add_files(list(zip(pacs.file_names(chosen.uid, len(files)), files, strict=True)))

@@ -23,6 +23,13 @@ def address(browser: Browser, serving: Serving, tiny_models: Path) -> Iterator[s
         yield address
 
 
+@pytest.fixture(scope="session")
+def site_address(browser: Browser, serving: Serving, site_models: Path) -> Iterator[str]:
+    """That of a server whose networks are right on the scans of `site_zip`."""
+    with serving(site_models) as address:
+        yield address
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A tab of its own; errors on its console, and requests that leave this machine, fail the test."""

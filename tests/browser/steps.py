@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
 expect.set_options(timeout=PATIENCE * 1000)
-PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "about")
-TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "About")
+PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "acceptance", "about")
+TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "Acceptance", "About")
 READY = ".viewer[data-ready]"
 SCAN = 'canvas[aria-label="The scan scan.png"]'  # the text for screen readers
 EVIDENCE = 'canvas[aria-label*="Grad-CAM saliency map of {}"]'
+
+DROP = """(zone, [name, data]) => {
+    const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type: "image/png" }));
+    for (const kind of ["dragenter", "dragover", "drop"])
+        zone.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}"""
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
@@ -51,6 +59,25 @@ def settled(page: Page) -> None:
     """Nothing runs any more."""
     expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible()
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def too_wide(page: Page) -> bool:
+    """Whether the page, and not only a box in it, scrolls sideways."""
+    return page.evaluate(
+        "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+        ".some(box => box.scrollWidth > box.clientWidth)"
+    )
+
+
+def measure_site(page: Page, address: str, site: bytes) -> None:
+    """Drop a ZIP on the Acceptance page and have it measured."""
+    page.goto(f"{address}/acceptance")
+    zone = page.locator('[data-testid="stFileUploaderDropzone"]').first
+    expect(zone).to_be_visible()
+    zone.evaluate(DROP, ["site.zip", base64.b64encode(site).decode()])
+    page.get_by_role("button", name="Measure").click()
+    expect(page.get_by_role("table").first).to_be_visible()
+    settled(page)
 
 
 def side_by_side(page: Page) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import PATIENCE, SCAN, TITLES, go, settled, upload
+from tests.browser.steps import PATIENCE, SCAN, TITLES, go, measure_site, settled, too_wide, upload
 from utils.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -19,7 +19,15 @@ PICTURES = REPOSITORY / "runs" / "screenshots"
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(params=[(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")], ids=str)
+LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
+    (1440, "light"),
+    (1440, "dark"),
+    (390, "light"),
+    (390, "dark"),
+]
+
+
+@pytest.fixture(params=LOOKS, ids=str)
 def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[tuple[Page, str]]:
     """A tab of some width in some theme, and what its pictures are called."""
     width, theme = request.param
@@ -69,3 +77,18 @@ def test_no_page_has_a_serious_finding(
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     inspect("shortcuts")
     assert not [f"{state}: {line}" for state, lines in by_state.items() for line in lines]
+
+
+def test_figures_of_a_site_have_no_serious_finding(page: Page, site_address: str, site_zip: bytes) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    measure_site(page, site_address, site_zip)
+    lines = []
+    for width, theme in LOOKS:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 1000})
+        settled(page)
+        expect(page.locator(".js-plotly-plot")).to_be_visible()
+        page.screenshot(path=PICTURES / f"acceptance-figures-{width}-{theme}.png", full_page=True)
+        lines += [f"{width}-{theme}: {line}" for line in findings(page)]
+        assert not too_wide(page)
+    assert not lines

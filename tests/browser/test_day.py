@@ -13,7 +13,19 @@ import pypdf
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import EVIDENCE, SCAN, TITLES, go, overlays, picture, settled, side_by_side, upload
+from tests.browser.steps import (
+    DROP,
+    EVIDENCE,
+    SCAN,
+    TITLES,
+    go,
+    overlays,
+    picture,
+    settled,
+    side_by_side,
+    too_wide,
+    upload,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -21,13 +33,6 @@ if TYPE_CHECKING:
     Serving = Callable[..., AbstractContextManager[str]]
 
 pytestmark = pytest.mark.browser
-DROP = """(zone, [name, data]) => {
-    const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], name, { type: "image/png" }));
-    for (const kind of ["dragenter", "dragover", "drop"])
-        zone.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-}"""
 
 
 def kept_review(page: Page) -> Locator:
@@ -152,7 +157,6 @@ def test_every_page_fits_the_phone_and_the_wall(
         for title in TITLES:
             go(tab, title)
             settled(tab)
-            over = "() => document.scrollingElement.scrollWidth - window.innerWidth"
-            assert tab.evaluate(over) <= 0, title
+            assert not too_wide(tab), title
     finally:
         tab.close()

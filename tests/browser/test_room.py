@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import PATIENCE, READY, settled, upload
-from tests.browser.test_day import DROP
+from tests.browser.steps import DROP, PATIENCE, READY, settled, upload
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

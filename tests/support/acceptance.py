@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from tests.support.networks import facts_of
+from tests.support.brains import draw
+from tests.support.networks import change_card, facts_of
 from utils.acceptance.scores import ScoredScan
 from utils.classes import CLASSES
 from utils.metrics.softmax import softmax
 from utils.networks.shipped import ENSEMBLE, Ensemble
-from utils.records.acceptance import AnswerRule
-from utils.records.base import write_record
+from utils.paths import REPOSITORY, file_sha256
+from utils.records.acceptance import AcceptanceRecord, AnswerRule
+from utils.records.base import read_record, write_record
 
 RULE = AnswerRule(temperature=1.0, referral_thresholds=dict.fromkeys(CLASSES, 0.6))
 TARGETS = ("glioma", "meningioma", "no_tumor", "no_tumor", "pituitary", "no_tumor")
@@ -50,15 +54,66 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
-def ensemble_models(models_copy: Path) -> Path:
-    """`models_copy` with an ensemble that answers nearly every scan on which both networks agree."""
-    versions = {name: facts_of(models_copy / f"{name}.keras")["weights_sha256"] for name in ("cnn", "vgg16")}
+def add_ensemble(models: Path) -> dict[str, str]:
+    """One that answers nearly every scan on which both networks agree. Returns the versions of the networks."""
+    versions = {name: facts_of(models / f"{name}.keras")["weights_sha256"] for name in ("cnn", "vgg16")}
     write_record(
-        models_copy / ENSEMBLE,
+        models / ENSEMBLE,
         Ensemble(weights_sha256=versions, referral_thresholds=dict.fromkeys(CLASSES, 0.2)),
     )
+    return versions
+
+
+@pytest.fixture
+def ensemble_models(models_copy: Path) -> Path:
+    """`models_copy` with the ensemble of `add_ensemble`."""
+    add_ensemble(models_copy)
     return models_copy
+
+
+def site_scan(seed: int, has_tumor: bool) -> bytes:
+    """A PNG file of a brain-like image, with a large bright spot for a tumour."""
+    pixels = 0.8 * draw(seed=seed)
+    if has_tumor:
+        pixels[80:145, 30:80] = 1
+    return cv2.imencode(".png", np.rint(255 * pixels).astype(np.uint8))[1].tobytes()
+
+
+@pytest.fixture(scope="session")
+def site_zip() -> bytes:
+    """60 scans of `site_scan` in class folders: 30 gliomas, 30 without a tumour."""
+    folders = ("glioma", "no_tumor")
+    return zipped({f"{folders[n % 2]}/{n}.png": site_scan(n, folders[n % 2] == "glioma") for n in range(60)})
+
+
+@pytest.fixture(scope="session")
+def site_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder whose networks call the spots of `site_scan` glioma, with an ensemble and the stored figures of
+    held-out patients."""
+    import keras
+
+    from utils.networks.weights import save_small
+
+    folder = tmp_path_factory.mktemp("site") / "models"
+    shutil.copytree(tiny_models, folder)
+    scan = keras.Input((64, 64, 1), name="scan")
+    x = keras.layers.Rescaling(1 / 255, offset=-0.95)(scan)
+    x = keras.layers.Activation("relu", name="spots")(x)
+    logits = keras.layers.Dense(4, name="logits")(keras.layers.GlobalAveragePooling2D(name="pooled")(x))
+    network = keras.Model(scan, keras.layers.Activation("softmax", name="probabilities")(logits), name="cnn")
+    kernel = np.asarray([[8000.0, 0, 0, 0]], np.float32)  # the mean of "spots" is near 0.004, or below 0.001
+    network.get_layer("logits").set_weights([kernel, np.asarray([-20, -20, 0, -20], np.float32)])
+    for name in ("cnn", "vgg16"):
+        weights = folder / f"{name}.keras"
+        save_small(network, weights)
+        change_card(weights, evidence_layer="spots", temperature=1.0, weights_sha256=file_sha256(weights))
+    versions = add_ensemble(folder)
+    shipped = read_record(REPOSITORY / "models" / "evaluation" / "acceptance.json", AcceptanceRecord)
+    (folder / "evaluation").mkdir()
+    write_record(
+        folder / "evaluation" / "acceptance.json", shipped.model_copy(update={"weights_sha256": versions})
+    )
+    return folder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from utils.wording import NO_VALUE, counted, in_percent, listed, percent, value_
 
 Row = dict[str, str]
 HERE, WIDTH, REFITTED, HELD_OUT, NEVER_SEEN = (
-    "Here (95 % CI)", "± points; scans for ± 5", "Refitted here†", "Held-out patients", "Never seen‡",
+    "Here (95 % CI)", "CI half-width (scans for ± 5 points)", "Refitted here†", "Held-out patients", "Never seen‡",
 )  # fmt: skip
 UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})  # a figure stays on one line
 NOTES = (
@@ -50,7 +50,7 @@ def _row(
     return {
         "": FIGURE_TITLES[name] + (f" ({counted(share.n, 'scan')})" if share else ""),
         HERE: _in_words(share),
-        WIDTH: NO_VALUE if share is None else f"{50 * (share.high - share.low):.0f}; {share.needed}",
+        WIDTH: NO_VALUE if share is None else f"± {50 * (share.high - share.low):.0f} ({share.needed})",
         REFITTED: _in_words(refitted.share(name)) if refitted else NO_VALUE,
         HELD_OUT: _in_words(held_out.share(name)) if held_out else NO_VALUE,
         NEVER_SEEN: f"{in_percent(min(values))}-{percent(max(values))}" if values else NO_VALUE,

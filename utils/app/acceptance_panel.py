@@ -152,10 +152,12 @@ def details(current: Result) -> None:
     acceptance = current.acceptance
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown(words.markdown(words.table(acceptance.as_evaluated, acceptance.refitted, reference())))
+        rows = words.table(acceptance.as_evaluated, acceptance.refitted, reference())
+        panels.wide_table(words.markdown(rows), "Figures of this site")
         st.caption("  \n".join(words.NOTES))
         with st.expander("Each model alone"):
-            st.markdown(words.markdown(words.network_table(acceptance.networks, MODEL_TITLES)))
+            rows = words.network_table(acceptance.networks, MODEL_TITLES)
+            panels.wide_table(words.markdown(rows), "Figures of each model")
     with right:
         points = reliability_table(acceptance.scores, acceptance.answers)
         if len(points):
@@ -188,7 +190,7 @@ def profile_controls(current: Result) -> None:
             on_click="ignore",
         )
         if profile.verdict != "not here" and st.button(
-            "Use this profile in this session", icon=":material/check:", type="primary"
+            "Use this profile in this session", icon=":material/check:"
         ):
             site.use(profile)
             st.rerun()

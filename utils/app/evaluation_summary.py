@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from utils.app import panels
 from utils.reports.words import LIMITS
 from utils.results.records import BASELINE_TITLES, Evaluation
 from utils.results.tables import answers_table
@@ -21,7 +22,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
     left, right = st.columns([5, 2], gap="large")
     with left:
         st.subheader("Accuracy on new patients")
-        st.markdown(in_markdown(rows))
+        panels.wide_table(in_markdown(rows), "Accuracy on new patients")
         st.caption(
             "Sensitivity: share of the scans with a tumour that are detected. Specificity: share of the scans without "
             "a tumour that are not reported. At the threshold with 95 % specificity on validation scans. In brackets: "

@@ -147,6 +147,12 @@ def chart_with_caption(figure: Figure, caption: str) -> None:
     st.caption(caption)
 
 
+def wide_table(table: str, title: str) -> None:
+    """A table in Markdown, in a box that scrolls sideways on a narrow screen, also by keys."""
+    box = f'<div role="region" tabindex="0" aria-label="{title}" style="overflow-x: auto">'
+    st.markdown(f"{box}\n\n{table}\n\n</div>", unsafe_allow_html=True)
+
+
 def trust(reading: Reading) -> str:
     """One sentence: the predictive value of this label at this confidence on held-out patients."""
     from utils.results.track_record import (  # they bring pandas, a second to import
