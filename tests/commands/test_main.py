@@ -25,3 +25,14 @@ def test_help_starts_without_keras() -> None:
         "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+
+
+def test_ctrl_c_ends_a_command_without_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("utils.commands.data.run", interrupted)
+    assert model.main(["data"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"

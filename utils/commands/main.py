@@ -19,13 +19,14 @@ COMMANDS = (
     "data", "train", "calibrate", "evaluate", "predict", "explain", "accept", "cases", "segment", "objects", "node",
     "study", "archive", "archive-report",
 )  # fmt: skip
+STOPPED = 130  # the exit code of shells after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (`arguments`, by default those of the process) and return its exit code.
 
     0: done; 1: no file could be processed; 2: wrong options, or something missing or unusable, which is described in
-    one sentence on standard error.
+    one sentence on standard error; 130: stopped with Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     names = [name for name in COMMANDS if name == next(iter(arguments), None)] or COMMANDS
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with choose(getattr(args, "runtime", None)):
             return args.run(args)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED
     except Exception as error:
         if isinstance(error, _user_errors()):
             print(f"error: {error}", file=sys.stderr)
