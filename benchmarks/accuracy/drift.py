@@ -1,4 +1,4 @@
-"""The drift monitor in simulation: false alarms, and how soon a collection that the network never saw is noticed."""
+"""The drift monitor in simulation: false alarms, and how soon a collection that was left out of training is noticed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utils.reading.reader import BATCH, Reader
 from utils.records.acceptance import Distributions, DriftSimulation
 from utils.scans.upload import read_scan_file
 
-LEFT_OUT = ("lgg", "feltrin44")  # networks that never saw these are in models/experiments
+LEFT_OUT = ("lgg", "feltrin44")  # networks that were trained without these are in models/experiments
 MOST_SCANS = 500  # of a collection, that profiles and streams are drawn from
 PROFILE_SCANS = 100
 SITES = 2000
@@ -24,7 +24,7 @@ NO_TUMOR = CLASSES.index("no_tumor")
 
 
 def simulated(data: Path, most: int = MOST_SCANS, sites: int = SITES) -> dict[str, DriftSimulation]:
-    """Stream -> alarms, for profiles of PROFILE_SCANS held-out scans of collections that the network knows."""
+    """Stream -> alarms, for profiles of PROFILE_SCANS held-out scans of collections that the network was trained on."""
     samples = load_samples(data, shipped_protocol().sets)
     test = split_samples(samples, shipped_protocol().name)
     test = test[test["part"] == "test"]

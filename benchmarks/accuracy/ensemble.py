@@ -1,6 +1,6 @@
 """The ensemble on test scans, from the stored predictions of its networks. See docs/results.md.
 
-Run it with `python -m benchmarks.accuracy.ensemble`; no network is loaded. With `--data DIR` also what it says of
+Run it with `python -m benchmarks.accuracy.ensemble`; no network is loaded. With `--data DIR` also its answers on
 slices of OASIS with and without dementia.
 """
 

@@ -2,7 +2,7 @@
 
 Run it with `python -m benchmarks.accuracy.sequences --data DIR`. Fold 0 is the test set. For collections never seen,
 the classifiers are fitted again without a family of collections and measured on its test fold. The last part reads
-stored predictions: how well gliomas and meningiomas are told apart with and without contrast.
+stored predictions: accuracy of glioma against meningioma with and without contrast.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the data sets")
     parser.add_argument(
-        "--descriptions", type=Path, help="keep what the encoder says here, and read it again"
+        "--descriptions", type=Path, help="keep the features of the encoder in this file, and use them again"
     )
     parser.add_argument("--output", type=Path, default=models_folder() / "evaluation" / "sequences.json")
     options = parser.parse_args()

@@ -105,10 +105,10 @@ def test_a_study_names_what_is_missing() -> None:
     seen, without = study_in_words(study, figures)
     assert seen == "Sequences: T1 and FLAIR. Missing: T1 with contrast and T2."
     assert without == (
-        "No contrast-enhanced T1: meningioma and glioma are told apart less well (mean of both sensitivities "
+        "No contrast-enhanced T1: meningioma and glioma are distinguished less accurately (mean of both sensitivities "
         "on held-out patients 58 % (95 % CI 50-66) without contrast, 80 % (95 % CI 72-88) with)."
     )
-    assert study_in_words(study)[1].endswith("less well.")
+    assert study_in_words(study)[1].endswith("less accurately.")
 
 
 def test_nothing_is_missing_while_a_series_is_not_recognised() -> None:

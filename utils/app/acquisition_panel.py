@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def acquisition(entry: Entry, before: str = "", *sentences: str) -> None:
-    """Sequence and plane with their origin, and further sentences; figures where the image tells the sequence."""
+    """Sequence and plane with their origin, and further sentences; the help has the accuracy of the recogniser."""
     known = entry.acquisition
     record = measured() if known.sequence_origin == IMAGE else None
     words = f"{before}{known.in_words}{'.' if sentences else ''}"

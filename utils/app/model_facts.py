@@ -1,4 +1,4 @@
-"""What the About page tells of the models: their training data, figures and versions."""
+"""Content of the About page: training data, figures and versions of the models."""
 
 from __future__ import annotations
 

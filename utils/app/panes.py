@@ -56,8 +56,8 @@ class Map:
 class View:
     """All that the viewer and the text below it show of one scan.
 
-    `name` tells scans apart, `file` is the stem of downloads. `outlines` are closed lines, (K, 2) each, x and y in the
-    scan's pixels, by kind: "outline" of the segmentation network, "mask" of the reference segmentation. `captions`
+    `name` identifies the scan, `file` is the stem of downloads. `outlines` are closed lines, (K, 2) each, x and y in
+    the scan's pixels, by kind: "outline" of the segmentation network, "mask" of the reference segmentation. `captions`
     locate the peak activation per class. `spacing` is the mm of a pixel, None where unknown; `sides` are the sides of
     the body at the left, right, top and bottom, empty where unknown.
     """

@@ -1,4 +1,4 @@
-// The worklist: a button per scan, and Previous and Next, which the arrow keys press. A step is taken at once and told
+// The worklist: a button per scan, and Previous and Next, which the arrow keys press. A step is taken at once and sent
 // to the server when the keys rest, so that none is lost while the server draws an earlier one. A key of the review waits
 // until the buttons of the marked scan are drawn: it must neither be lost nor count for the scan before.
 // data: { rows: [{ key, name, status, title, thumbnail, answer, review, isRead }], selected, isBar }. A bar shows a

@@ -124,7 +124,7 @@ def recognition_trust(record: SequencesRecord) -> str:
 
 def without_contrast(contrast: ContrastFigures | None) -> str:
     """What a study without contrast means for the answer."""
-    words = "No contrast-enhanced T1: meningioma and glioma are told apart less well"
+    words = "No contrast-enhanced T1: meningioma and glioma are distinguished less accurately"
     if contrast is None:
         return f"{words}."
     return (

@@ -35,7 +35,7 @@ class KindFigures(Record):
 
 
 class ContrastFigures(Record):
-    """Gliomas and meningiomas told apart by CNN and VGG16 on Feltrin's held-out patients, on T1 and T2 `without`
+    """Gliomas against meningiomas, by CNN and VGG16 on Feltrin's held-out patients, on T1 and T2 `without`
     contrast and on T1 `with_contrast`: mean of both sensitivities."""
 
     n: int

@@ -1,4 +1,4 @@
-"""DICOM attributes -> the MRI sequence of a frame, where they tell it. The descriptions themselves never leave here."""
+"""DICOM attributes -> the MRI sequence of a frame, where they define it. The descriptions stay in this module."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NO_AGENT = frozenset(
 
 
 def sequence_of_frame(ds: Dataset, index: int) -> str:
-    """One of `classes.SEQUENCES`, OTHER_SEQUENCE, or "" where the file does not tell it.
+    """One of `classes.SEQUENCES`, OTHER_SEQUENCE, or "" where the file does not define it.
 
     The scanner's own statement (AcquisitionContrast) counts first, then words of the description, then the times of
     the measurement.
