@@ -4,7 +4,6 @@ import streamlit as st
 
 from utils.app import model_facts, panels, session
 from utils.app.evaluation_errors import gallery
-from utils.app.evaluation_summary import in_markdown
 from utils.datasets.protocols import PROTOCOLS
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.shipped import reading_networks, segmentation_weights
@@ -72,7 +71,7 @@ def _accuracy(measured: list[Evaluation]) -> None:
     if not rows:
         return
     st.subheader("Accuracy on new patients")
-    panels.wide_table(in_markdown(rows), "Accuracy on new patients")
+    panels.wide_table(rows, "Accuracy on new patients")
     st.caption(
         "95 % CI in brackets. Collections never seen, which the models of that row were trained without, show what to "
         "expect at another hospital. The Evaluation page has definitions, errors and calibration."
@@ -85,7 +84,7 @@ def _training_data(cards: list[Card]) -> None:
     if not rows:
         st.markdown("The cards of the models do not list their training data.")
         return
-    panels.wide_table(in_markdown(rows), "Training data")
+    panels.wide_table(rows, "Training data")
     st.caption(
         f"Slices that {cards[0].title} learned from, without those for validation and test. People: in the whole "
         "collection. Splits keep each patient, and images that look alike, in one part."

@@ -13,7 +13,6 @@ Row = dict[str, str]
 HERE, WIDTH, REFITTED, HELD_OUT, NEVER_SEEN = (
     "Here (95 % CI)", "CI half-width (scans for ± 5 points)", "Refitted here†", "Held-out patients", "Never seen‡",
 )  # fmt: skip
-UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})  # a figure stays on one line
 NOTES = (
     "† Temperature, tumour threshold and referral thresholds refitted, cross-validated: each scan is answered with "
     "thresholds that were fitted on other patients.",
@@ -83,14 +82,6 @@ def network_table(networks: Mapping[str, AcceptanceFigures], titles: Mapping[str
         }
         for name, figures in networks.items()
     ]
-
-
-def markdown(rows: list[Row]) -> str:
-    """The rows as a table in Markdown."""
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    for title, *cells in (row.values() for row in rows):
-        lines.append([title, *(cell.translate(UNBROKEN) for cell in cells)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def answers_in_words(profile: SiteProfile) -> str:

@@ -153,11 +153,11 @@ def details(current: Result) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         rows = words.table(acceptance.as_evaluated, acceptance.refitted, reference())
-        panels.wide_table(words.markdown(rows), "Figures of this site")
+        panels.wide_table(rows, "Figures of this site", is_unbroken=True)
         st.caption("  \n".join(words.NOTES))
         with st.expander("Each model alone"):
             rows = words.network_table(acceptance.networks, MODEL_TITLES)
-            panels.wide_table(words.markdown(rows), "Figures of each model")
+            panels.wide_table(rows, "Figures of each model", is_unbroken=True)
     with right:
         points = reliability_table(acceptance.scores, acceptance.answers)
         if len(points):

@@ -1,5 +1,7 @@
 // What several components use: elements and pixels. `components.component` puts it behind their code.
 
+const PIXELS_PER_STEP = 40; // of a trackpad
+
 function load(source) {
   if (!source) return null;
   const image = new Image();
@@ -23,6 +25,22 @@ function element(tag, properties, parent) {
 
 function clamp(value, [low, high]) {
   return Math.min(Math.max(value, low), high);
+}
+
+// Whole steps of a mouse wheel: a notch is one, the many small events of a trackpad add up
+class Wheel {
+  distance = 0;
+
+  steps({ deltaY }) {
+    if (Math.abs(deltaY) >= PIXELS_PER_STEP) {
+      this.distance = 0;
+      return Math.sign(deltaY);
+    }
+    this.distance += deltaY;
+    const steps = Math.trunc(this.distance / PIXELS_PER_STEP);
+    this.distance -= steps * PIXELS_PER_STEP;
+    return steps;
+  }
 }
 
 // A key as people write it

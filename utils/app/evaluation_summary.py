@@ -22,7 +22,7 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
     left, right = st.columns([5, 2], gap="large")
     with left:
         st.subheader("Accuracy on new patients")
-        panels.wide_table(in_markdown(rows), "Accuracy on new patients")
+        panels.wide_table(rows, "Accuracy on new patients")
         st.caption(
             "Sensitivity: share of the scans with a tumour that are detected. Specificity: share of the scans without "
             "a tumour that are not reported. At the threshold with 95 % specificity on validation scans. In brackets: "
@@ -32,12 +32,6 @@ def summary(evaluations: Sequence[Evaluation]) -> None:
     with right:
         st.subheader("When not to use it")
         st.markdown("\n".join(f"- {sentence}" for sentence in (*_from_figures(measured), *LIMITS[:4])))
-
-
-def in_markdown(rows: Sequence[dict[str, str]]) -> str:
-    """A table of equal rows, with their names as its head."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _from_figures(measured: Sequence[Evaluation]) -> tuple[str, ...]:

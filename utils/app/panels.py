@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from utils.reading.reader import Reading
+
+UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})
 
 
 def scan_picker(choices: Sequence[Entry]) -> Entry:
@@ -147,8 +149,15 @@ def chart_with_caption(figure: Figure, caption: str) -> None:
     st.caption(caption)
 
 
-def wide_table(table: str, title: str) -> None:
-    """A table in Markdown, in a box that scrolls sideways on a narrow screen, also by keys."""
+def wide_table(rows: Sequence[Mapping[str, str]], title: str, is_unbroken: bool = False) -> None:
+    """Equal rows with their names as the head, in a box that scrolls sideways on a narrow screen, also by keys.
+
+    is_unbroken: every cell behind the first column stays on one line.
+    """
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    for first, *cells in (row.values() for row in rows):
+        lines.append([first, *(cell.translate(UNBROKEN) if is_unbroken else cell for cell in cells)])
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     box = f'<div role="region" tabindex="0" aria-label="{title}" style="overflow-x: auto">'
     st.markdown(f"{box}\n\n{table}\n\n</div>", unsafe_allow_html=True)
 

@@ -13,7 +13,6 @@ const KEPT_BETWEEN_SCANS = ["opacity", "evidence", "threshold", "contour", "outl
 const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4e9", dash: [6, 4] } };
 const BLINK_MILLISECONDS = 600;
 const REST_MILLISECONDS = 250; // without a step through the stack, before the server learns the position
-const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
 const LARGEST_ZOOM = 16;
 const BRIGHTNESS = [-0.5, 0.5];
 const CONTRAST = [0.4, 16];
@@ -33,7 +32,7 @@ class ScanViewer {
     this.outlines = {};
     this.sides = [];
     this.scan = this.windowed = this.palette = this.blinking = this.pending = null;
-    this.distance = 0;
+    this.wheel = new Wheel();
     this.root = element("div", { className: "viewer" }, parent);
     this.ruler = new Ruler(() => this.draw(), (words) => this.bar.say(words));
     this.bar = new ViewerBar(this);
@@ -131,15 +130,6 @@ class ScanViewer {
     this.show(this.slices[inside]);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
-  }
-
-  turn(event) {
-    const isNotch = Math.abs(event.deltaY) >= PIXELS_PER_STEP;
-    this.distance += event.deltaY;
-    const steps = Math.trunc(this.distance / PIXELS_PER_STEP);
-    if (!steps) return;
-    this.distance = isNotch ? 0 : this.distance - steps * PIXELS_PER_STEP;
-    this.go(this.position + (isNotch ? Math.sign(steps) : steps));
   }
 
   showPlace() {

@@ -26,7 +26,7 @@ function handlePointer(viewer, pane) {
     if (!event.ctrlKey && !viewer.slices.length) return; // a plain wheel scrolls the page
     event.preventDefault();
     if (event.ctrlKey) zoomAt(viewer, event, Math.exp(-event.deltaY / 200));
-    else viewer.turn(event);
+    else viewer.go(viewer.position + viewer.wheel.steps(event));
   }, { passive: false });
 }
 

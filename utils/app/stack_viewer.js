@@ -5,7 +5,6 @@
 // and height. The server moves the view by another `jump`.
 
 const REST_MILLISECONDS = 250;
-const PIXELS_PER_STEP = 40; // of a trackpad, which sends many small events
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const viewer = parentElement.viewer ?? (parentElement.viewer = new StackViewer(parentElement));
@@ -30,7 +29,7 @@ class StackViewer {
       { keys: ["ArrowUp", "ArrowDown"], title: "Previous, next slice", act: (onward) => this.go(this.position + (onward ? 1 : -1)) },
       { keys: ["PageUp", "PageDown"], title: "Ten slices back, forward", act: (onward) => this.go(this.position + (onward ? 10 : -10)) },
     ]);
-    this.distance = 0;
+    this.wheel = new Wheel();
     this.images = new Map();
     this.stack = "";
   }
@@ -57,11 +56,7 @@ class StackViewer {
 
   turn(event) {
     event.preventDefault();
-    this.distance += event.deltaY;
-    const steps = Math.trunc(this.distance / PIXELS_PER_STEP);
-    if (!steps) return;
-    this.distance = Math.abs(event.deltaY) >= PIXELS_PER_STEP ? 0 : this.distance - steps * PIXELS_PER_STEP;
-    this.go(this.position + (Math.abs(event.deltaY) >= PIXELS_PER_STEP ? Math.sign(steps) : steps));
+    this.go(this.position + this.wheel.steps(event));
   }
 
   go(position) {

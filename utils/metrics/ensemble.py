@@ -27,9 +27,9 @@ def tumor_log_odds(logits: np.ndarray) -> np.ndarray:
     return np.logaddexp.reduce(tumors, axis=-1) - logits[..., NO_TUMOR]
 
 
-def score_log_odds(scores: np.ndarray) -> np.ndarray:
-    """(...,) tumour scores (0..1) of a segmentation network -> their log-odds."""
-    clipped = np.clip(np.asarray(scores, np.float64), SCORE_MARGIN, 1 - SCORE_MARGIN)
+def score_log_odds(scores: np.ndarray, margin: float = SCORE_MARGIN) -> np.ndarray:
+    """(...,) tumour scores (0..1) -> their log-odds, finite by the margin from 0 and 1; NaN stays."""
+    clipped = np.clip(np.asarray(scores, np.float64), margin, 1 - margin)
     return np.log(clipped) - np.log1p(-clipped)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from utils.metrics.ensemble import score_log_odds
+
 TOP_SHARE = 0.25  # of the slices of a stack
 LEAST_SLICES = 3  # with fewer a stack has no score: the fusion was fitted on stacks of three and more
 MARGIN = 1e-9  # probabilities are kept this far from 0 and 1
@@ -18,8 +20,7 @@ MARGIN = 1e-9  # probabilities are kept this far from 0 and 1
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """(...,) probabilities (0..1) -> their log-odds; NaN stays."""
-    clipped = np.clip(np.asarray(probabilities, np.float64), MARGIN, 1 - MARGIN)
-    return np.log(clipped) - np.log1p(-clipped)
+    return score_log_odds(probabilities, MARGIN)
 
 
 def top_slices(scores: np.ndarray, share: float = TOP_SHARE) -> np.ndarray:
