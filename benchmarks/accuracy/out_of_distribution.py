@@ -25,7 +25,7 @@ from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.card_facts import TestEvaluation
 from utils.networks.cards import log_test_evaluation
-from utils.networks.shipped import reading_networks
+from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
 from utils.reading.ood_detector import GRADES, worst_grade
 from utils.scans.errors import UnreadableScan
@@ -33,8 +33,10 @@ from utils.scans.scan import Scan
 from utils.scans.upload import read_scan_file
 
 EACH = 60  # drawn images of each kind
+EACH_SOURCE = 100  # scans of fold 0, at most
 CHANGED = 150  # scans of fold 0 that are rotated, inverted and cropped
 BRAINS_IN_DICOM = ("brain_mr", "emri_small")
+FOLD = "fold 0, "
 NOT_BRAINS = ("not_brain_mri/", "dicom/", "drawn/")
 
 
@@ -47,17 +49,21 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from utils.paths import current_commit
     from utils.reading.reader import BATCH, Reader
+    from utils.reading.segmenter import Segmenter
 
     files = [file for file in reading_networks() if not options.models or file.stem in options.models]
     readers = [Reader.load(file) for file in files]
+    segmenter = Segmenter.load(segmentation_weights())
     rows = []
     learned = set.intersection(*(set(reader.card.sources) for reader in readers))
     for group, scans in _groups(options.data, tuple(sorted(learned))):
         while batch := list(islice(scans, BATCH)):
             answers = zip(*(reader.read_many(batch, with_maps=False) for reader in readers), strict=True)
-            for scan, readings in zip(batch, answers, strict=True):
+            segmentations = segmenter.read_many(batch)
+            for scan, readings, segmentation in zip(batch, answers, segmentations, strict=True):
                 row: dict[str, Any] = {"group": group, "scan": scan.name}
-                row["grade"] = worst_grade(reading.grade for reading in readings)
+                row["grade"] = worst_grade((*(reading.grade for reading in readings), segmentation.grade))
+                row[segmenter.card.name] = segmentation.grade != "ok"
                 for flag in ("inverted", "turned"):
                     row[flag] = any(flag in reading.flags for reading in readings)
                 for reader, reading in zip(readers, readings, strict=True):
@@ -67,41 +73,45 @@ def main() -> None:
                 rows.append(row)
         print(f"{group}: {sum(row['group'] == group for row in rows)}", flush=True)
     table = pd.DataFrame(rows)
-    names = [reader.card.name for reader in readers]
+    cards = [reader.card for reader in readers]
     result = {
         "date": datetime.date.today().isoformat(),
         "commit": current_commit(),
         "command": "python -m benchmarks.accuracy.out_of_distribution --data DIR",
-        "weights_sha256": {reader.card.name: reader.card.version for reader in readers},
+        "weights_sha256": {card.name: card.version for card in (*cards, segmenter.card)},
         "thresholds": {
             reader.card.name: {
                 key: getattr(reader.card.novelty, key) for key in ("unusual", "refused", "turned")
             }
             for reader in readers
         },
-        **figures(table, names),
+        **figures(table, [card.name for card in cards], segmenter.card.name),
     }
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for reader in readers:
+    for card in (*cards, segmenter.card):
         log_test_evaluation(
-            reader.card,
+            card,
             TestEvaluation(protocol="gate", date=result["date"], commit=result["commit"], n=len(table)),
         )
     _print(result)
 
 
-def figures(table: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
+def figures(table: pd.DataFrame, networks: list[str], segmenter: str) -> dict[str, Any]:
     """Shares (0..1) of a table with the columns group, grade, inverted, turned and one column a network.
 
-    A network's column holds its novelty score over its threshold of "unusual".
+    The column of a classifier, one of `networks`, holds its novelty score over its threshold of "unusual", that of the
+    segmentation network whether its outlier classifier marks the scan.
     """
     score = table[networks].max(axis=1)
-    one_percent = float(np.quantile(score[table["group"] == "fold 0"], 0.99, method="higher"))
+    is_brain = table["group"].str.startswith(FOLD)
+    one_percent = float(np.quantile(score[is_brain], 0.99, method="higher"))
     other = table["group"].str.startswith(NOT_BRAINS)
-    groups = {group: _figures(rows, networks) for group, rows in table.groupby("group", sort=False)}
+    groups = {
+        group: _figures(rows, networks, segmenter) for group, rows in table.groupby("group", sort=False)
+    }
     return {
         "groups": groups,
-        "not brain MRI, all": _figures(table[other], networks),
+        "not brain MRI, all": _figures(table[other], networks, segmenter),
         "at 1 % of fold 0": {
             "score": one_percent,
             "marked": float((score[other] > one_percent).mean()),
@@ -113,13 +123,14 @@ def figures(table: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
     }
 
 
-def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
+def _figures(rows: pd.DataFrame, networks: list[str], segmenter: str) -> dict[str, Any]:
     graded = {grade: float((rows["grade"] == grade).mean()) for grade in GRADES[1:]}
     return {
         "n": len(rows),
         **graded,
         "marked": sum(graded.values()),
-        "marked_by": {name: float((rows[name] > 1).mean()) for name in networks},
+        "marked_by": {name: float((rows[name] > 1).mean()) for name in networks}
+        | {segmenter: float(rows[segmenter].mean())},
         "inverted": float(rows["inverted"].mean()),
         "turned": float(rows["turned"].mean()),
     }
@@ -128,8 +139,9 @@ def _figures(rows: pd.DataFrame, networks: list[str]) -> dict[str, Any]:
 def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterator[Scan]]]:
     """Name and scans of each group. `learned`: the sources that every network was trained on; fold 0 is theirs."""
     samples = split_samples(load_samples(data, learned), "patient-disjoint")
-    test = samples.loc[samples["part"] == "test", "path"].map(Path)
-    yield "fold 0", _readable(test)
+    test = samples[samples["part"] == "test"].sample(frac=1, random_state=0)
+    for source, rows in test.groupby("source"):
+        yield f"{FOLD}{source}", _readable(rows["path"].head(EACH_SOURCE).map(Path))
     for folder in sorted((data / "not_brain_mri").iterdir()):
         if folder.is_dir():
             yield f"not_brain_mri/{folder.name}", _readable(sorted(folder.iterdir()))
@@ -141,7 +153,7 @@ def _groups(data: Path, learned: tuple[str, ...]) -> Iterator[tuple[str, Iterato
         rng = np.random.default_rng(97)
         images = (draw(rng) for draw in draws for _ in range(EACH))
         yield f"drawn/{kind}", (Scan(kind, image, "drawn by code") for image in images)
-    sample = test.sample(CHANGED, random_state=0)
+    sample = test["path"].head(CHANGED).map(Path)
     for name, change in CHANGES.items():
         rng = np.random.default_rng(98)
         scans = _readable(sample)
@@ -177,7 +189,7 @@ def _print(result: dict[str, Any]) -> None:
     at_one = result["at 1 % of fold 0"]["groups"] | {
         "not brain MRI, all": result["at 1 % of fold 0"]["marked"]
     }
-    networks = list(result["thresholds"])
+    networks = list(result["weights_sha256"])
     head = [
         "share in %",
         "n",

@@ -68,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows["opacity moved, until the maps have changed"] = [
                 slider.evaluate(SLIDE) / 1000 for _ in range(options.repeats)
             ]
-            page.get_by_text(
-                "Prioritise for review"
-            ).click()  # off, so that the next scan is one that was read
+            page.get_by_role("button", name="Sort and filter").click()
+            page.get_by_text("Prioritise for review").click()  # off: the next scan is one that was read
+            page.keyboard.press("Escape")
             page.set_input_files('input[type="file"]', paths[options.repeats :])
             page.locator(PROGRESS).wait_for()
             page.locator(

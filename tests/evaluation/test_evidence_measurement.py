@@ -114,6 +114,20 @@ def test_a_network_that_looks_at_gliomas_points_at_them(bright_reader, samples, 
     assert LocalisationFigures.model_validate(again["gradcam"]["tumors"]) == record.methods["gradcam"].tumors
 
 
+def test_figures_of_each_sequence_are_those_of_its_scans(bright_reader, samples) -> None:
+    reader = calibrated(bright_reader, samples)
+    rows = part(samples, "test")
+    is_glioma = rows["target"] == "glioma"
+    rows["sequence"] = np.where(is_glioma, "T1C+", "")
+    record, _ = measure_evidence(reader, "patient-disjoint", "test", rows, "")
+    (source,) = set(rows["source"])
+    figures = record.methods["gradcam"]
+    assert figures.sequences == {
+        f"{source}, T1C+": figures.classes["glioma"],
+        source: figures.classes["meningioma"],
+    }
+
+
 def test_validation_scans_are_no_opening_and_another_layer_has_no_regions(bright_reader, samples) -> None:
     record, _ = measure_evidence(
         bright_reader, "patient-disjoint", "validation", part(samples, "validation"), "", "spots"

@@ -23,12 +23,12 @@ STRENGTHS = tuple(f"strength_{name}" for name in TUMORS)
 def figures_of_evidence(table: pd.DataFrame, scales: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """{method: the fields of MethodFigures, but `region_threshold`} of a table as `measure_evidence` returns it.
 
-    `tumors` and each of `classes`: pointing game, energy inside the reference segmentation, the energy that a map
-    uniform over the head has there, their ratio, and the region's overlap (IoU). `faithfulness`: the areas of insertion
-    and deletion. `randomisation`: rank correlation with the map of the network whose weights are shuffled that deep.
-    `no_tumor`: the peak of each tumour class's map on scans without tumour; `strengths`: the same on scans with a
-    tumour of that class; both divided by the scale, 1 is full colour (calibrated where there is no scale). Intervals
-    are 95 % intervals over groups.
+    `tumors`, each of `classes` and each of `sequences` ("source, sequence"): pointing game, energy inside the reference
+    segmentation, the energy that a map uniform over the head has there, their ratio, and the region's overlap (IoU).
+    `faithfulness`: the areas of insertion and deletion. `randomisation`: rank correlation with the map of the network
+    whose weights are shuffled that deep. `no_tumor`: the peak of each tumour class's map on scans without tumour;
+    `strengths`: the same on scans with a tumour of that class; both divided by the scale, 1 is full colour (calibrated
+    where there is no scale). Intervals are 95 % intervals over groups.
     """
     return {
         str(method): _method_figures(str(method), rows, scales.get(str(method)))
@@ -40,12 +40,14 @@ def _method_figures(method: str, rows: pd.DataFrame, scale: float | None) -> dic
     rows = rows.assign(**{name: rows[name] / (1.0 if scale is None else scale) for name in STRENGTHS})
     tumours, healthy = rows[rows["target"] != "no_tumor"], rows[rows["target"] == "no_tumor"]
     by_class = {name: tumours[tumours["target"] == name] for name in TUMORS}
+    by_sequence = tumours.fillna({"sequence": ""}).groupby(["source", "sequence"])
     return {
         "title": METHOD_TITLES[method],
         "unit": "logit" if method in IN_LOGITS else None,
         "scale": scale,
         "tumors": _localisation(tumours),
         "classes": {name: _localisation(part) for name, part in by_class.items()},
+        "sequences": {", ".join(filter(None, names)): _localisation(part) for names, part in by_sequence},
         "faithfulness": _means(tumours, FAITHFULNESS),
         "randomisation": _means(tumours, tuple(DEPTHS)),
         "no_tumor": _means(healthy, STRENGTHS),

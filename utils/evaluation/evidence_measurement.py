@@ -118,7 +118,7 @@ def _table_rows(
     reader: Reader, row: Any, scan: Scan, readings: dict[str, Reading], with_curves: bool = False
 ) -> list[dict]:
     """One line of the table for each method."""
-    known = {name: getattr(row, name) for name in ("file", "source", "group", "target")}
+    known = {name: getattr(row, name) for name in ("file", "source", "sequence", "group", "target")}
     empty = dict.fromkeys((*LOCALISATION, *FAITHFULNESS))
     measured: dict[str, dict[str, float | None]] = {
         method: {**_strengths(reading)} for method, reading in readings.items()

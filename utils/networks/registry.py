@@ -22,8 +22,8 @@ class Network:
     starts from, "" for a network trained from scratch. `colour` is its colour in charts, "" for the next free one.
     The app reads scans with the networks that have `is_read_by_app`; other networks learn from an `is_teacher`.
     `has_training_normalisation`: the builder takes `normalised`, the convolutions that get batch normalisation while
-    they are trained. `outlier_layers`: of a segmentation network, those whose channel means tell a brain from other
-    images.
+    they are trained. `outlier_layers`: of a segmentation network, those whose channel means distinguish
+    a brain from other images.
     """
 
     name: str

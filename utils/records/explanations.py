@@ -71,13 +71,17 @@ class StrengthFigures(Figures):
 
 
 class MethodFigures(Record):
-    """One method of evidence maps; `classes` and `strengths` by tumour class, `scale` in `unit`."""
+    """One method of evidence maps; `classes` and `strengths` by tumour class, `scale` in `unit`.
+
+    `sequences` by source and sequence, "source, sequence", or "source" where it is unknown; older records lack them.
+    """
 
     title: str
     unit: str | None
     scale: float | None
     tumors: LocalisationFigures
     classes: dict[str, LocalisationFigures]
+    sequences: dict[str, LocalisationFigures] = Field(default_factory=dict)
     faithfulness: FaithfulnessFigures
     randomisation: RandomisationFigures
     no_tumor: StrengthFigures
