@@ -114,6 +114,7 @@ def reported(entry: Entry) -> ReportedScan:
         study_sentences(study_of(entry, session.entries()), entry, resources.study_fusion())
         if entry.slices
         else (),
+        entry.acquisition,
     )
 
 

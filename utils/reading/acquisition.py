@@ -35,6 +35,12 @@ class Acquisition:
         return f"{self._facts}; {NOT_TRAINED}" if self.sequence == OTHER_SEQUENCE else self._facts
 
     @property
+    def columns(self) -> dict[str, str | None]:
+        """For a table: each fact with its origin, None where it is not known."""
+        names = ("sequence", "sequence_origin", "plane", "plane_origin")
+        return {name: getattr(self, name) or None for name in names}
+
+    @property
     def _facts(self) -> str:
         if not self.sequence and not self.plane:
             return "Sequence and plane not recognised"

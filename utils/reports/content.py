@@ -164,7 +164,7 @@ def build_page(
     return ScanPage(
         name=scan.name,
         key=key,
-        facts=(*[f"File: {entry.name}"] * file_names, *words.image_facts(entry)),
+        facts=(*[f"File: {entry.name}"] * file_names, *words.image_facts(scan)),
         headline=headline,
         remarks=remarks,
         findings=words.findings(scan),

@@ -18,6 +18,7 @@ from utils.reading.conclusion import Referral
 from utils.reading.worklist import Entry
 
 if TYPE_CHECKING:
+    from utils.reading.acquisition import Acquisition
     from utils.results.records import Evaluation
 
 USE = "research and education only"
@@ -43,6 +44,7 @@ class ReportedScan:
 
     name: neutral name in the report ("Scan 1"). is_overridden: the user asked for the results although the scan was
     rejected as out of distribution. study: sentences on the patient-level answer and the tumour volume of a volume.
+    acquisition: that of the whole volume; None where it is that of the entry.
     """
 
     name: str
@@ -52,6 +54,12 @@ class ReportedScan:
     is_overridden: bool = False
     referral: Referral = field(default_factory=Referral)
     study: tuple[str, ...] = ()
+    acquisition: Acquisition | None = None
+
+    @property
+    def shown_acquisition(self) -> Acquisition:
+        """Sequence and plane; of a volume those that its slices show together."""
+        return self.acquisition or self.entry.acquisition
 
     @property
     def has_results(self) -> bool:

@@ -47,7 +47,7 @@ def _row(scan: ReportedScan, created: datetime) -> dict[str, str]:
         "scan": scan.name,
         "file": entry.name,
         "slice": "" if position is None else str(position + 1),
-        **{name: getattr(entry.acquisition, name) for name in ACQUISITION},
+        **{name: getattr(scan.shown_acquisition, name) for name in ACQUISITION},
         "status": entry.status,
         "grade": entry.grade if entry.readings else "",
         "flags": " ".join(sorted({flag for reading in entry.readings for flag in reading.flags})),

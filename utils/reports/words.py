@@ -123,9 +123,10 @@ def accuracy_in_words(evaluation: Evaluation | None) -> str:
     return f"{accuracy} on {record.n} scans"
 
 
-def image_facts(entry: Entry) -> tuple[str, ...]:
+def image_facts(reported: ReportedScan) -> tuple[str, ...]:
     """Format, size, pixel spacing and position in the volume, as one line, then sequence and plane; none of a rejected
     file."""
+    entry = reported.entry
     scan = entry.scan
     if scan is None:
         return ()
@@ -136,7 +137,7 @@ def image_facts(entry: Entry) -> tuple[str, ...]:
         facts.append(f"pixel spacing {column:.3g} x {row:.3g} mm")
     if scan.slice is not None:
         facts.append(f"slice {scan.slice + 1} of {entry.slice_count}; other slices are not in this report")
-    return ", ".join(facts), entry.acquisition.in_words
+    return ", ".join(facts), reported.shown_acquisition.in_words
 
 
 def site_profile(scan: ReportedScan) -> tuple[str, ...]:

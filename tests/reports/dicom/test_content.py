@@ -11,6 +11,7 @@ from typing import Any
 import highdicom
 import numpy as np
 import pydicom
+import pypdf
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
@@ -18,8 +19,11 @@ from pydicom.sr.codedict import codes as standard
 from tests.support import mr_series
 from tests.support.mr_series import Drawn
 from tests.support.stacks import FUSION
+from utils.classes import SEQUENCES
+from utils.reading.conclusion import Referral
 from utils.reading.joint import JointReading
-from utils.reading.worklist import Entry
+from utils.reading.sequences import Recognition
+from utils.reading.worklist import Entry, view_slice
 from utils.reports.dicom import codes
 from utils.reports.dicom.kinds import KINDS
 from utils.reports.dicom.request import SENTENCE
@@ -49,6 +53,12 @@ def relabelled(entry: Entry, labels: tuple[str, str], probability: float = 0.8) 
         return replace(part, readings=tuple(readings), joint=None)
 
     return replace(change(entry), slices=tuple(map(change, entry.slices)))
+
+
+def recognition(sequence: str) -> Recognition:
+    """That sequence with 90 %."""
+    shares = np.where(np.asarray(SEQUENCES) == sequence, 0.9, 0.1 / (len(SEQUENCES) - 1))
+    return Recognition(shares, np.asarray([1.0, 0, 0]), 0.5, 0.5)
 
 
 @pytest.fixture
@@ -117,6 +127,41 @@ def test_conclusion_of_a_stack_has_the_patients_answer_and_the_volume(series, mo
     words = " ".join(texts_of(conclusion[0]))
     assert "Tumour likely (90 %), favours glioma. Patient-level answer from" in words
     assert "Outlined volume" in words and "ml on" in words
+
+
+def test_sequence_and_plane_are_those_of_the_whole_stack(series) -> None:
+    """The file defines both, or the slices show them together: the last is of T2, all together of FLAIR."""
+    words = " ".join(texts_of(groups_of(stored(series, "sr")["sr"])["Conclusion"][0]))
+    assert "Sequence and plane: T1, sagittal (from the file)." in words
+    recognised = [recognition(sequence) for sequence in ("FLAIR", "FLAIR", "FLAIR", "T2")]
+    slices = tuple(
+        replace(
+            part,
+            scan=replace(part.scan, sequence=""),
+            segmentation=replace(part.segmentation, recognition=shown),
+        )
+        for part, shown in zip(series.entry.slices, recognised, strict=True)
+    )
+    entry = view_slice(replace(series.entry, slices=slices), 0)
+    made = stored(replace(series, entry=entry), "sr", "pdf")
+    words = " ".join(texts_of(groups_of(made["sr"])["Conclusion"][0]))
+    assert "FLAIR (recognised from the image), sagittal (from the file)." in words
+
+
+def test_site_profile_is_named_in_every_kind_with_an_answer(series) -> None:
+    referral = Referral(site_profile="Klinik Süd, version 2026-11-26 17:00 UTC")
+    made = stored(replace(series, referral=referral), "sr", "capture", "pdf")
+    named = "Site profile: Klinik Süd, version 2026-11-26 17:00 UTC."
+    assert named in " ".join(texts_of(groups_of(made["sr"])["Conclusion"][0]))
+    assert named in made["capture"].DerivationDescription
+    pages = pypdf.PdfReader(io.BytesIO(made["pdf"].EncapsulatedDocument)).pages
+    assert named in " ".join(" ".join(page.extract_text() for page in pages).split())
+    without = stored(series, "sr", "capture", "pdf")
+    for kind, ds in without.items():
+        assert ds.SOPInstanceUID != made[kind].SOPInstanceUID, "another object"
+    assert (without["capture"].pixel_array[-22:] != made["capture"].pixel_array[-22:]).any(), (
+        "in the last line"
+    )
 
 
 def test_measurements_are_those_of_the_outline(series) -> None:

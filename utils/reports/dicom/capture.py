@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import cv2
 import highdicom
 import numpy as np
@@ -12,6 +14,7 @@ from pydicom.sr.codedict import codes as standard
 from utils.evidence import overlays
 from utils.evidence.outlines import with_contours
 from utils.reading.conclusion import reading_in_words
+from utils.reports import words
 from utils.reports.dicom.request import SENTENCE, Request
 from utils.scans import rendering
 from utils.scans.places import turned_directions
@@ -39,7 +42,7 @@ def build(request: Request) -> Dataset | None:
     )
     made.BodyPartExamined = "BRAIN"
     made.BurnedInAnnotation = request.key.image.BurnedInAnnotation  # of the scan; the words name nobody
-    made.DerivationDescription = SENTENCE
+    made.DerivationDescription = _remarks(request)
     made.SourceImageSequence = Items([frame.reference(standard.DCM.SourceImageForImageProcessingOperation)])
     return made
 
@@ -58,7 +61,12 @@ def picture(request: Request) -> np.ndarray:
         title = f"{reading.title}: {reading_in_words(reading)}; map: {CLASS_TITLES[label]}"
         panes.append(_pane(with_contours(drawn, contours), title))
     image = np.concatenate(panes, axis=1)
-    return np.concatenate([image, _line(SENTENCE, image.shape[1])])
+    return np.concatenate([image, _line(_remarks(request), image.shape[1])])
+
+
+def _remarks(request: Request) -> str:
+    """What the object is not, and the site profile that the answer follows."""
+    return " ".join([SENTENCE, *words.site_profile(request.reported)])
 
 
 def _pane(image: np.ndarray, title: str) -> np.ndarray:
@@ -68,7 +76,11 @@ def _pane(image: np.ndarray, title: str) -> np.ndarray:
 
 
 def _line(text: str, width: int) -> np.ndarray:
-    """(LINE, width, 3) uint8: white text on black, made smaller where it is too long."""
+    """(LINE, width, 3) uint8: white text on black, made smaller where it is too long.
+
+    The font has ASCII alone: accents, which the name of a site may have, are left out.
+    """
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     line = np.zeros((LINE, width, 3), np.uint8)
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.5
     (length, _), _ = cv2.getTextSize(text, font, size, 1)

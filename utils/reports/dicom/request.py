@@ -24,7 +24,7 @@ from utils.reports.dicom.series import ReadSeries
 from utils.reports.reported import ReportedScan, Settings
 from utils.scans.source_grid import to_source
 
-REVISION = "2"  # of the content of the objects: a change gives new UIDs
+REVISION = "3"  # of the content of the objects: a change gives new UIDs
 NAMESPACE = uuid.UUID("6f0c1f0e-55f1-5d0a-9d0e-3f6b9a1c7d21")
 SENTENCE = "For research and education only. Not a medical device; this is no diagnosis."
 
@@ -83,7 +83,11 @@ class Request:
     def reported(self) -> ReportedScan:
         """The key image as the PDF report describes it."""
         return ReportedScan(
-            "Scan", self.series.key, Settings(evidence_scale()), referral=self.series.referral
+            "Scan",
+            self.series.key,
+            Settings(evidence_scale()),
+            referral=self.series.referral,
+            acquisition=self.series.entry.acquisition,
         )
 
     @cached_property

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
-from utils.acceptance.profile import default_profile
 from utils.networks.cards import Card
 from utils.networks.shipped import load_ensemble
 from utils.reading import worklist
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from utils.evidence.outlines import Outline
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
+    from utils.records.acceptance import SiteProfile
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ class ReadSeries:
 
 
 def read_series(
-    files: Sequence[tuple[str, bytes]], readers: Sequence[Reader], segmenter: Segmenter | None
+    files: Sequence[tuple[str, bytes]],
+    readers: Sequence[Reader],
+    segmenter: Segmenter | None,
+    profile: SiteProfile | None = None,
 ) -> Iterator[ReadSeries | Refusal]:
     """Read files (name, bytes), as the app does: one ReadSeries for each image or stack, a Refusal for other files.
 
-    Network errors are raised. The referral threshold is that of the configured site profile, else of the ensemble,
-    where it fits the networks. Raises SiteProfileError.
+    Network errors are raised. The referral threshold is that of the site profile, else of the ensemble, where it fits
+    the networks.
     """
     entries = worklist.open_files(files)
     sources = sources_of(files, hashes_of(entries))
@@ -64,7 +67,7 @@ def read_series(
         if entry.scan is None:
             yield Refusal(entry.name, entry.reason or "")
             continue
-        yield with_readings(entry, sources, readers, segmenter)
+        yield with_readings(entry, sources, readers, segmenter, profile)
 
 
 def hashes_of(entries: Sequence[Entry]) -> set[str]:
@@ -74,7 +77,11 @@ def hashes_of(entries: Sequence[Entry]) -> set[str]:
 
 
 def with_readings(
-    entry: Entry, sources: Mapping[str, Dataset], readers: Sequence[Reader], segmenter: Segmenter | None
+    entry: Entry,
+    sources: Mapping[str, Dataset],
+    readers: Sequence[Reader],
+    segmenter: Segmenter | None,
+    profile: SiteProfile | None = None,
 ) -> ReadSeries:
     """Read an entry without readings (`worklist.open_files`) with every network.
 
@@ -88,7 +95,6 @@ def with_readings(
         parts += worklist.read_entries([part], readers, joint_reader)
     read = worklist.merge_slices(parts)
     thresholds = ensemble.referral_thresholds if ensemble else None
-    profile = default_profile()
     if profile is not None and profile.active_rule is not None:
         read = worklist.with_site_rule(read, profile.active_rule)
         thresholds = profile.active_rule.referral_thresholds

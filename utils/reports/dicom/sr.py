@@ -85,6 +85,9 @@ def _conclusion(request: Request) -> hd.MeasurementsAndQualitativeEvaluations:
         )
         sentences += study_sentences([request.series.entry], request.series.entry, load_study_fusion())
     group[0].ContentSequence.append(_comment(" ".join(sentences)))
+    group[0].ContentSequence.append(
+        _comment(f"Sequence and plane: {request.series.entry.acquisition.in_words}.")
+    )
     return group
 
 
