@@ -68,7 +68,7 @@ def _scored(protocol: str, table: pd.DataFrame, joint: np.ndarray) -> list[Score
     groups = next(iter(stored.values())).loc[keys, "group"].tolist()
     return [
         ScoredScan(
-            target, str(group), joint[row], {name: labels[row] for name, labels in columns.items()}, "ok", {}
+            target, str(group), joint[row], {name: labels[row] for name, labels in columns.items()}, "ok", ()
         )
         for row, (target, group) in enumerate(zip(table["target"], groups, strict=True))
     ]

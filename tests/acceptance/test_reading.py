@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.acceptance import zipped
 from utils.acceptance.diagnoses import Diagnoses, Diagnosis, read_diagnoses
-from utils.acceptance.run import expanded, read_scans
+from utils.acceptance.run import File, expanded, read_scans
 from utils.datasets.tables import DatasetError
 from utils.reading.worklist import open_files, read_entries
 from utils.scans.errors import UnreadableScan
@@ -22,7 +22,7 @@ def read(tiny_readers):
 def test_class_folders_in_a_zip(site_files, read) -> None:
     done: list[tuple[int, int]] = []
     files = list(expanded("site.zip", zipped({f"site/{name}": data for name, data in site_files.items()})))
-    scans, problems = read_scans(files, Diagnoses(), read, lambda *steps: done.append(steps))
+    scans, problems = read_scans(files, Diagnoses(), read, progress=lambda *steps: done.append(steps))
     assert [scan.target for scan in scans] == ["glioma", "no_tumor", "meningioma", "pituitary"]
     assert not problems and done[0] == (0, 4) and done[-1] == (4, 4)
     assert set(scans[0].labels) == {"cnn", "vgg16"} and scans[0].joint.sum() == pytest.approx(1)
@@ -40,9 +40,11 @@ def test_a_table_counts_before_folders(site_files, read) -> None:
 def test_stored_reviews_count_where_nothing_else_is_known(png_bytes, read) -> None:
     data = png_bytes(7)
     sha256 = open_files([("x.png", data)])[0].sha256
-    scans, _ = read_scans([("x.png", lambda: data)], Diagnoses(by_sha256={sha256: "metastasis"}), read)
+    scans, _ = read_scans([File("x.png", lambda: data)], Diagnoses(by_sha256={sha256: "metastasis"}), read)
     assert [scan.target for scan in scans] == ["other_tumor"]
-    scans, problems = read_scans([("x.png", lambda: data)], Diagnoses(by_sha256={sha256: "artefact"}), read)
+    scans, problems = read_scans(
+        [File("x.png", lambda: data)], Diagnoses(by_sha256={sha256: "artefact"}), read
+    )
     assert not scans and len(problems) == 1
 
 
@@ -56,7 +58,7 @@ def test_what_cannot_be_used_is_named(site_files, read) -> None:
 
 def test_a_zip_has_the_diagnosis_of_its_folder(site_files, read) -> None:
     data = zipped({"scan.png": site_files["glioma/a.png"]})
-    scans, problems = read_scans([("Meningioma/p1.zip", lambda: data)], Diagnoses(), read)
+    scans, problems = read_scans([File("Meningioma/p1.zip", lambda: data)], Diagnoses(), read)
     assert [scan.target for scan in scans] == ["meningioma"] and not problems
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.brains import draw
 from tests.support.networks import change_card, facts_of
+from utils.acceptance.drift import Appearance
 from utils.acceptance.scores import ScoredScan
 from utils.classes import CLASSES
 from utils.metrics.softmax import softmax
@@ -41,7 +42,8 @@ def made_scans(
         joint = softmax(logits[None] / temperature)[0]
         label = CLASSES[int(joint.argmax())]
         novelty = {"cnn": float(random.normal()), "vgg16": float(random.normal())}
-        scans.append(ScoredScan(target, "", joint, {"cnn": label, "vgg16": label}, "ok", novelty))
+        seen = Appearance(float(1 - joint[CLASSES.index("no_tumor")]), novelty)
+        scans.append(ScoredScan(target, "", joint, {"cnn": label, "vgg16": label}, "ok", (seen,)))
     return scans
 
 

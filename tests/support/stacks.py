@@ -57,7 +57,12 @@ def stack(
         glioma, meningioma, pituitary = (share * probability for share in type_shares)
         joint = JointReading(np.asarray([glioma, meningioma, 1 - probability, pituitary]))
         reading: Any = SimpleNamespace(
-            grade=grades[number] if grades else "ok", label=joint.label, flags=(), title="CNN", network="cnn"
+            grade=grades[number] if grades else "ok",
+            label=joint.label,
+            flags=(),
+            title="CNN",
+            network="cnn",
+            novelty=None,
         )
         segmentation = _segmentation(masks[number], spacing) if len(masks) else None
         slices.append(

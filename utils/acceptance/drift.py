@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.reading.worklist import as_evaluated, representative, tumor_probability
 from utils.records.acceptance import Distributions
+
+if TYPE_CHECKING:
+    from utils.reading.worklist import Entry
 
 LOOKS = (20, 30, 40, 50)  # numbers of scans after which a window is tested
 WINDOW = LOOKS[-1]  # then the next window begins
 THRESHOLD = 0.0015  # of the smallest p-value; measured: fewer than 1 % false alarms in a window
 ANSWERS = "tumor_probability"  # a feature; the others are names of networks, for their novelty
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What is compared of one scan: the probability of any tumour (0..1) as evaluated, and network -> novelty."""
+
+    tumor_probability: float
+    novelty: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,22 @@ class Drift:
     def departing(self) -> tuple[str, ...]:
         """The features whose distribution departs from that of the acceptance; empty where none does."""
         return tuple(name for name, value in self.p_values.items() if value < THRESHOLD)
+
+
+def appearance(entry: Entry) -> Appearance:
+    """That of an entry which was read; of a stack that of its most suspicious slice."""
+    shown = representative(as_evaluated(entry))
+    novelty = {reading.network: reading.novelty for reading in shown.readings if reading.novelty is not None}
+    return Appearance(tumor_probability(shown), novelty)
+
+
+def values_of(profile: Distributions, scans: Sequence[Appearance]) -> dict[str, np.ndarray]:
+    """Feature of the profile -> (N,) values of the scans; without those that a scan lacks."""
+    read = {ANSWERS: np.asarray([scan.tumor_probability for scan in scans])}
+    for name in profile.novelty:
+        if all(name in scan.novelty for scan in scans):
+            read[name] = np.asarray([scan.novelty[name] for scan in scans])
+    return read
 
 
 def latest_drift(profile: Distributions, read: Mapping[str, np.ndarray]) -> Drift | None:
@@ -45,6 +74,12 @@ def latest_drift(profile: Distributions, read: Mapping[str, np.ndarray]) -> Drif
         if look <= count - start
     ]
     return next((test for test in tests if test.departing), tests[-1])
+
+
+def drift_of_all(profile: Distributions, read: Mapping[str, np.ndarray]) -> Drift | None:
+    """One test of all scans, for those that are read at once; None where they are fewer than the first test takes."""
+    count = min((len(values) for values in read.values()), default=0)
+    return compared(profile, read) if count >= LOOKS[0] else None
 
 
 def compared(profile: Distributions, read: Mapping[str, np.ndarray]) -> Drift:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from utils.acceptance.scores import Answers, Scores
+from utils.acceptance.scores import Answers, Scores, is_correct
 from utils.classes import CLASSES
 from utils.metrics.calibration import reliability
 from utils.metrics.classification import confidence_bins
@@ -18,12 +18,13 @@ RESAMPLES = 1000
 
 
 def figures(scores: Scores, answers: Answers) -> AcceptanceFigures:
-    """Sensitivity, specificity, type and calibration over the scans that the app shows a result of; the rest over all.
+    """Sensitivity, specificity, type and calibration over the cases that the app shows a result of; the rest over all.
 
     A tumour of a type that the networks cannot name counts for sensitivity, and not for the type.
     """
     groups, has_result = scores.groups, scores.has_result
-    correct = np.asarray(CLASSES)[answers.labels] == scores.targets
+    is_class = np.asarray(CLASSES)[answers.labels] == scores.targets
+    correct = is_correct(scores, answers.labels)
     is_reported = answers.labels != NO_TUMOR
     tumors, healthy = has_result & scores.is_tumor, has_result & ~scores.is_tumor
     known = has_result & scores.is_known
@@ -33,7 +34,7 @@ def figures(scores: Scores, answers: Answers) -> AcceptanceFigures:
         n=len(scores),
         sensitivity=share(is_reported[tumors], groups[tumors]),
         specificity=share(~is_reported[healthy], groups[healthy]),
-        correct_type=share(correct[known], groups[known]),
+        correct_type=share(is_class[known], groups[known]),
         answered=share(answers.is_answered, groups),
         correct_answers=share(correct[answered], groups[answered]),
         ece=_calibration_error(confidence, correct[known]),
@@ -57,7 +58,7 @@ def reliability_table(scores: Scores, answers: Answers) -> pd.DataFrame:
     rows = scores.has_result & scores.is_known
     if not rows.any():
         return pd.DataFrame()
-    correct = np.asarray(CLASSES)[answers.labels[rows]] == scores.targets[rows]
+    correct = is_correct(scores, answers.labels)[rows]
     # as two classes, because the label is not always the most probable class: correct or not, at its probability
     confidence = answers.confidence[rows]
     return reliability(np.column_stack([confidence, np.zeros(len(confidence))]), (~correct).astype(int), BINS)

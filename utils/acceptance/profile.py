@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from utils.acceptance.run import Acceptance
 
 NO_ENSEMBLE = (
-    "Acceptance needs the ensemble, whose file is missing or was fitted for other networks; run "
+    "Acceptance needs the ensemble, whose file is missing, damaged or was fitted for other networks; run "
     "`python model.py calibrate --data DIR`."
 )
 
@@ -38,7 +38,7 @@ def evaluated_rule(models: Path | None = None) -> AnswerRule:
 def make_profile(acceptance: Acceptance, name: str, models: Path | None = None) -> SiteProfile:
     """The profile of an acceptance with a verdict. Raises SiteProfileError where there is none, or for its name."""
     decision, name = acceptance.decision, checked_name(name)
-    if decision.verdict is None or acceptance.refitted is None or acceptance.rule is None:
+    if decision.verdict is None:
         raise SiteProfileError(decision.reason)
     weights, ensemble = _identity(models or models_folder())
     return SiteProfile(

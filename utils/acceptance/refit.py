@@ -16,12 +16,13 @@ FEWEST_ANSWERS = 20  # concordant scans that a class needs for a referral thresh
 
 
 def fit_rule(scores: Scores) -> AnswerRule:
-    """The rule that suits these scans; there must be some with and some without a tumour that have a result.
+    """The rule that suits the images among these cases; there must be some with and some without a tumour that have a
+    result. Stacks do not count: no rule changes their answers.
 
     The temperature minimises the loss; the tumour threshold has 95 % specificity on the scans without tumour; each
     referral threshold 98 % accuracy on the concordant scans of its class.
     """
-    used = scores.rows(scores.has_result)
+    used = scores.rows(_is_fitted(scores))
     known = used.is_known
     targets = np.array([CLASSES.index(target) for target in used.targets[known]])
     temperature = round(fit_temperature(np.log(np.maximum(used.joint[known], 1e-12)), targets), 4)
@@ -35,26 +36,33 @@ def fit_rule(scores: Scores) -> AnswerRule:
 
 
 def cross_validated(scores: Scores, folds: int = FOLDS, seed: int = 0) -> Answers:
-    """The answers of each scan by a rule that was fitted on scans of other patients."""
+    """The answers of each case by a rule that was fitted on images of other patients."""
     from sklearn.model_selection import StratifiedGroupKFold  # a second to import
 
-    parts = min(folds, len(np.unique(scores.groups[scores.is_tumor])))
-    parts = min(parts, len(np.unique(scores.groups[~scores.is_tumor])))
+    images, stacks = np.flatnonzero(~scores.is_stack), np.flatnonzero(scores.is_stack)
+    is_tumor, groups = scores.is_tumor[images], scores.groups[images]
+    parts = min(folds, len(np.unique(groups[is_tumor])), len(np.unique(groups[~is_tumor])))
     labels, is_answered = np.zeros(len(scores), int), np.zeros(len(scores), bool)
     probabilities = np.zeros_like(scores.joint)
     splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-    for train, test in splitter.split(scores.joint, scores.is_tumor, scores.groups):
-        part = answers(scores.rows(test), fit_rule(scores.rows(train)))
+    for train, held_out in splitter.split(images, is_tumor, groups):
+        test = np.append(images[held_out], stacks)
+        part = answers(scores.rows(test), fit_rule(scores.rows(images[train])))
         labels[test], is_answered[test] = part.labels, part.is_answered
         probabilities[test] = part.probabilities
     return Answers(labels, probabilities, is_answered)
 
 
 def can_be_fitted(scores: Scores) -> bool:
-    """Whether every part of the cross-validation can have scans with and without a tumour to fit on."""
-    used = scores.rows(scores.has_result)
+    """Whether every part of the cross-validation can have images with and without a tumour to fit on."""
+    used = scores.rows(_is_fitted(scores))
     patients = [np.unique(used.groups[used.is_tumor == kind]) for kind in (True, False)]
     return min(map(len, patients)) >= 2
+
+
+def _is_fitted(scores: Scores) -> np.ndarray:
+    """(N,) bool: images that have a result."""
+    return scores.has_result & ~scores.is_stack
 
 
 def _referral(scores: Scores, joint: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from utils.acceptance.diagnoses import HOW, Diagnoses, Diagnosis
 from utils.acceptance.figures import figures, network_figures
 from utils.acceptance.refit import can_be_fitted, cross_validated, fit_rule
-from utils.acceptance.scores import Answers, ScoredScan, Scores, answers, scored
+from utils.acceptance.scores import Answers, ScoredScan, Scores, answers, cases_of, scored
 from utils.acceptance.verdict import Decision, decide, missing_scans
 from utils.reading.worklist import Entry, merge_slices, open_files
 from utils.records.acceptance import AcceptanceFigures, AcceptanceRecord, AnswerRule
+from utils.records.study import StudyFusion
 from utils.scans.archives import unpacked
 from utils.scans.errors import UnreadableScan
 from utils.scans.files import HEAD, series_of
 from utils.scans.signatures import is_zip
 
-File = tuple[str, Callable[[], bytes]]  # its path, and what reads its content
 AT_ONCE = 8  # slices a pass
 NO_DIAGNOSIS = f"No diagnosis is known. {HOW}"
 
 
+class File(NamedTuple):
+    """Its path, what reads its content, and what it shares with the other files of its series (`files.series_of`)."""
+
+    name: str
+    content: Callable[[], bytes]
+    series: bytes | None = None
+
+
 @dataclass(frozen=True)
 class Acceptance:
-    """What was measured on `scores`. `refitted` is cross-validated; `rule` was fitted on all scans; None where too few
-    scans allow no fit. `networks`: name -> figures of its own class."""
+    """What was measured on `scores`. `refitted` is cross-validated; `rule` was fitted on all images; None where too few
+    images allow no fit. `networks`: name -> figures of its own class."""
 
     scores: Scores
     answers: Answers
@@ -40,7 +49,10 @@ class Acceptance:
 def accept(
     scans: Sequence[ScoredScan], evaluated: AnswerRule, reference: AcceptanceRecord | None
 ) -> Acceptance:
-    """Measure, refit where there are enough scans, and decide. evaluated: the rule of the ensemble as it is shipped."""
+    """Measure, refit where there are enough images, and decide.
+
+    scans: cases, as `read_scans` gives them. evaluated: the rule of the ensemble as it is shipped.
+    """
     scores = Scores.of(scans)
     as_evaluated = answers(scores, evaluated)
     measured = figures(scores, as_evaluated)
@@ -60,23 +72,25 @@ def accept(
 def expanded(name: str, content: bytes) -> Iterator[File]:
     """The files of a ZIP with their folders; any other file as it is. Raises UnreadableScan for a refused ZIP."""
     if not is_zip(content):
-        yield name, lambda: content
+        yield File(name, lambda: content, series_of(content[:HEAD], _folder(name)))
         return
     for folder, member, data in unpacked(content):
         path = member if folder in ("", ".") else f"{folder}/{member}"
-        yield path, lambda data=data: _content(data)  # type: ignore[misc]
+        series = series_of(data[:HEAD], _folder(path)) if isinstance(data, bytes) else None
+        yield File(path, lambda data=data: _content(data), series)  # type: ignore[misc]
 
 
 def read_scans(
     files: Iterable[File],
     diagnoses: Diagnoses,
     read: Callable[[Sequence[Entry]], list[Entry]],
+    fusion: StudyFusion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[ScoredScan], list[tuple[str, str]]]:
-    """Read files one stack at a time: what acceptance needs of each scan, and (file, reason) for those left out.
+    """Read files one stack at a time: what acceptance needs of each case, and (file, reason) for those left out.
 
-    read: the networks. progress: called with the number of stacks that are done, and of all. A scan that comes twice
-    counts once.
+    read: the networks. fusion: makes patient-level answers of stacks. progress: called with the number of stacks that
+    are done, and of all. A scan that comes twice counts once, and each file is opened once.
     """
     groups = _stacks(files)
     scans: list[ScoredScan] = []
@@ -97,12 +111,12 @@ def read_scans(
             else:
                 result = _read(parts, read)
                 if result.is_read:
-                    scans.append(scored(result, diagnosis.target, diagnosis.patient))
+                    scans.append(scored(result, diagnosis.target, diagnosis.patient, fusion))
                 else:
                     problems.append((entry.name, result.reason or ""))
             seen.add(entry.sha256)
     progress(len(groups), len(groups))
-    return scans, problems
+    return cases_of(scans, fusion), problems
 
 
 def _diagnosis(
@@ -110,7 +124,7 @@ def _diagnosis(
 ) -> Diagnosis | None:
     """That of the files of a scan, else of the ZIP that they came in."""
     own = diagnoses.of([part.scan.name for part in parts if part.scan], sha256)
-    return own or diagnoses.of([name for name, _ in group], sha256)
+    return own or diagnoses.of([file.name for file in group], sha256)
 
 
 def _read(parts: Sequence[Entry], read: Callable[[Sequence[Entry]], list[Entry]]) -> Entry:
@@ -125,28 +139,28 @@ def _stacks(files: Iterable[File]) -> list[list[File]]:
     series: dict[bytes, list[File]] = defaultdict(list)
     groups: list[list[File]] = []
     for file in files:
-        try:
-            key = series_of(file[1]()[:HEAD], file[0].rpartition("/")[0])
-        except (UnreadableScan, OSError):
-            key = None
-        if key is None:
+        if file.series is None:
             groups.append([file])
-        else:
-            if key not in series:
-                groups.append(series[key])
-            series[key].append(file)
+            continue
+        if file.series not in series:
+            groups.append(series[file.series])
+        series[file.series].append(file)
     return groups
 
 
 def _loaded(group: Sequence[File], problems: list[tuple[str, str]]) -> list[tuple[str, bytes]]:
     """Names and contents; what cannot be opened goes to the problems."""
     loaded = []
-    for name, content in group:
+    for file in group:
         try:
-            loaded.append((name, content()))
+            loaded.append((file.name, file.content()))
         except UnreadableScan as error:
-            problems.append((name, str(error)))
+            problems.append((file.name, str(error)))
     return loaded
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _content(data: bytes | UnreadableScan) -> bytes:

@@ -110,7 +110,8 @@ def decide(
         return Decision(
             None, f"{sentence_case(_joined(open_failures))}. The table says how many scans to add."
         )
-    return Decision("not here", f"Even with thresholds refitted here: {_joined(again)}.")
+    beginning = "Even with thresholds refitted here" if refitted else "As evaluated, with nothing to refit"
+    return Decision("not here", f"{beginning}: {_joined(again)}.")
 
 
 def failures(figures: AcceptanceFigures, held_out: AcceptanceFigures | None) -> list[Failure]:

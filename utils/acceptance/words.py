@@ -86,7 +86,7 @@ def network_table(networks: Mapping[str, AcceptanceFigures], titles: Mapping[str
 
 def answers_in_words(profile: SiteProfile) -> str:
     """What answers with a profile are worth at its site, as a sentence."""
-    figures = profile.figures if profile.active_rule is None else profile.refitted
+    figures = profile.refitted if profile.active_rule and profile.refitted else profile.figures
     answered, correct = figures.answered, figures.correct_answers
     if answered is None or correct is None:
         return f"Site profile {profile.title}: none of its scans was answered."
@@ -102,7 +102,7 @@ def drift_in_words(drift: Drift, titles: Mapping[str, str]) -> str:
     """The result of the drift monitor, as a sentence. titles: of the networks."""
     scans = counted(drift.scans, "scan")
     if not drift.departing:
-        return f"No drift: {scans} of this session do not differ from those of the acceptance."
+        return f"No drift: {scans} do not differ from those of the acceptance."
     networks = [titles.get(name, name) for name in drift.departing if name != ANSWERS]
     parts = [f"their appearance (novelty for {listed(networks)})"] if networks else []
     if ANSWERS in drift.departing:

@@ -13,7 +13,7 @@ from utils.acceptance.diagnoses import Diagnoses, Diagnosis, read_diagnoses
 from utils.acceptance.figures import reliability_table
 from utils.acceptance.profile import SiteProfileError, evaluated_rule, make_profile, parse_profile
 from utils.acceptance.run import Acceptance, File, accept, expanded, read_scans
-from utils.acceptance.scores import ScoredScan, scored
+from utils.acceptance.scores import ScoredScan, cases_of, scored
 from utils.app import panels, resources, review_panel, session, site
 from utils.cases.reviews import ReviewError, label_of
 from utils.cases.store import CaseStoreError
@@ -60,7 +60,7 @@ def reference() -> AcceptanceRecord | None:
 def reviewed_scans() -> list[ScoredScan]:
     """The session's scans whose reviews name a diagnosis that counts."""
     scans = []
-    reviews = review_panel.reviews()
+    reviews, fusion = review_panel.reviews(), resources.study_fusion()
     for entry in session.as_evaluated():
         if entry.key not in reviews or not entry.is_read:
             continue
@@ -72,8 +72,8 @@ def reviewed_scans() -> list[ScoredScan]:
             continue
         diagnosis = Diagnoses(by_sha256={entry.sha256: label or ""}).of((), entry.sha256)
         if diagnosis is not None:
-            scans.append(scored(entry, diagnosis.target))
-    return scans
+            scans.append(scored(entry, diagnosis.target, fusion=fusion))
+    return cases_of(scans, fusion)
 
 
 def measure(scans: Sequence[ScoredScan], problems: Sequence[tuple[str, str]] = ()) -> None:
@@ -86,10 +86,10 @@ def measure_files(uploaded: Sequence[tuple[str, bytes]]) -> None:
     try:
         evaluated_rule()
         files, problems = _expanded(uploaded)
-        tables = [(name, content) for name, content in files if name.lower().endswith(".csv")]
+        tables = [file for file in files if file.name.lower().endswith(".csv")]
         by_file: dict[str, Diagnosis] = {}
-        for name, content in tables:
-            by_file |= read_diagnoses(content(), name)
+        for table in tables:
+            by_file |= read_diagnoses(table.content(), table.name)
         diagnoses = Diagnoses(by_file, _stored_labels())
     except (SiteProfileError, DatasetError, UnreadableScan, CaseStoreError) as error:
         st.error(str(error), icon=":material/error:")
@@ -134,7 +134,7 @@ def _read(files: Sequence[File], diagnoses: Diagnoses) -> tuple[list[ScoredScan]
         bar.progress(done / max(total, 1), f"{done} of {total} analysed")
 
     try:
-        return read_scans(files, diagnoses, read, show)
+        return read_scans(files, diagnoses, read, resources.study_fusion(), show)
     finally:
         bar.empty()
         release(readers, joint_reader)

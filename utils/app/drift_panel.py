@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
-from utils.acceptance.drift import ANSWERS, LOOKS, Drift, latest_drift
+from utils.acceptance.drift import LOOKS, Drift, appearance, latest_drift, values_of
 from utils.acceptance.words import drift_in_words
 from utils.app import session, site
-from utils.reading.worklist import representative, tumor_probability
 from utils.results.records import MODEL_TITLES
 
 
 def drift() -> Drift | None:
     """The last test of the session's scans; None without a profile, or with fewer scans than the first test takes."""
     profile = site.profile()
-    scans = [representative(entry) for entry in session.as_evaluated() if entry.is_read]
-    if profile is None or len(scans) < LOOKS[0]:
+    if profile is None:
         return None
-    read = {ANSWERS: np.asarray([tumor_probability(scan) for scan in scans])}
-    for network in profile.distributions.novelty:
-        values = [
-            reading.novelty for scan in scans for reading in scan.readings if reading.network == network
-        ]
-        if len(values) == len(scans):
-            read[network] = np.asarray(values, dtype=float)
-    return latest_drift(profile.distributions, read)
+    scans = [appearance(entry) for entry in session.as_evaluated() if entry.is_read]
+    return latest_drift(profile.distributions, values_of(profile.distributions, scans))
 
 
 def alarm() -> None:

@@ -14,7 +14,7 @@ from utils.commands.errors import CommandError
 from utils.commands.inputs import add_runtime_argument
 from utils.commands.outputs import check_output_file, whole_text_file
 from utils.networks.shipped import load_ensemble, reading_networks, segmentation_weights
-from utils.scans.files import files_in
+from utils.scans.files import files_in, series_of_file
 from utils.scans.upload import file_bytes
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from utils.acceptance.diagnoses import Diagnoses
     from utils.acceptance.profile import SiteProfileError, checked_name, evaluated_rule, make_profile
-    from utils.acceptance.run import accept
+    from utils.acceptance.run import File, accept
     from utils.paths import models_folder
     from utils.records.base import record_json
     from utils.results.records import load_acceptance
@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     if not files:
         raise CommandError(f"{args.data} holds no scans; give the folder with the scans.")
     named: list[File] = [
-        (file.relative_to(args.data).as_posix(), partial(file_bytes, file)) for file in files
+        File(file.relative_to(args.data).as_posix(), partial(file_bytes, file), series_of_file(file))
+        for file in files
     ]
     scans, problems = _read(named, Diagnoses(by_file))
     for name, reason in problems:
@@ -117,6 +118,7 @@ def _read(files: Sequence[File], diagnoses: Diagnoses) -> tuple[list[ScoredScan]
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
+    from utils.reading.study import load_study_fusion
     from utils.reading.worklist import read_entries
 
     ensemble, weights = load_ensemble(), segmentation_weights()
@@ -125,7 +127,10 @@ def _read(files: Sequence[File], diagnoses: Diagnoses) -> tuple[list[ScoredScan]
     if weights.is_file():
         joint_reader = JointReader(Segmenter.load(weights), ensemble.detection if ensemble else None)
     return read_scans(
-        files, diagnoses, lambda entries: read_entries(entries, readers, joint_reader, with_maps=False)
+        files,
+        diagnoses,
+        lambda entries: read_entries(entries, readers, joint_reader, with_maps=False),
+        load_study_fusion(),
     )
 
 

@@ -45,6 +45,16 @@ class StudyAnswer:
         return max(self.types, key=lambda name: self.types[name])
 
 
+@dataclass(frozen=True)
+class StackEvidence:
+    """Of one stack: its score (log-odds), the probability of each of TUMORS if there is a tumour, (T,), and its slices
+    that count."""
+
+    score: float
+    types: np.ndarray
+    slices: int
+
+
 def load_study_fusion(models: Path | None = None) -> StudyFusion | None:
     """The record of the fusion; None where it was not fitted for the ensemble that the app reads with."""
     models = models or models_folder()
@@ -62,24 +72,33 @@ def study_answer(stacks: Sequence[Entry], fusion: StudyFusion) -> StudyAnswer | 
     Slices that are no brain MRI do not count, nor do entries without the ensemble's answer. A site profile changes
     nothing: the fusion was fitted on answers as evaluated.
     """
-    scored = []
-    for stack in stacks:
-        scores = _log_odds(stack)
-        score = stack_fusion.stack_score(scores, fusion.share)
-        if not np.isnan(score):
-            scored.append((stack, scores, score))
-    if not scored:
+    evidence = [stack_evidence(stack, fusion) for stack in stacks]
+    return fused([each for each in evidence if each is not None], fusion)
+
+
+def stack_evidence(stack: Entry, fusion: StudyFusion) -> StackEvidence | None:
+    """What a stack contributes; None of a single image, or where it has too few slices with an answer."""
+    scores = _log_odds(stack)
+    score = stack_fusion.stack_score(scores, fusion.share)
+    if np.isnan(score):
+        return None
+    return StackEvidence(score, _types(stack, scores, fusion.share), int(np.sum(~np.isnan(scores))))
+
+
+def fused(stacks: Sequence[StackEvidence], fusion: StudyFusion) -> StudyAnswer | None:
+    """The answer from what the stacks of one study contribute; None without any."""
+    if not stacks:
         return None
     probability = stack_fusion.fused_probability(
-        stack_fusion.study_score([score for _, _, score in scored]), fusion.intercept, fusion.slope
+        stack_fusion.study_score([stack.score for stack in stacks]), fusion.intercept, fusion.slope
     )
-    types = np.mean([_types(stack, scores, fusion.share) for stack, scores, _ in scored], axis=0)
+    types = np.mean([stack.types for stack in stacks], axis=0)
     return StudyAnswer(
         probability,
         _kind(probability, fusion),
         dict(zip(TUMORS, types.tolist(), strict=True)),
-        len(scored),
-        sum(int(np.sum(~np.isnan(scores))) for _, scores, _ in scored),
+        len(stacks),
+        sum(stack.slices for stack in stacks),
     )
 
 

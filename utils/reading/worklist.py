@@ -168,6 +168,15 @@ def with_site_rule(entry: Entry, rule: AnswerRule) -> Entry:
     )
 
 
+def as_evaluated(entry: Entry) -> Entry:
+    """The entry without a site's rule."""
+    return replace(
+        entry,
+        joint=entry.joint.as_evaluated if entry.joint else None,
+        slices=tuple(map(as_evaluated, entry.slices)),
+    )
+
+
 def by_priority(entries: Sequence[Entry]) -> list[Entry]:
     """The entries in the order of priority for review: by status as in STATUSES, then by increasing confidence."""
 
@@ -199,6 +208,21 @@ def open_stack(stack: Stack) -> Entry:
         for position in slices_with_brain(stack.on_one_scale())
     )
     return view_slice(replace(slices[0], slices=slices), len(slices) // 2)
+
+
+def stack_of(name: str, parts: Sequence[Entry]) -> Entry:
+    """One entry of an image, or of all slices of a stack in order, that were read one by one.
+
+    As in the app, slices without enough brain are left out.
+    """
+    by_scan = {id(part.scan): part for part in parts if part.scan is not None}
+    opened = open_stack(Stack(name, tuple(part.scan for part in parts if part.scan is not None)))
+
+    def as_read(part: Entry) -> Entry:
+        read = by_scan[id(part.scan)]
+        return replace(part, readings=read.readings, segmentation=read.segmentation, joint=read.joint)
+
+    return merge_slices([as_read(part) for part in opened.slices or (opened,)])
 
 
 def representative(entry: Entry) -> Entry:

@@ -89,8 +89,8 @@ class SiteProfile(Record):
     """What an acceptance measured at one site and refitted there. No image, name or file of a scan is in it.
 
     `weights_sha256`: networks -> SHA-256 of the weights; `ensemble_sha256`: of the ensemble's file. `created`: UTC,
-    ISO 8601; the version. `scans`: class -> number. `figures`: as evaluated; `refitted`: with `rule`, each scan with
-    thresholds that were fitted on scans of other patients.
+    ISO 8601; the version. `scans`: class -> number of cases. `figures`: as evaluated; `refitted`: with `rule`, each
+    case with thresholds that were fitted on images of other patients; None where there were too few images.
     """
 
     format: Literal[1] = FORMAT
@@ -102,8 +102,8 @@ class SiteProfile(Record):
     reason: str
     scans: Mapping[str, int]
     figures: AcceptanceFigures
-    refitted: AcceptanceFigures
-    rule: AnswerRule
+    refitted: AcceptanceFigures | None = None
+    rule: AnswerRule | None = None
     distributions: Distributions
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from utils.scans.upload import file_bytes, read_stacks
 Item = TypeVar("Item")
 
 HEAD = 262_144  # bytes of a file that `series_of` searches
+SHORT_HEAD = 132  # bytes that show whether a file is DICOM
 SERIES_UIDS: tuple[tuple[bytes, Literal["little", "big"]], ...] = (  # (0020,000E), by byte order
     (b"\x20\0\x0e\0", "little"),
     (b"\0\x20\0\x0e", "big"),
@@ -53,7 +54,7 @@ def read_files(files: Iterable[Path]) -> Iterator[Input]:
     """
     files = list(dict.fromkeys(files))
     series: dict[bytes, list[Path]] = defaultdict(list)
-    keys = {path: _series_of(path) for path in files}
+    keys = {path: series_of_file(path) for path in files}
     for path, key in keys.items():
         if key is not None:
             series[key].append(path)
@@ -88,10 +89,12 @@ def shows_series(head: bytes) -> bool:
     return any(0 <= head.find(tag) < len(head) - LONGEST_UID - 8 for tag, _ in SERIES_UIDS)
 
 
-def _series_of(path: Path) -> bytes | None:
+def series_of_file(path: Path) -> bytes | None:
+    """`series_of` of a file on disk, whose beginning alone is read; None where it cannot be opened."""
     try:
         with path.open("rb") as stream:
-            return series_of(stream.read(HEAD), str(path.parent))
+            head = stream.read(SHORT_HEAD)
+            return series_of(head + stream.read(HEAD), str(path.parent)) if is_dicom(head) else None
     except OSError:
         return None
 
