@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +19,12 @@ from utils.archive import manifest
 from utils.archive.decoding import Decoder
 from utils.archive.errors import ArchiveRunError
 from utils.archive.inference import Inference
+from utils.archive.rows import columns_of
 from utils.archive.sources import files_of, parts_of, resolved
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.reading.reader import Reader
-from utils.reading.segmenter import Segmenter
+from utils.reading.segmenter import Segmentation, Segmenter
+from utils.reading.sequences import Recognition
 from utils.scans.files import files_in, read_files
 
 
@@ -71,6 +76,22 @@ def test_a_series_in_two_folders_or_in_a_zip_is_one_stack(rows: pa.Table) -> Non
         assert len(set(own["series"].to_pylist())) == 1
     sources = [name for name in series["source"].to_pylist() if "packed.zip/study/" in name]
     assert len(sources) == SERIES_LENGTH // 2
+
+
+def test_rows_have_sequence_and_plane_with_their_origin(rows: pa.Table, make_entry) -> None:
+    columns = ("sequence", "sequence_origin", "plane", "plane_origin")
+    table = rows.to_pylist()
+    series = {tuple(row[name] for name in columns) for row in table if row["series"]}
+    assert series == {("T2", "file", "axial", "file")}
+    images = {tuple(row[name] for name in columns) for row in table if row["source"].endswith(".png")}
+    assert images == {(None, None, None, None)}, "these small networks recognise nothing"
+    shown = Recognition(np.asarray([0, 1.0, 0, 0]), np.asarray([0, 0, 1.0]), 0.5, 0.5)
+    outlined: Any = SimpleNamespace(area=0, area_mm2=None)
+    entry = replace(
+        make_entry("a.png", ("glioma", "glioma")), segmentation=Segmentation(outlined, 0.1, recognition=shown)
+    )
+    recognised = columns_of(entry, None)
+    assert [recognised[name] for name in columns] == ["T1C+", "image", "sagittal", "image"]
 
 
 def test_units_are_whole_in_shards_and_tasks(files: pa.Table) -> None:

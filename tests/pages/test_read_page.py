@@ -536,6 +536,17 @@ def test_nothing_is_said_of_an_ensemble_that_was_not_fitted(fitted_models: Path,
     assert "tumour score (0-1)" in words_of(page)
 
 
+@pytest.mark.parametrize("content", [b"{", b'{"weights_sha256": {}}'])
+def test_a_damaged_ensemble_is_named_with_the_remedy(fitted_models: Path, png_bytes, content: bytes) -> None:
+    (fitted_models / ENSEMBLE).write_bytes(content)
+    page = upload(run(), {"one.png": png_bytes(1)})
+    (problem,) = [error.value for error in page.error]
+    assert problem.startswith("There is no ensemble: ") and "ensemble.json cannot be used: " in problem
+    assert "model.py calibrate" in problem
+    (entry,) = page.session_state["worklist"].values()
+    assert entry.joint is None and entry.is_read, "the models are shown alone"
+
+
 def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})

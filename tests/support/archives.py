@@ -38,6 +38,8 @@ def series(number: int) -> list[bytes]:
                 SeriesInstanceUID=series_uid,
                 SOPInstanceUID=uid.generate_uid(entropy_srcs=[f"archive {number} {place}"]),
                 ImagePositionPatient=[0, 0, float(place)],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                SeriesDescription="T2 TSE",
             )
         )
         for place in range(SERIES_LENGTH)

@@ -110,6 +110,11 @@ def ensemble_thresholds() -> Mapping[str, float] | None:
     return _ensemble_thresholds(str(models_folder()), _stamp(ENSEMBLE))
 
 
+def ensemble_problem() -> str:
+    """Why the ensemble's file cannot be read, as a sentence; "" where it can, or there is none."""
+    return _ensemble_problem(str(models_folder()), _stamp(ENSEMBLE))
+
+
 def ensemble_accuracy() -> float | None:
     """The accuracy (0..1) of concordant models above the ensemble's thresholds on validation scans; None if unknown."""
     return _ensemble_accuracy(str(models_folder()), _stamp(ENSEMBLE))
@@ -260,6 +265,11 @@ def _ensemble_accuracy(models: str, stamp: int) -> float | None:
 @st.cache_data(show_spinner=False)
 def _ensemble_thresholds(models: str, stamp: int) -> Mapping[str, float] | None:
     return shipped.ensemble_thresholds(Path(models))
+
+
+@st.cache_data(show_spinner=False)
+def _ensemble_problem(models: str, stamp: int) -> str:
+    return shipped.ensemble_problem(Path(models))
 
 
 @st.cache_data(show_spinner=False)

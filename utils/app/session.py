@@ -36,7 +36,13 @@ def enter() -> None:
 
 
 def need_networks() -> None:
-    """Name missing or altered network files and the remedy; stop the page where no scan was accepted."""
+    """Name missing or altered files of the models and the remedy; stop the page where no scan can be read."""
+    if problem := resources.ensemble_problem():
+        st.error(
+            f"There is no ensemble: {problem} Each model answers alone; restore the file, or run `python model.py "
+            "calibrate --data DIR`.",
+            icon=":material/error:",
+        )
     problems = resources.network_problems()
     if problems:
         st.error("The models cannot be used.  \n" + "  \n".join(problems), icon=":material/error:")

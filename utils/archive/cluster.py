@@ -94,7 +94,12 @@ def read(tasks: Sequence[pa.Table], run: Run, count: int, threads: int) -> Itera
             **BATCHES,
         }
 
-    settings = {"models": dict(run.models), "threads": threads}
+    profile = run.site_profile
+    settings = {
+        "models": dict(run.models),
+        "threads": threads,
+        "rule": profile.active_rule if profile else None,
+    }
     decoders = -(-count // WORKERS_PER_DECODER)
     return _stream(
         tasks,

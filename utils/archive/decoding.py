@@ -16,6 +16,7 @@ import pyarrow as pa
 from utils.archive.manifest import parts_in
 from utils.archive.rows import DECODED
 from utils.archive.sources import Part, PartReader
+from utils.reading.volumes import slices_with_brain
 from utils.scans.errors import UnreadableScan
 from utils.scans.limits import LARGEST_UNPACKED, MEGABYTE
 from utils.scans.scan import Refusal, Scan, Stack
@@ -67,8 +68,10 @@ class Decoder:
                 rows.append({"source": result.name, "reason": result.reason})
                 continue
             seen.update(_names(result))
-            for scan in result.scans:
-                rows.append(_row(scan, seen[scan.name] if stacks[scan.name] > 1 else None))
+            brain = slices_with_brain(result.on_one_scale()) if len(result.scans) > 1 else [0]
+            for place, scan in enumerate(result.scans):
+                number = seen[scan.name] if stacks[scan.name] > 1 else None
+                rows.append(_row(scan, number) | {"brain": place in brain})
         return rows or [{"source": parts[0].name, "reason": NOTHING}]
 
 
@@ -87,4 +90,6 @@ def _row(scan: Scan, part: int | None) -> dict[str, Any]:
         "height": height,
         "width": width,
         "spacing": scan.spacing[0] if scan.spacing else None,
+        "orientation": scan.orientation or None,
+        "file_sequence": scan.sequence or None,
     }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from utils.archive.errors import ArchiveRunError
-from utils.archive.rows import COUNTS, KEY, SLICE, columns_of, result_schema, scan_of
+from utils.archive.rows import COUNTS, KEY, PIXELS, SLICE, columns_of, result_schema, scan_of
 from utils.networks.cards import Card, check_weights, load_card
 from utils.networks.registry import is_segmenter
 from utils.networks.shipped import load_ensemble, reading_networks, segmentation_weights
 from utils.reading.background import read_safely
 from utils.reading.worklist import Entry
+
+if TYPE_CHECKING:
+    from utils.records.acceptance import AnswerRule
 
 THREADS = ("OMP_NUM_THREADS", "OPENVINO_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 OTHER_NETWORKS = "A machine has other networks than this run; give all the same models folder."
@@ -22,10 +26,11 @@ OTHER_NETWORKS = "A machine has other networks than this run; give all the same 
 class Inference:
     """Called with a table with the columns of `rows.DECODED`; gives the finished rows and the columns `rows.COUNTS`.
 
-    models: name -> SHA-256 of the weights; other weights on this machine raise ArchiveRunError.
+    models: name -> SHA-256 of the weights; other weights on this machine raise ArchiveRunError. rule: that of a site
+    profile, None without one.
     """
 
-    def __init__(self, models: Mapping[str, str], threads: int) -> None:
+    def __init__(self, models: Mapping[str, str], threads: int, rule: AnswerRule | None = None) -> None:
         os.environ.update(dict.fromkeys(THREADS, str(threads)))  # read when a runtime is imported
         from utils.reading.joint import JointReader
         from utils.reading.reader import Reader
@@ -35,6 +40,7 @@ class Inference:
         if {card.name: card.version for card in cards} != dict(models):
             raise ArchiveRunError(OTHER_NETWORKS)
         ensemble = load_ensemble()
+        self._rule = rule
         self._thresholds = ensemble.referral_thresholds if ensemble else None
         self._readers = [Reader.load(card.weights) for card in cards if not is_segmenter(card.name)]
         segmenters = [Segmenter.load(card.weights) for card in cards if is_segmenter(card.name)]
@@ -47,7 +53,8 @@ class Inference:
         self._schema = pa.schema([*result_schema(classifiers, list(models)), *COUNTS])
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        names = [*KEY.names, *COUNTS.names, *SLICE.names, "height", "width", "spacing"]
+        facts = [name for name in PIXELS.names if name != "pixels"]
+        names = [*KEY.names, *COUNTS.names, *SLICE.names, *facts]
         rows = table.select(names).to_pylist()
         entries = []
         for row, pixels in zip(rows, table["pixels"], strict=True):
@@ -55,7 +62,7 @@ class Inference:
             entries.append(Entry("", row["source"], scan, reason=row["reason"]))
         results = read_safely(entries, self._readers, self._joint_reader, with_maps=False)
         for row, entry in zip(rows, results, strict=True):
-            row |= self._constant | {"accepted": False} | columns_of(entry, self._thresholds)
+            row |= self._constant | {"accepted": False} | columns_of(entry, self._thresholds, self._rule)
         return pa.Table.from_pylist(rows, schema=self._schema)
 
 

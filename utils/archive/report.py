@@ -1,12 +1,12 @@
 """What a run over an archive gave, as counts: answers, grades, refusal reasons, drift of the novelty scores.
 
-The data set is read batch by batch, so that its size does not matter. Rows of unfinished shards are not there yet.
+The data set is read batch by batch, so that its size hardly matters. Rows of unfinished shards are not there yet.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from utils.archive.errors import ArchiveRunError
 from utils.archive.run_record import Novelty, Run, read_run
-from utils.archive.writer import ROWS, finished_shards
+from utils.archive.writer import ROWS, finished_shards, shard_file
 
 MOST_VALUES = 30  # of one column
 COUNTED = ("answer", "grade", "reason")
@@ -41,7 +42,10 @@ class Drift:
 
 @dataclass(frozen=True)
 class Report:
-    """`counts`: column of COUNTED -> value -> rows, the most frequent first. `shards` is how many are finished."""
+    """`counts`: column of COUNTED -> value -> rows, the most frequent first. `shards` is how many are finished.
+
+    `scans`: for the drift monitor of a site profile, feature -> values of all scans; empty without a profile.
+    """
 
     run: Run
     shards: int
@@ -49,6 +53,7 @@ class Report:
     accepted: int
     counts: Mapping[str, Mapping[str, int]]
     drifts: tuple[Drift, ...]
+    scans: Mapping[str, np.ndarray]
 
 
 def read_report(folder: Path) -> Report:
@@ -74,7 +79,39 @@ def read_report(folder: Path) -> Report:
         accepted=accepted,
         counts={column: dict(counter.most_common(MOST_VALUES)) for column, counter in counts.items()},
         drifts=tuple(tally.drift(network) for network, tally in tallies.items()),
+        scans=scan_values(folder, list(tallies)) if run.site_profile else {},
     )
+
+
+def scan_values(folder: Path, networks: Sequence[str]) -> dict[str, np.ndarray]:
+    """The tumour probability as evaluated, and the novelty score for each network, of each image or stack, (N,).
+
+    Of a stack those of its most suspicious slice, among the slices with brain that no detector refuses where there are
+    some: as the app represents a stack.
+    """
+    sources = {"tumor_probability": "evaluated_tumor_probability"} | {
+        name: f"{name}_novelty" for name in networks
+    }
+    columns = ["unit", "part", "grade", "brain", *sources.values()]
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in sources}
+    for number in sorted(finished_shards(folder)):
+        table = pq.read_table(shard_file(folder, number), columns=columns)
+        table = table.filter(pc.and_(table["brain"], pc.is_valid(table["evaluated_tumor_probability"])))
+        chosen = _most_suspicious(table)
+        for name, column in sources.items():
+            parts[name].append(table[column].to_numpy()[chosen].astype(np.float32))
+    return {name: np.concatenate(values) if values else np.zeros(0) for name, values in parts.items()}
+
+
+def _most_suspicious(table: pa.Table) -> np.ndarray:
+    """(N,) the row of each stack that represents it."""
+    unit, part = table["unit"].to_numpy(), table["part"].fill_null(0).to_numpy()
+    is_refused = pc.equal(table["grade"], "refused").to_numpy()
+    order = np.lexsort((-table["evaluated_tumor_probability"].to_numpy(), is_refused, part, unit))
+    unit, part = unit[order], part[order]
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (unit[1:] != unit[:-1]) | (part[1:] != part[:-1])
+    return np.asarray(order[is_first])
 
 
 def _batches(folder: Path, novelties: list[str]) -> Iterator[pa.RecordBatch]:

@@ -29,6 +29,7 @@ from utils.networks.cards import Card
 from utils.networks.registry import is_segmenter
 from utils.networks.runtime.choice import chosen
 from utils.paths import current_commit, file_sha256
+from utils.records.acceptance import SiteProfile
 from utils.records.base import write_record
 
 TASK_SIZE = 64  # slices that a worker gets at once: a multiple of the batch of the networks
@@ -39,13 +40,14 @@ GAVE_UP = "This file ended the program that read it several times; read it alone
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run reads and how; `workers` may change when it goes on."""
+    """What a run reads and how; `workers` may change when it goes on. `site_profile`: None without one."""
 
     sources: Sequence[str]
     output: Path
     shard_size: int
     workers: Workers
     command: str
+    site_profile: SiteProfile | None = None
 
 
 def read_archive(settings: Settings) -> Run:
@@ -81,6 +83,7 @@ def _check_same(run: Run, sources: list[str], cards: list[Card], settings: Setti
             ("networks", dict(run.models) == _versions(cards)),
             ("runtime", run.runtime == chosen()),
             ("shard size", run.shard_size == settings.shard_size),
+            ("site profile", run.site_profile == settings.site_profile),
         )
         if not is_same
     ]
@@ -109,6 +112,7 @@ def _prepare(settings: Settings, sources: list[str], cards: list[Card]) -> Run:
         command=settings.command,
         date=datetime.date.today().isoformat(),
         commit=current_commit(),
+        site_profile=settings.site_profile,
     )
     write_record(settings.output / RUN, run)
     return run

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from utils.archive.errors import ArchiveRunError
+from utils.records.acceptance import SiteProfile
 from utils.records.base import InvalidRecord, Record, read_record
 
 RUN = "run.json"
@@ -34,6 +35,7 @@ class Run(Record):
     """The settings and hashes of a run; `counts` when it is finished.
 
     models: name -> SHA-256 of the weights, the classifiers first. novelty: of the classifiers that have a detector.
+    site_profile: that the answers follow, None without one.
     """
 
     sources: tuple[str, ...]
@@ -49,6 +51,7 @@ class Run(Record):
     command: str
     date: str
     commit: str
+    site_profile: SiteProfile | None = None
     counts: Counts | None = None
 
 

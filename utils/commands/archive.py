@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 from utils.commands.errors import CommandError
-from utils.commands.inputs import add_runtime_argument
+from utils.commands.inputs import (
+    add_runtime_argument,
+    add_site_profile_argument,
+    check_ensemble,
+    site_profile,
+)
 from utils.commands.outputs import check_output_folder
 
 MISSING = "Archives need Ray; install it with pip install -r requirements-archive.txt."
@@ -27,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard-size", type=_positive, default=4096, help="slices in one file of the data set, about"
     )
+    add_site_profile_argument(parser)
     add_runtime_argument(parser)
 
 
@@ -41,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_output_folder(args.output)
     workers = Workers(args.workers, args.threads, args.ray)
-    settings = Settings(args.sources, args.output, args.shard_size, workers, args.command_line)
+    check_ensemble()
+    profile = site_profile(args)
+    settings = Settings(args.sources, args.output, args.shard_size, workers, args.command_line, profile)
     try:
         counts = read_archive(settings).counts
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from utils.wording import CLASS_TITLES, percent
 
 if TYPE_CHECKING:
     from utils.archive.report import Report
+    from utils.records.acceptance import SiteProfile
 
 SUMMARY = "Summarise the output of `archive`: answers, grades, refusal reasons, drift of the novelty score."
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # title, column names, rows
@@ -54,6 +55,7 @@ def _tables(report: Report) -> Iterator[Table]:
         ("rows", f"{report.rows:,}"),
         ("accepted", _with_share(report.accepted, report.rows)),
         ("runtime", run.runtime),
+        *([("site profile", run.site_profile.title)] if run.site_profile else []),
         *((f"network {name}", version[:12]) for name, version in run.models.items()),
     ]
     yield "Run", ("", ""), facts
@@ -77,6 +79,21 @@ def _tables(report: Report) -> Iterator[Table]:
             for drift in report.drifts
         ],
     )  # fmt: skip
+    if run.site_profile:
+        yield "Drift from the acceptance", ("", ""), [_drift(report, run.site_profile)]
+
+
+def _drift(report: Report, profile: SiteProfile) -> tuple[str, str]:
+    """What the drift monitor says of all scans, and of how many."""
+    from utils.acceptance.drift import LOOKS, drift_of_all
+    from utils.acceptance.words import drift_in_words
+    from utils.results.records import MODEL_TITLES
+
+    scans = min((len(values) for values in report.scans.values()), default=0)
+    drift = drift_of_all(profile.distributions, report.scans)
+    if drift is None:
+        return f"{scans:,} scans", f"Not tested: the test takes {LOOKS[0]} scans."
+    return f"{scans:,} scans", drift_in_words(drift, MODEL_TITLES)
 
 
 def _in_words(answers: Mapping[str, int]) -> dict[str, int]:

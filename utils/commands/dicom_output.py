@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.commands.outputs import write_whole
 from utils.scans.files import Input
-from utils.scans.scan import Stack
 from utils.scans.upload import file_bytes
 
 if TYPE_CHECKING:
@@ -56,10 +55,7 @@ class DicomOutput:
         from utils.reports.dicom.sources import sources_of
 
         first = stack[0]
-        by_scan = {id(part.scan): part for part in entries}
-        entry = worklist.open_stack(Stack(first.file, tuple(item.scan for item in stack if item.scan)))
-        parts = entry.slices or (entry,)
-        read = worklist.merge_slices([_as_read(part, by_scan[id(part.scan)]) for part in parts])
+        read = worklist.stack_of(first.file, entries)
         referral = self.referral if len(read.readings) > 1 else Referral()
         if referral.thresholds is not None:
             read = worklist.with_referral_thresholds(read, referral.thresholds)
@@ -74,8 +70,3 @@ class DicomOutput:
         part = f"-{first.part}" if first.part is not None else ""
         for ds in made:
             write_whole(stem.with_name(f"{stem.name}{part}.{kind_of(ds)}.dcm"), file_of(ds))
-
-
-def _as_read(part: Entry, read: Entry) -> Entry:
-    """A slice of a stack with the results of the same scan."""
-    return replace(part, readings=read.readings, segmentation=read.segmentation, joint=read.joint)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from utils.commands.errors import CommandError
 from utils.networks.runtime.choice import RUNTIMES
-from utils.networks.shipped import reading_networks
+from utils.networks.shipped import ensemble_problem, reading_networks
 from utils.paths import models_folder
 from utils.scans.files import Input, files_in, output_stems, read_files
 from utils.scans.scan import Scan
@@ -58,6 +58,14 @@ def site_profile(args: argparse.Namespace) -> SiteProfile | None:
     from utils.acceptance.profile import default_profile, read_profile
 
     return read_profile(args.site_profile) if args.site_profile else default_profile()
+
+
+def check_ensemble() -> None:
+    """Raises CommandError where the ensemble's file is damaged: answers would silently be those of single networks."""
+    if problem := ensemble_problem():
+        raise CommandError(
+            f"There is no ensemble: {problem} Restore the file, or fit it again with `calibrate`."
+        )
 
 
 def weights_of(model: str | None) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from utils.commands.dicom_reading import SeriesReader, version_of_networks
 from utils.commands.errors import CommandError
+from utils.commands.inputs import add_site_profile_argument, check_ensemble, site_profile
 from utils.paths import user_folder
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 from utils.scans.limits import LARGEST_FILE, LARGEST_SPOOL, MEGABYTE
@@ -21,6 +22,7 @@ from utils.scans.limits import LARGEST_FILE, LARGEST_SPOOL, MEGABYTE
 if TYPE_CHECKING:
     from utils.dicom_node.node import Read
     from utils.dicom_node.peers import Tls
+    from utils.records.acceptance import SiteProfile
 
 SUMMARY = "DICOM node: receive series from a PACS, read them, and send the results as DICOM objects."
 
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spool-limit", type=int, default=LARGEST_SPOOL // MEGABYTE, help="MB in the spool (%(default)s)"
     )
     parser.add_argument("--metrics-port", type=int, help="port for /health, /ready and /metrics (off)")
+    add_site_profile_argument(parser)
     parser.add_argument(
         "--list-results", action="store_true", help="list the SOP Instance UIDs that were sent, and end"
     )
@@ -54,18 +57,31 @@ def run(args: argparse.Namespace) -> int:
     spool = args.spool or default_spool()
     if args.list_results:
         return _list_results(spool)
-    return serve(args, spool, version_of_networks(args.kinds), lambda: _load(args.kinds))
+    check_ensemble()
+    profile = site_profile(args)
+    version = version_of_networks(args.kinds, profile)
+    return serve(args, spool, version, lambda: _load(args.kinds, profile))
 
 
-def _load(kinds: Sequence[str]) -> Read:
+def _load(kinds: Sequence[str], profile: SiteProfile | None) -> Read:
+    from utils.acceptance.drift import WINDOW, Appearance, latest_drift, values_of
     from utils.dicom_node.node import Answer
 
-    reader = SeriesReader.load(kinds)
+    reader = SeriesReader.load(kinds, profile)
     reader.warm_up()
+    seen: list[Appearance] = []
+
+    def departing() -> tuple[str, ...]:
+        if profile is None:
+            return ()
+        drift = latest_drift(profile.distributions, values_of(profile.distributions, seen))
+        return drift.departing if drift else ()
 
     def read(images: Sequence[Path]) -> Answer:
         answer = reader.read([image.read_bytes() for image in images])
-        return Answer(answer.results, answer.slices, answer.reasons)
+        seen.extend(answer.seen)
+        del seen[: max(len(seen) // WINDOW - 1, 0) * WINDOW]  # whole windows that are over
+        return Answer(answer.results, answer.slices, answer.reasons, departing())
 
     return read
 

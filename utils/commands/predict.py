@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from utils.classes import CLASSES
 from utils.commands.errors import CommandError
-from utils.commands.inputs import add_runtime_argument, add_site_profile_argument, site_profile, weights_of
+from utils.commands.inputs import (
+    add_runtime_argument,
+    add_site_profile_argument,
+    check_ensemble,
+    site_profile,
+    weights_of,
+)
 from utils.commands.outputs import check_output_file, check_output_folder, whole_text_file
 from utils.networks.cards import load_card
 from utils.networks.shipped import load_ensemble, segmentation_weights
@@ -25,6 +31,7 @@ from utils.scans.files import Input, batches, files_in, output_stems, read_files
 from utils.scans.images import is_plain
 
 if TYPE_CHECKING:
+    from utils.commands.drift_watch import DriftWatch
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
     from utils.reading.segmenter import Segmenter
@@ -52,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from utils.commands.drift_watch import DriftWatch
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader
 
@@ -63,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("--kinds are those of --dicom-output DIR; name the folder, too.")
     if args.dicom_output:
         check_output_folder(args.dicom_output)
+    if not args.model:
+        check_ensemble()
     _start_decoder(args.paths)
     readers = [Reader.load(weights) for weights in weights_of(args.model)]
     ensemble = None if args.model else load_ensemble()
@@ -75,11 +85,13 @@ def run(args: argparse.Namespace) -> int:
         ensemble.referral_thresholds if ensemble else None,
         None if args.model else site_profile(args),
     )
+    watch = DriftWatch(networks.site_profile)
     with whole_text_file(args.output) if args.output else nullcontext(sys.stdout) as stream:
         if args.dicom_output:
-            is_any_accepted = _write_with_objects(args, networks, segmenter, stream)
+            is_any_accepted = _write_with_objects(args, networks, segmenter, watch, stream)
         else:
-            is_any_accepted = _write_predictions(args.paths, networks, stream)
+            is_any_accepted = _write_predictions(args.paths, networks, watch, stream)
+    watch.report()
     return 0 if is_any_accepted else 1
 
 
@@ -108,13 +120,14 @@ class _Networks:
         return read if self.rule is None else [with_site_rule(entry, self.rule) for entry in read]
 
 
-def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextIO) -> bool:
+def _write_predictions(paths: Iterable[Path], networks: _Networks, watch: DriftWatch, stream: TextIO) -> bool:
     """Write one line an image; returns whether any was accepted."""
     from utils.reading.reader import BATCH
 
     is_any_accepted = False
     for batch in batches(read_files(files_in(paths)), BATCH):
         for entry in networks.read(batch):
+            watch.add(entry)
             line = _line(entry, networks)
             stream.write(json.dumps(line) + "\n")
             is_any_accepted = is_any_accepted or line["accepted"]
@@ -123,7 +136,11 @@ def _write_predictions(paths: Iterable[Path], networks: _Networks, stream: TextI
 
 
 def _write_with_objects(
-    args: argparse.Namespace, networks: _Networks, segmenter: Segmenter | None, stream: TextIO
+    args: argparse.Namespace,
+    networks: _Networks,
+    segmenter: Segmenter | None,
+    watch: DriftWatch,
+    stream: TextIO,
 ) -> bool:
     """Write one line an image, and the DICOM results of each stack when its last slice was read."""
     from utils.commands.dicom_output import DicomOutput, stacks
@@ -138,6 +155,8 @@ def _write_with_objects(
     for stack in stacks(read_files(files)):
         entries = networks.read(stack, with_maps=True)
         lines = [_line(entry, networks) for entry in entries]
+        for entry in entries:
+            watch.add(entry)
         stream.writelines(json.dumps(line) + "\n" for line in lines)
         stream.flush()
         is_any_accepted = is_any_accepted or any(line["accepted"] for line in lines)
@@ -175,7 +194,7 @@ def _line(entry: Entry, networks: _Networks) -> dict[str, Any]:
     return {
         "file": entry.name,
         "slice": entry.scan.slice if entry.scan is not None else None,
-        **_acquisition(entry),
+        **entry.acquisition.columns,
         "accepted": reason is None,
         "reason": reason,
         "flags": ["refused"] if is_refused else flags + (["disagree"] if len(labels) > 1 else []),
@@ -188,17 +207,6 @@ def _line(entry: Entry, networks: _Networks) -> dict[str, Any]:
             for reading in readings
         ],
         "ensemble": None if is_refused else _ensemble(entry, networks),
-    }
-
-
-def _acquisition(entry: Entry) -> dict[str, str | None]:
-    """Sequence and plane with their origins, null where not known."""
-    known = entry.acquisition
-    return {
-        "sequence": known.sequence or None,
-        "sequence_origin": known.sequence_origin or None,
-        "plane": known.plane or None,
-        "plane_origin": known.plane_origin or None,
     }
 
 

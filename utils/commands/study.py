@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from utils.commands.dicom_reading import SeriesReader
+from utils.commands.inputs import add_site_profile_argument, check_ensemble, site_profile
 from utils.reports.dicom.kinds import DEFAULT_KINDS, KINDS
 
 if TYPE_CHECKING:
@@ -26,26 +27,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinds", nargs="+", choices=list(KINDS), default=DEFAULT_KINDS, help="results (default: seg sr)"
     )
+    add_site_profile_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from utils.acceptance.profile import default_profile
     from utils.dicomweb.archive import Archive
 
     warnings.simplefilter("ignore")  # pydicom's quote what it reads
-    default_profile()  # one that cannot be used is reported before the archive is asked
+    check_ensemble()
+    profile = site_profile(args)  # one that cannot be used is reported before the archive is asked
     archive = Archive(args.dicomweb)
     names = [args.series] if args.series else [entry.uid for entry in archive.series(args.study)]
     if not names:
         print("The study has no MR series.", file=sys.stderr)
         return 1
-    reader = SeriesReader.load(args.kinds if args.store else ())
+    reader = SeriesReader.load(args.kinds if args.store else (), profile)
     is_any_read = False
     for number, name in enumerate(names, 1):
         answer = reader.read(archive.files(args.study, name))
         if answer.results:
             archive.store(answer.results)
-        print(json.dumps({"series": number, **_line(answer)}), flush=True)
+        named = {"site_profile": profile.title} if profile else {}
+        print(json.dumps({"series": number, **_line(answer), **named}), flush=True)
         is_any_read = is_any_read or bool(answer.read)
     return 0 if is_any_read else 1
 

@@ -31,12 +31,14 @@ STOPPING_SECONDS = 60.0  # that a reading in progress may take when the node is 
 class Answer:
     """What reading a series gave: result objects with reproducible UIDs, and why images were not read.
 
-    `reasons` never contain text from a file.
+    `reasons` never contain text from a file. `departing`: in what the series read so far differ from those of the site
+    profile (drift), as words of this program.
     """
 
     results: Sequence[Dataset]
     slices: int = 0
     reasons: tuple[str, ...] = ()
+    departing: tuple[str, ...] = ()
 
 
 Read = Callable[[Sequence[Path]], Answer]
@@ -59,6 +61,7 @@ class Node:
         self._load, self._journal, self._quiet = load, journal, quiet
         self._stopping = threading.Event()
         self._is_loaded = False
+        self._departing: tuple[str, ...] = ()  # the drift that was logged last
         self.failed = (
             threading.Event()
         )  # a thread has ended with an exception: the node must be started again
@@ -68,6 +71,9 @@ class Node:
         ]
         journal.gauge("spool_bytes", "Images and results in the spool", lambda: spool.bytes)
         journal.gauge("open_series", "Series that still arrive", lambda: spool.open_series)
+        journal.gauge(
+            "drift", "1 while series differ from those of the site profile", lambda: bool(self._departing)
+        )
         journal.gauge("waiting_series", "Series that wait to be read or sent", lambda: spool.waiting)
 
     def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -154,6 +160,12 @@ class Node:
             seconds=round(seconds, 2),
             **facts,
         )
+        if answer.departing != self._departing:
+            self._departing = answer.departing
+            event = (
+                "series differ from those of the site profile" if answer.departing else "no drift any more"
+            )
+            self._journal.line(event, departing=list(answer.departing))
 
     def _put_aside(self, batch: Batch) -> None:
         self._spool.put_aside(batch)

@@ -9,7 +9,7 @@ from utils.networks.card_facts import FOUR_CLASS, SUBTYPES
 from utils.networks.cards import Card, NetworkUnavailable, load_card
 from utils.networks.registry import app_networks, segmenters
 from utils.networks.runtime.choice import served
-from utils.paths import models_folder
+from utils.paths import models_folder, shown
 from utils.records.base import InvalidRecord, Record, read_record
 
 ENSEMBLE = "ensemble.json"  # in the models folder
@@ -130,6 +130,20 @@ def load_ensemble(models: Path | None = None) -> Ensemble | None:
     except (OSError, InvalidRecord, NetworkUnavailable):
         return None
     return record if record.weights_sha256 == versions else None
+
+
+def ensemble_problem(models: Path | None = None) -> str:
+    """Why the ensemble's file cannot be read, as a sentence; "" where it can, or there is none."""
+    file = (models or models_folder()) / ENSEMBLE
+    try:
+        read_record(file, Ensemble)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{shown(file)} cannot be read ({error.strerror or error})."
+    except InvalidRecord as error:
+        return str(error)
+    return ""
 
 
 def _cards(weights: list[Path]) -> list[Card]:
