@@ -14,6 +14,7 @@ STYLE = """
   position: absolute; left: 0}
 .stMainBlockContainer > .stVerticalBlock > :is(:has(.st-key-tab), :has(.st-key-shortcuts)) {
   position: absolute; left: 0}
+.stVerticalBlock > :has(> :is(.st-key-neighbours, .st-key-thumbnails)) {position: absolute}
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
 .stMarkdown td code {overflow-wrap: anywhere}

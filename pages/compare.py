@@ -11,6 +11,8 @@ from utils.reading.worklist import Entry
 from utils.results.comparison import agreement_in_words, in_words, paired_test
 from utils.wording import counted
 
+LAYOUT = 3  # panes side by side at first
+
 
 def main() -> None:
     entries = session.need_scans()
@@ -18,11 +20,14 @@ def main() -> None:
     concordant = sum(entry.is_concordant for entry in shown)
     st.header(f"Models concordant on {concordant} of {counted(len(shown), 'scan')}")
     entry = panels.scan_picker(entries)
-    if panels.shows_predictions(entry):
-        evidence_panels.evidence(entry, "compare")
+    is_shown = panels.notices(entry)
+    label = evidence_panels.class_choice(entry, "compare") if is_shown else None
+    evidence_panels.linked_views(entry, "compare", label, LAYOUT)
+    if is_shown:
         panels.probabilities(entry)
     _predictions(entries)
     _track_record(shown)
+    evidence_panels.keep_neighbours(entries, entry, LAYOUT)
 
 
 def _predictions(entries: list[Entry]) -> None:

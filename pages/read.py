@@ -47,6 +47,8 @@ def main() -> None:
             _worklist_pane(entry)
         if entry is not None:
             _reading(entry)
+    if entry is not None:
+        evidence_panels.keep_neighbours(read, entry, layout=1)
     _rejected([entry for entry in session.entries() if not entry.is_accepted])
 
 
@@ -58,23 +60,34 @@ def _reading(entry: Entry) -> None:
         st.subheader(
             conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
         )
-    with st.container(key="room-findings"):
+    findings = st.container(key="room-findings")
+    assessment, choice, details = findings.container(), findings.container(), findings.container()
+    with choice:
+        label = evidence_panels.class_choice(entry, "read") if shown else None
+    with st.container(key="room-viewer"):  # first: the image is what a reader waits for
+        evidence_panels.linked_views(entry, "read", label, layout=1)
+    with assessment:
         acquisition_panel.acquisition(entry)
-        label = None
         drift_panel.alarm()
         if panels.notices(entry):
             _conclusion(entry)
             review_panel.review_panel(entry)
-            label = evidence_panels.class_choice(entry, "read")
-            panels.probabilities(entry)
-            trust = [f"{reading.title}: {panels.trust(reading)}" for reading in entry.readings]
-            st.caption("  \n".join(trust))
-            panels.subtype_panel(entry)
-            with st.container(horizontal=True):
-                review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
-                dicom_panel.download(entry, "read")
-    with st.container(key="room-viewer"):
-        evidence_panels.linked_views(entry, "read", label, layout=1)
+    if shown:
+        with details:
+            _details(entry)
+    with findings.container(key=f"findings-of-{entry.key}"):  # drawn last: all findings are of this scan now
+        st.html("<span></span>")
+
+
+def _details(entry: Entry) -> None:
+    """What stands below the review: probabilities, track records, subtypes, report."""
+    panels.probabilities(entry)
+    trust = [f"{reading.title}: {panels.trust(reading)}" for reading in entry.readings]
+    st.caption("  \n".join(trust))
+    panels.subtype_panel(entry)
+    with st.container(horizontal=True):
+        review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
+        dicom_panel.download(entry, "read")
 
 
 def _rejected(entries: list[Entry]) -> None:

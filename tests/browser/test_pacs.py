@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.looks import problems_of
 from tests.browser.steps import READY, go, settled
 from tests.support.mr_series import Drawn, series
 from tests.support.orthanc import Orthanc, missing
@@ -50,11 +51,14 @@ def test_series_of_the_archive_is_read(
     with serving(tiny_models, options=["--secrets.files", str(secrets)]) as address:
         page.goto(address)
         go(page, "PACS")
+        expect(page.get_by_role("button", name="Search for MR studies")).to_be_visible()
+        assert not problems_of(page, "pacs-empty")
         page.get_by_label("Patient ID").fill("D-1")
         page.get_by_role("button", name="Search for MR studies").click()
         expect(page.locator("td", has_text="Drawn study")).to_be_attached()
         settled(page)
         assert PASSWORD not in page.content() and archive.dicomweb not in page.content()
+        assert not problems_of(page, "pacs-studies")
         page.get_by_role("button", name="Load series").click()
         expect(page.locator(f'{READY} canvas[aria-label^="The scan PACS 1 (1)"]').first).to_be_visible()
         expect(page).to_have_url(re.compile(rf"{address}/?(read)?$"))

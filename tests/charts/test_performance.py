@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.support.records import evaluation_record
-from utils.charts import calibration, curves, performance, readings, training
+from utils.charts import calibration, curves, performance, training
 from utils.classes import CLASSES
 from utils.metrics.calibration import reliability, risk_coverage
 from utils.metrics.classification import figures, softmax
@@ -79,7 +79,6 @@ def all_charts() -> dict[str, go.Figure]:
             [("first", "CNN", 0.9, 0.8, 0.95), ("first", "VGG16", 0.7, 0.6, 0.8)]
         ),
         "robustness": performance.robustness(ROBUSTNESS),
-        "probabilities": readings.probability_bars({"CNN": [0.1, 0.7, 0.1, 0.1]}),
     }
 
 
@@ -255,14 +254,3 @@ def test_recall_s_interval_stands_beside_its_class():
 def test_the_strongest_fall_stands_in_the_title():
     figure = performance.robustness(ROBUSTNESS)
     assert title_of(figure) == "Lowest accuracy under noise 0.2: 50 % instead of 90 %"
-
-
-def test_probability_bars_state_the_answers():
-    alone = readings.probability_bars({"CNN": [0.001, 0.85, 0.1, 0.049]})
-    assert title_of(alone) == "CNN: meningioma 85 %"
-    assert list(alone.data[0].text) == ["< 1 %", "85 %", "10 %", "5 %"]
-    both = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.999, 0.001, 0, 0]})
-    assert title_of(both) == "Concordant, glioma: CNN 60 %, VGG16 > 99 %"
-    apart = readings.probability_bars({"CNN": [0.6, 0.4, 0, 0], "VGG16": [0.1, 0, 0.9, 0]})
-    assert title_of(apart) == "Discordant. CNN: glioma 60 %, VGG16: no tumour 90 %"
-    assert len({trace.marker.color for trace in apart.data}) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
@@ -31,12 +32,33 @@ def charts_of(page: AppTest) -> list[dict]:
     return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
+def probabilities_of(page: AppTest) -> pd.DataFrame | None:
+    """The table of class probabilities, a column per model; None where there is none."""
+    for element in page.get("html"):
+        if "probabilities" in element.proto.body:
+            return table_of(element.proto.body)
+    return None
+
+
+def table_of(markup: str) -> pd.DataFrame:
+    """The table in a piece of HTML, with its first column as the index."""
+    table = ElementTree.fromstring(markup[markup.index("<table") :])
+    head, *rows = (["".join(cell.itertext()) for cell in row] for row in table.iter("tr"))
+    return pd.DataFrame(rows, columns=head).set_index(head[0])
+
+
 def viewer_of(page: AppTest) -> dict:
     """What the linked pictures were given."""
     (viewer,) = (
         element for element in page.get("bidi_component") if element.proto.component_name == "scan_viewer"
     )
     return json.loads(viewer.proto.json)
+
+
+def views_beside(page: AppTest) -> list[dict]:
+    """What the viewer would show of the scans beside the one in view."""
+    shown = page.get("bidi_component")
+    return [json.loads(each.proto.json) for each in shown if each.proto.component_name == "views_beside"]
 
 
 def component_of(page: AppTest, name: str) -> dict:

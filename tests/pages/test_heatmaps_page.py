@@ -12,21 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, component_of, opened, viewer_of
-from utils.app import evidence_panels, panes, resources
+from utils.app import heatmap_panels, panes, resources
 from utils.records.base import write_record
-
-SCALES = {"gradcam": 0.01, "gradcam++": 0.02, "layercam": 0.2, "hirescam": 0.01, "scorecam": 0.5}
-
-
-@pytest.fixture
-def every_method(models_copy: Path) -> Path:
-    """Networks whose cards know the scale of every method, and from where on a map marks a region."""
-    for name in ("cnn", "vgg16"):
-        card = models_copy / f"{name}.json"
-        facts = json.loads(card.read_text())
-        facts |= {"evidence_scale": SCALES, "evidence_threshold": dict.fromkeys(SCALES, 0.5)}
-        card.write_text(json.dumps(facts))
-    return models_copy
 
 
 def choose(page: AppTest, label: str, *values: str) -> AppTest:
@@ -141,7 +128,7 @@ def test_npy_holds_the_maps_on_the_scans_pixels(make_entry, every_method: Path) 
     page = opened("heatmaps", entry)
     assert [button.label for button in page.download_button] == ["Download NPY"]
     maps = [reading.evidence("glioma") for reading in entry.readings]
-    np.testing.assert_array_equal(np.load(io.BytesIO(evidence_panels.as_npy(maps))), maps)
+    np.testing.assert_array_equal(np.load(io.BytesIO(heatmap_panels.as_npy(maps))), maps)
     assert maps[0].shape == entry.scan.shape
 
 
@@ -181,7 +168,9 @@ def test_example_with_missing_networks_names_the_file_and_the_command(models_cop
 def test_no_map_of_what_the_gate_refuses_unless_wished(make_entry, tiny_app: Path) -> None:
     page = opened("heatmaps", make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
     assert "does not look like a brain MRI slice" in page.warning[0].value
-    assert len(page.image) == 1 and not page.download_button and not page.button_group
+    assert not page.download_button and not page.button_group
+    (pane,) = viewer_of(page)["panes"]
+    assert pane["evidence"] is None and "meningioma" not in str(pane)
     next(button for button in page.button if button.label == "Show predictions anyway").click()
     page = again(page)
     assert page.download_button and titles(page)[0] == "CNN: Grad-CAM, meningioma"

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import ROOT, charts_of, component_of, pictures_of, viewer_of, worklist_of
+from tests.pages.steps import ROOT, component_of, pictures_of, probabilities_of, viewer_of, worklist_of
 from tests.support.networks import change_card
 from utils.cases.reviews import Review
 from utils.cases.store import CaseStore, answers_of
@@ -78,7 +78,7 @@ def shows_scan_alone(page: AppTest) -> bool:
     names = [element.proto.component_name for element in page.get("bidi_component")]
     panes = viewer_of(page)["panes"]
     is_alone = len(panes) == 1 and not panes[0]["evidence"]
-    return is_alone and not page.get("plotly_chart") and names == ["worklist", "scan_viewer"]
+    return is_alone and probabilities_of(page) is None and names == ["worklist", "scan_viewer"]
 
 
 def shown_scan(page: AppTest) -> str:
@@ -105,7 +105,8 @@ def test_one_uploaded_scan(tiny_app: Path, png_bytes: Callable[[int], bytes]) ->
     assert "CNN" in words and "VGG16" in words and "%" in words
     scan, cnn, vgg16 = pictures_of(page)
     assert len({scan, cnn, vgg16}) == 3
-    assert len(page.get("plotly_chart")) == 1
+    table = probabilities_of(page)
+    assert table is not None and table.columns.tolist() == ["CNN", "VGG16"]
     assert worklist_of(page)["Scan"].tolist() == ["one.png"]
     assert not page.error and "drawn by code" not in words
 
@@ -513,15 +514,16 @@ def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(detec
     assert len(pictures_of(page)) == 3 and "drawn by code" in words_of(page)
 
 
-def titles_in_chart(page: AppTest) -> set[str]:
-    return {trace["name"] for chart in charts_of(page) for trace in chart["data"] if trace.get("name")}
+def models_of(page: AppTest) -> list[str]:
+    table = probabilities_of(page)
+    return [] if table is None else table.columns.tolist()
 
 
 def test_a_fitted_ensemble_is_shown_beside_the_classifiers(fitted_models: Path, png_bytes) -> None:
     page = upload(run(), {"one.png": png_bytes(1)})
     (entry,) = page.session_state["worklist"].values()
     assert entry.joint is not None and entry.confidence == entry.joint.confidence
-    assert "Ensemble" in titles_in_chart(page)
+    assert "Ensemble" in models_of(page)
     assert f"tumour score (0-1) {entry.segmentation.tumor_score:.2f}" in words_of(page)
     assert ("Ensemble probability" in words_of(page)) == entry.is_concordant
 
@@ -532,7 +534,7 @@ def test_nothing_is_said_of_an_ensemble_that_was_not_fitted(fitted_models: Path,
     page = upload(run(), {"one.png": png_bytes(1)})
     (entry,) = page.session_state["worklist"].values()
     assert entry.joint is None and entry.segmentation.grade == "ok"
-    assert "Ensemble" not in titles_in_chart(page) and "nsemble" not in words_of(page)
+    assert "Ensemble" not in models_of(page) and "nsemble" not in words_of(page)
     assert "tumour score (0-1)" in words_of(page)
 
 
@@ -550,9 +552,9 @@ def test_a_damaged_ensemble_is_named_with_the_remedy(fitted_models: Path, png_by
 def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
-    assert "does not look like a brain MRI slice" in words_of(page) and not charts_of(page)
+    assert "does not look like a brain MRI slice" in words_of(page) and not models_of(page)
     page = click(page, "Show predictions anyway")
-    assert charts_of(page)
+    assert models_of(page)
 
 
 def test_example_is_read_without_tensorflow_and_scipy(tiny_app: Path) -> None:

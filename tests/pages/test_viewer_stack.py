@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.pages.steps import again, component_of, opened, viewer_of
+from tests.pages.steps import again, component_of, opened, viewer_of, views_beside
 from utils.reading.worklist import Entry, view_slice
 
 SLICES = 4
@@ -67,3 +67,49 @@ def test_keys_of_buttons_are_on_the_sheet(make_entry, tiny_app) -> None:
     keys = page.session_state["shortcuts"]["Correct label"]
     assert keys["1"] == "Meningioma" and list(keys) == [str(number) for number in range(1, len(keys) + 1)]
     assert {button.label for button in page.button} >= set(keys.values())
+
+
+def test_heatmaps_scroll_through_a_stack_with_the_maps_that_are_there(volume: Entry, tiny_app) -> None:
+    page = opened("heatmaps", volume)
+    stack, viewer = component_of(page, "stack_images"), viewer_of(page)
+    assert viewer["stack"] == stack["name"] and viewer["position"] == 2 and viewer["layout"] == 3
+    assert [entry["number"] for entry in stack["slices"]] == [2, 3, 4, 5]
+    shown, hidden = stack["slices"][1], stack["slices"][0]
+    assert [bool(pane["evidence"]) for pane in shown["panes"]] == [True, True]
+    assert shown["panes"][0]["title"] == "CNN: Grad-CAM, glioma" == viewer["panes"][0]["title"]
+    assert not any(pane["evidence"] for pane in hidden["panes"]) and not hidden["outlines"]
+    assert hidden["panes"][0]["title"] == "CNN: Grad-CAM, glioma: not shown"
+    page.session_state["worklist"][volume.key] = view_slice(volume, 0)  # the wheel does this
+    page = again(page)
+    assert not page.download_button and "not shown" in viewer_of(page)["panes"][1]["title"]
+    assert viewer_of(page)["stack"] == stack["name"]
+
+
+def test_maps_that_need_computing_come_where_the_viewer_rests(volume: Entry, every_method) -> None:
+    page = opened("heatmaps", volume)
+    next(group for group in page.button_group if group.label == "Methods").set_value(["hirescam", "gradcam"])
+    page = again(page)
+    assert all(pane["evidence"] for pane in viewer_of(page)["panes"])
+    panes = component_of(page, "stack_images")["slices"][1]["panes"]
+    assert [bool(pane["evidence"]) for pane in panes] == [False, False, True, True]
+    assert panes[0]["title"] == "CNN: HiResCAM, glioma: not computed yet"
+    page.session_state["worklist"][volume.key] = view_slice(volume, 1)
+    assert all(pane["evidence"] for pane in viewer_of(again(page))["panes"])
+
+
+def test_the_scans_beside_the_one_in_view_go_to_the_browser(make_entry, tiny_app) -> None:
+    entries = [
+        make_entry(name, ("glioma", "meningioma"), 0.9) for name in ("a.png", "b.png", "c.png", "d.png")
+    ]
+    entries[2] = make_entry("c.png", ("glioma", "glioma"), 0.9, grade="refused")
+    page = opened("compare", *entries)
+    page.session_state["selected"] = entries[1].key
+    page = again(page)
+    views = {view["key"]: view for view in views_beside(page)}
+    assert set(views) == {entries[0].key, entries[2].key}
+    assert [bool(pane["evidence"]) for pane in views[entries[0].key]["panes"]] == [False, True, True]
+    assert [bool(pane["evidence"]) for pane in views[entries[2].key]["panes"]] == [False]
+    page.session_state["selected"] = entries[0].key
+    page = again(page)
+    assert viewer_of(page) == views[entries[0].key], "a step shows what the browser had already"
+    assert [view["key"] for view in views_beside(page)] == [entries[1].key]

@@ -28,7 +28,7 @@ def measured() -> SequencesRecord | None:
     return _measured(str(models_folder()))
 
 
-@st.cache_data(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False, ttl=600)
 def _measured(models: str) -> SequencesRecord | None:
     from utils.results.records import load_sequences  # pandas, a second to import
 

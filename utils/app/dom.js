@@ -9,6 +9,15 @@ function load(source) {
   return image.decode().then(() => image);
 }
 
+// The addresses of the images of a view: the scan's, then those of its panes, null where a pane has none
+function sourcesOf({ scan, panes }) {
+  return [scan, ...panes.map((pane) => pane.evidence)];
+}
+
+function loadAll(view) {
+  return Promise.all(sourcesOf(view).map(load));
+}
+
 function pixelsOf(image) {
   const { naturalWidth: width, naturalHeight: height } = image;
   const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });

@@ -35,18 +35,6 @@ def scan_picker(choices: Sequence[Entry]) -> Entry:
     return choices[position]
 
 
-def shows_predictions(entry: Entry) -> bool:
-    """Show the notices about a scan, and whether its predictions may be shown.
-
-    A scan that does not look like a brain MRI is shown alone, with a button that reveals the predictions.
-    """
-    assert entry.scan is not None
-    shown = notices(entry)
-    if not shown:
-        image(rendering.gray_image(entry.scan.pixels), f"The scan {entry.name}")
-    return shown
-
-
 def notices(entry: Entry) -> bool:
     """The notices about a scan, with the button that reveals hidden predictions; whether predictions may be shown."""
     assert entry.scan is not None
@@ -70,13 +58,13 @@ def notices(entry: Entry) -> bool:
 
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every classifier and of the ensemble."""
-    from utils.charts import readings  # plotly takes a second to import, and the first page shows no chart
+    from utils.charts.probabilities import probability_table
     from utils.results.records import MODEL_TITLES, model_colours
 
     shown = {reading.title: reading.probabilities.tolist() for reading in entry.readings}
     if entry.joint is not None:
         shown[MODEL_TITLES["ensemble"]] = entry.joint.probabilities.tolist()
-    chart(readings.probability_bars(shown, model_colours()))
+    st.html(probability_table(shown, model_colours()))
 
 
 def subtype_panel(entry: Entry) -> None:

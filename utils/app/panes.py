@@ -56,12 +56,13 @@ class Map:
 class View:
     """All that the viewer and the text below it show of one scan.
 
-    `name` identifies the scan, `file` is the stem of downloads. `outlines` are closed lines, (K, 2) each, x and y in
-    the scan's pixels, by kind: "outline" of the segmentation network, "mask" of the reference segmentation. `captions`
-    locate the peak activation per class. `spacing` is the mm of a pixel, None where unknown; `sides` are the sides of
-    the body at the left, right, top and bottom, empty where unknown.
+    `key` is that of the entry, `name` identifies the image, `file` is the stem of downloads. `outlines` are closed
+    lines, (K, 2) each, x and y in the scan's pixels, by kind: "outline" of the segmentation network, "mask" of the
+    reference segmentation. `captions` locate the peak activation per class. `spacing` is the mm of a pixel, None where
+    unknown; `sides` are the sides of the body at the left, right, top and bottom, empty where unknown.
     """
 
+    key: str
     name: str
     pixels: np.ndarray
     panes: tuple[Pane, ...]
@@ -95,6 +96,7 @@ def build_view(
         for label in dict.fromkeys(shown.label for shown in maps)
     ]
     return View(
+        key=entry.key,
         name=f"{entry.key} {entry.name}",
         pixels=entry.scan.pixels,
         panes=build_panes(entry, maps, captions, is_study),

@@ -228,7 +228,7 @@ def _reference_masks() -> dict[str, str]:
     return {file_sha256(Path(path)): mask for path, mask in zip(rows["path"], rows["mask"], strict=True)}
 
 
-@st.cache_data(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False, ttl=600)
 def _explanations(models: str, network: str) -> ExplanationsRecord | None:
     from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_explanations
@@ -236,7 +236,7 @@ def _explanations(models: str, network: str) -> ExplanationsRecord | None:
     return load_explanations(Path(models) / "evaluation", network, shipped_protocol().name)
 
 
-@st.cache_data(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False, ttl=600)
 def _outlines(models: str) -> OutlineRecord | None:
     from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_outlines
@@ -250,34 +250,34 @@ def _stamp(name: str) -> int:
     return file.stat().st_mtime_ns if file.is_file() else 0
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _detection(models: str, stamp: int) -> DetectionWeights | None:
     ensemble = shipped.load_ensemble(Path(models))
     return ensemble.detection if ensemble else None
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _ensemble_accuracy(models: str, stamp: int) -> float | None:
     ensemble = shipped.load_ensemble(Path(models))
     return ensemble.validation.accuracy if ensemble and ensemble.validation else None
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _ensemble_thresholds(models: str, stamp: int) -> Mapping[str, float] | None:
     return shipped.ensemble_thresholds(Path(models))
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _ensemble_problem(models: str, stamp: int) -> str:
     return shipped.ensemble_problem(Path(models))
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _study_fusion(models: str, stamp: int) -> StudyFusion | None:
     return load_study_fusion(Path(models))
 
 
-@st.cache_data(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False, ttl=600)
 def _ensemble(models: str) -> MeasuredModel | None:
     from utils.datasets.protocols import shipped_protocol
     from utils.results.ensemble import measured_ensemble
@@ -296,13 +296,13 @@ def _ensemble(models: str) -> MeasuredModel | None:
     return measured_ensemble(evaluations(), versions, record.detection, scores)
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def _checked(weights: str, stamp: int, version: str) -> None:
     """Hash a weights file once for each state of it; `stamp` and `version` are only its identity."""
     check_weights(load_card(Path(weights)))
 
 
-@st.cache_data(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False, ttl=600)
 def _evaluations(models: str) -> list:
     from utils.datasets.protocols import shipped_protocol
     from utils.results.records import load_evaluations

@@ -1,11 +1,12 @@
 // One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
-// model. data: { name, file, stack, position, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
+// model. data: { key, name, file, stack, position, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
 // [[x, y, ...], ...] }, panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data
 // addresses; a level of evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons
 // in fractions of the scan's sides. `size` is width and height of the scan in pixels, `spacing` their mm, `sides` the
 // sides of the body. `layout`: how many panes stand side by side at first; 1: one fills the height of the window, the
-// others are small beside it until they are clicked; null: always all. `stack` is the name of the slices that
-// stack_images.js keeps, of which the one at `position` is in `data`.
+// others are small beside it until they are clicked; 3: all. `stack` is the name of the slices that
+// stack_images.js keeps, of which the one at `position` is in `data`. `key` is that of the scan on the worklist; a scan
+// that was chosen there is shown before the server answers, if views_beside.js keeps its view.
 
 const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
   threshold: 0, contour: false, outline: true, mask: true, window: "full", main: 0 };
@@ -19,7 +20,7 @@ const CONTRAST = [0.4, 16];
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const viewer = parentElement.viewer ?? (parentElement.viewer = new ScanViewer(parentElement, data));
-  viewer.send = (position) => setTriggerValue("position", position);
+  viewer.send = (place) => setTriggerValue("place", place);
   viewer.receive(data);
   return () => viewer.leave();
 }
@@ -31,7 +32,7 @@ class ScanViewer {
     this.panes = [];
     this.outlines = {};
     this.sides = [];
-    this.scan = this.windowed = this.palette = this.blinking = this.pending = null;
+    this.scan = this.windowed = this.palette = this.blinking = this.pending = this.timer = null;
     this.wheel = new Wheel();
     this.root = element("div", { className: "viewer" }, parent);
     this.ruler = new Ruler(() => this.draw(), (words) => this.bar.say(words));
@@ -39,22 +40,43 @@ class ScanViewer {
     this.grid = element("div", { className: "panes" }, this.root);
     this.place = element("div", { className: "place", role: "status" }, this.root);
     this.onStack = () => { this.showPlace(); this.draw(); };
+    this.onScan = () => this.follow();
   }
 
   // --- What is shown
 
-  // What the server sends; where the browser has gone on to another slice meanwhile, that one stays
+  // What the server sends; where another scan was chosen meanwhile that the browser has, that one stays
   receive(data) {
     for (const keys of this.bar.keys) keys.bind();
     window.addEventListener("brain-reader-stack", this.onStack); // once, however often
-    if (data.stack !== this.stack) this.pending = null;
-    Object.assign(this, { stack: data.stack, position: data.position, palette: data.palette, file: data.file, isStudy: data.study });
-    if (this.pending !== null && this.pending !== data.position) return this.go(this.pending, true);
-    this.pending = null;
-    return this.show(data);
+    window.addEventListener("brain-reader-scan", this.onScan);
+    this.served = data;
+    if (data.key === window.brainReaderScan || !this.chosen) this.take(data);
+    else this.follow();
   }
 
-  async show(data) {
+  // Shows the scan that the worklist marks, if the browser has it
+  follow() {
+    const { chosen } = this;
+    if (chosen && chosen.data.key !== this.key) this.take(chosen.data, chosen.images);
+  }
+
+  get chosen() {
+    const key = window.brainReaderScan;
+    return this.served?.key === key ? { data: this.served } : window.brainReaderViews?.get(key);
+  }
+
+  // Shows a view; where the browser has gone on to another slice of its stack meanwhile, that one stays
+  take(data, images) {
+    if (data.key !== this.key) this.rest();
+    if (data.stack !== this.stack) this.pending = null;
+    Object.assign(this, { key: data.key, stack: data.stack, position: data.position, palette: data.palette, file: data.file, isStudy: data.study });
+    if (this.pending !== null && this.pending !== data.position) return this.go(this.pending, true);
+    this.pending = null;
+    return this.show(data, images);
+  }
+
+  async show(data, kept) {
     if (this.panes.length !== data.panes.length) this.buildPanes(data.panes.length);
     data.panes.forEach((pane, index) => {
       this.panes[index].title.textContent = pane.title;
@@ -63,8 +85,10 @@ class ScanViewer {
     });
     this.showPlace();
     this.latest = data;
-    const images = await Promise.all([data.scan, ...data.panes.map((pane) => pane.evidence)].map(load));
+    const sources = sourcesOf(data), isDrawn = String(sources) === this.sources;
+    const images = isDrawn ? this.images : await (kept ?? loadAll(data));
     if (this.latest !== data) return; // another slice has overtaken it
+    Object.assign(this, { images, sources: String(sources) });
     const name = this.stack ?? data.name, isNewScan = name !== this.root.dataset.name;
     this.scan = images[0];
     Object.assign(this, { outlines: data.outlines, sides: data.sides });
@@ -90,6 +114,7 @@ class ScanViewer {
     this.stopBlinking();
     for (const keys of this.bar.keys) keys.unbind();
     window.removeEventListener("brain-reader-stack", this.onStack);
+    window.removeEventListener("brain-reader-scan", this.onScan);
   }
 
   // The view of a scan that has just come: a window that was chosen stays, one that was drawn by hand does not
@@ -129,7 +154,15 @@ class ScanViewer {
     this.position = this.pending = inside;
     this.show(this.slices[inside]);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.send(this.position), REST_MILLISECONDS);
+    this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
+  }
+
+  // The server learns at which slice of which scan the viewer rests
+  rest() {
+    if (this.timer === null) return;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.send({ key: this.key, position: this.position });
   }
 
   showPlace() {
@@ -175,7 +208,7 @@ class ScanViewer {
 
   // --- Drawing
 
-  // The panes that are shown at one size: all, or of two the scan and one map
+  // The panes that are shown at one size: all, or of two the first, which is the scan, and one map
   get large() {
     const { main } = this.view;
     if (this.layout === 1) return [Math.min(main, this.panes.length - 1)];

@@ -37,11 +37,12 @@ class ViewerBar {
   buttonTable() {
     const { viewer } = this, { root } = viewer, isOn = (name) => () => viewer.view[name];
     const flip = (name) => () => viewer.set({ [name]: !viewer.view[name] });
-    const isAlone = () => viewer.layout === null || viewer.panes.length < 2;
+    const isAlone = () => viewer.panes.length < 2;
+    const columns = () => (viewer.layout === 3 && viewer.panes.length > 3 ? "all" : viewer.layout);
     const blink = () => (viewer.blinking === null ? viewer.startBlinking() : viewer.stopBlinking());
     const screen = () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
     return [
-      { title: "Layout", hint: "Layout: 1, 2 or 3 panes", key: "l", act: () => this.nextLayout(), text: () => `Layout: ${viewer.layout}`, isOff: isAlone },
+      { title: "Layout", hint: "Layout: 1, 2 or all panes", key: "l", act: () => this.nextLayout(), text: () => `Layout: ${columns()}`, isOff: isAlone },
       { title: "Switch pane", key: "p", act: () => this.nextPane(), isOff: () => isAlone() || viewer.layout === 3 },
       { title: "Saliency map", key: "e", act: flip("evidence"), isOn: isOn("evidence") },
       { title: "Toggle overlay", key: "b", act: blink, isOn: () => viewer.blinking !== null },
@@ -55,7 +56,7 @@ class ViewerBar {
       { title: "Zoom out", sign: "−", key: "-", act: () => viewer.zoomBy(0.8) },
       { title: "Full screen", key: "f", act: screen, isOn: () => document.fullscreenElement === root },
       { title: "Reset", key: "0", act: () => viewer.reset() },
-      { title: "Save PNG", key: "s", act: () => savePng(viewer.panes, viewer.file), isOff: () => !viewer.isStudy },
+      { title: "Save PNG", key: "s", act: () => savePng(viewer.panes.filter(({ figure }) => figure.offsetWidth), viewer.file), isOff: () => !viewer.isStudy },
       { title: "More", key: "", act: () => root.classList.toggle("all") },
     ];
   }

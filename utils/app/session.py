@@ -24,6 +24,8 @@ from utils.wording import CLASS_TITLES, percent
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from utils.records.acceptance import AnswerRule
+
 FIRST_READING = 60  # seconds that an upload waits for its first scan; the rest is read in the background
 THUMBNAIL = 64  # pixels
 _CLEARED = ("worklist", "shown-anyway", "selected")  # what `clear` empties and `undo_clear` brings back
@@ -51,14 +53,24 @@ def need_networks() -> None:
 
 
 def entries() -> list[Entry]:
-    """The session's worklist, in the order of arrival."""
-    thresholds, rule = referral_thresholds(), site.rule()
-    arrived = as_evaluated()
+    """The session's worklist, in the order of arrival; an entry that did not change is the same object again."""
+    rules = (referral_thresholds(), site.rule())
+    former_rules, former = st.session_state.get("answers", (None, {}))
+    if former_rules != rules:
+        former = {}
+    answers = {}
+    for entry in as_evaluated():
+        before = former.get(entry.key)
+        answers[entry.key] = before if before and before[0] is entry else (entry, _answered(entry, *rules))
+    st.session_state["answers"] = (rules, answers)
+    return [entry for _, entry in answers.values()]
+
+
+def _answered(entry: Entry, thresholds: Mapping[str, float] | None, rule: AnswerRule | None) -> Entry:
+    """The entry with the answer that the session's rules give it."""
     if rule is not None:
-        arrived = [worklist.with_site_rule(entry, rule) for entry in arrived]
-    if thresholds is None:
-        return arrived
-    return [worklist.with_referral_thresholds(entry, thresholds) for entry in arrived]
+        entry = worklist.with_site_rule(entry, rule)
+    return entry if thresholds is None else worklist.with_referral_thresholds(entry, thresholds)
 
 
 def as_evaluated() -> list[Entry]:
@@ -143,9 +155,9 @@ def add_entries(new: Sequence[Entry]) -> None:
         st.session_state["selected"] = accepted[0]
 
 
-def show_slice(volume: Entry, position: int) -> None:
-    """Bring another slice of a volume into view, on all pages."""
-    _store()[volume.key] = worklist.view_slice(_store()[volume.key], position)
+def show_slice(key: str, position: int) -> None:
+    """Bring another slice of a volume into view, on all pages; key: of the volume's entry."""
+    _store()[key] = worklist.view_slice(_store()[key], position)
 
 
 def reading_progress() -> Progress | None:
@@ -158,7 +170,15 @@ def clear() -> None:
     kept = {name: copy(st.session_state[name]) for name in _CLEARED if name in st.session_state}
     st.session_state["cleared"] = kept
     _background().clear(_store())
-    for name in ("thumbnails", "evidence-maps", "stacks", "stack-views", "tumour-volumes"):
+    for name in (
+        "thumbnails",
+        "evidence-maps",
+        "stacks",
+        "stack-views",
+        "views",
+        "tumour-volumes",
+        "answers",
+    ):
         st.session_state.pop(name, None)
     _shown_anyway().clear()
     headers().clear()

@@ -72,7 +72,7 @@ def _as_scanned(volume: Entry) -> None:
         worklist.viewed_position(volume),
         st.session_state.get("jumps", 0),
         f"stack-{volume.key}",
-        lambda position: session.show_slice(volume, position),
+        lambda position: session.show_slice(volume.key, position),
     )
     if volume.grade == "unusual":
         st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
@@ -159,5 +159,5 @@ def number_of(entry: Entry) -> int:
 
 def _go(volume: Entry, position: int) -> None:
     """Bring a slice into view; positions beyond the ends are clipped."""
-    session.show_slice(volume, min(max(position, 0), len(volume.slices) - 1))
+    session.show_slice(volume.key, min(max(position, 0), len(volume.slices) - 1))
     st.session_state["jumps"] = st.session_state.get("jumps", 0) + 1  # the browser follows

@@ -34,31 +34,29 @@ _show_viewer = component(
     "scan_viewer.css",
 )
 _keep_stack = component("stack_images", "stack_images.js")
+_keep_view = component("views_beside", "views_beside.js", "dom.js")
 _show_stack = component("stack_viewer", "stack_viewer.js", "keyboard.js", "dom.js", "stack_viewer.css")
 
 
 @dataclass(frozen=True)
 class StackPlace:
-    """The slice in view of a stack whose slices `keep_stack` keeps in the browser under `name`.
-
-    `on_move` gets the position of the slice that the viewer rests at.
-    """
+    """The slice in view of a stack whose slices `keep_stack` keeps in the browser under `name`."""
 
     name: str
     position: int
-    on_move: Callable[[int], None]
 
 
-def scan_viewer(view: View, key: str, layout: int | None = None, place: StackPlace | None = None) -> None:
-    """The panes of a view; they zoom, pan, change their window and are measured together.
+Shown = dict[str, Any]  # what the browser gets of a view
 
-    layout: how many panes stand side by side at first, of 1 the others as small pictures beside it; None: all, always.
+
+def shown_of(view: View, layout: int, place: StackPlace | None = None) -> Shown:
+    """What the browser gets of a view.
+
+    layout: how many panes stand side by side at first: 1, the others are small pictures beside it; 2; or 3 for all.
     place: of a stack, through which the viewer moves.
-
-    A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
-    Changes happen in the browser without the server. The images travel inside the session's own websocket.
     """
-    shown = {
+    return {
+        "key": view.key,
         "file": view.file,
         "study": view.is_study,
         "layout": layout,
@@ -68,24 +66,40 @@ def scan_viewer(view: View, key: str, layout: int | None = None, place: StackPla
         **_images(view, WIDEST, WIDEST_MAP),
     }
 
+
+def scan_viewer(shown: Shown, key: str, on_move: Callable[[str, int], None] | None = None) -> None:
+    """The panes of a view; they zoom, pan, change their window and are measured together.
+
+    on_move: gets the key of a scan that is a stack, and the position of its slice that the viewer rests at.
+
+    A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
+    Changes happen in the browser without the server. The images travel inside the session's own websocket.
+    """
+
     def moved() -> None:
-        if place is not None:
-            _moved(st.session_state[key].position, place.on_move)
+        place = st.session_state[key].place
+        if place is not None and on_move is not None:
+            on_move(str(place["key"]), int(place["position"]))
 
-    _show_viewer(key=key, data=shown, on_position_change=moved)
+    _show_viewer(key=key, data=shown, on_place_change=moved)
 
 
-def slice_of(view: View, number: int) -> dict[str, Any]:
+def keep_view(shown: Shown) -> None:
+    """Keep what the viewer shows of another scan in the browser: a step through the worklist then shows it at once."""
+    _keep_view(key=f"view-{shown['key']}", data=shown)
+
+
+def slice_of(view: View, number: int) -> Shown:
     """What the browser needs to show a slice of a stack; number: for people, from 1."""
     return {"number": number, **_images(view, WIDEST_SLICE, WIDEST_SLICE_MAP)}
 
 
-def keep_stack(name: str, slices: Sequence[dict[str, Any]]) -> None:
+def keep_stack(name: str, slices: Sequence[Shown]) -> None:
     """Keep the slices of a stack, of `slice_of`, in the browser; those of another stack go."""
     _keep_stack(key="stack-images", data={"name": name, "slices": slices})
 
 
-def _images(view: View, widest: int, widest_map: int) -> dict[str, Any]:
+def _images(view: View, widest: int, widest_map: int) -> Shown:
     """The scan, its panes and outlines as the viewer takes them."""
     height, width = view.pixels.shape
     return {

@@ -1,8 +1,11 @@
-// The worklist: a button per scan, and Previous and Next, which the arrow keys press. A step is taken at once and sent
-// to the server when the keys rest, so that none is lost while the server draws an earlier one. A key of the review waits
-// until the buttons of the marked scan are drawn: it must neither be lost nor count for the scan before.
-// data: { rows: [{ key, name, status, title, thumbnail, answer, review, isRead }], selected, isBar }. A bar shows a
-// menu instead of the buttons.
+// The worklist: a button per scan, and Previous and Next, which the arrow keys press. A step is taken at once: the viewer
+// shows the scan if the browser has it (views_beside.js), and the server learns of it, of the last one where several
+// follow quickly. A step names its scan, so none is lost while the server draws an earlier one. Until the server has drawn
+// the findings of the marked scan, those of another are dimmed, and a key of the review waits: it must neither be lost nor
+// count for the scan before.
+// data: { rows: [{ key, name, status, title, answer, review, isRead }], selected, steps, isBar }. `steps`
+// changes with each step that the server has taken. A bar shows a menu instead of the buttons. The thumbnails are kept by
+// worklist_thumbnails.js.
 
 const REST_MILLISECONDS = 120;
 const REVIEW_KEYS = "adu123456789";
@@ -18,7 +21,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class WorklistPanel {
   constructor(parent) {
     this.timer = this.pending = null;
-    this.rows = [];
     this.root = element("div", { className: "worklist" }, parent);
     const bar = element("div", { className: "steps" }, this.root);
     this.back = this.stepper(bar, "Previous", "←", -1);
@@ -34,26 +36,44 @@ class WorklistPanel {
       isOff: () => this.readable.length < 2,
     }]);
     this.onReviewKey = (event) => this.delay(event);
+    this.onThumbnails = () => this.drawThumbnails();
     this.waiting = [];
   }
 
   show({ rows, selected, isBar }) {
     this.keys.bind();
     window.addEventListener("keydown", this.onReviewKey, true);
-    this.rows = rows;
+    window.addEventListener("brain-reader-thumbnails", this.onThumbnails);
     this.readable = rows.filter((row) => row.isRead).map((row) => row.key);
     if (this.pending === selected || !this.readable.includes(this.pending)) this.pending = null;
     this.list.hidden = isBar;
     this.menu.hidden = !isBar;
     this.root.classList.toggle("bar", isBar);
+    const drawn = JSON.stringify(rows);
+    if (drawn !== this.drawn) this.draw(rows, isBar);
+    this.drawn = drawn;
+    this.mark(this.pending ?? selected);
+  }
+
+  draw(rows, isBar) {
     if (isBar) this.menu.replaceChildren(...rows.map(({ key, name }) => new Option(name, key)));
     else this.list.replaceChildren(...rows.map((row) => this.rowOf(row)));
-    this.mark(this.pending ?? selected);
+    this.drawThumbnails();
+  }
+
+  drawThumbnails() {
+    for (const image of this.list.querySelectorAll("img")) {
+      const address = window.brainReaderThumbnails?.[image.parentNode.dataset.key] ?? "";
+      if (address && image.src !== address) image.src = address;
+      image.hidden = !address;
+    }
   }
 
   leave() {
     this.keys.unbind();
     window.removeEventListener("keydown", this.onReviewKey, true);
+    window.removeEventListener("brain-reader-thumbnails", this.onThumbnails);
+    delete window.brainReaderScan;
   }
 
   delay(event) {
@@ -97,7 +117,7 @@ class WorklistPanel {
     const button = element("button", { type: "button", className: "row", disabled: !row.isRead, title: row.answer });
     button.dataset.key = row.key;
     button.onclick = () => this.select(row.key);
-    if (row.thumbnail) element("img", { src: row.thumbnail, alt: "" }, button);
+    element("img", { alt: "" }, button);
     const words = element("span", { className: "words" }, button);
     element("span", { className: "name", textContent: row.name }, words);
     element("span", { className: `status ${row.status}`, textContent: row.title }, words);
@@ -117,15 +137,24 @@ class WorklistPanel {
     if (key) this.select(key);
   }
 
+  // The first step is sent at once; of those that follow quickly the last, when they rest
   select(key) {
+    const isFirst = this.timer === null;
     this.pending = key;
     this.mark(key);
+    if (isFirst) this.send(key);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.send(key), REST_MILLISECONDS);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      if (!isFirst) this.send(key);
+    }, REST_MILLISECONDS);
   }
 
   mark(key) {
     this.current = this.root.dataset.selected = key;
+    window.brainReaderScan = key;
+    window.dispatchEvent(new Event("brain-reader-scan"));
+    this.dim();
     const position = this.readable.indexOf(key);
     this.place.textContent = `${position + 1} of ${this.readable.length}`;
     this.back.disabled = position <= 0;
@@ -136,6 +165,14 @@ class WorklistPanel {
       button.setAttribute("aria-current", String(isCurrent));
       if (isCurrent) this.reveal(button);
     }
+  }
+
+  // The findings of another scan than the marked one are dimmed, until those of the marked one are drawn
+  dim() {
+    const findings = document.querySelector(".st-key-room-findings");
+    const isBehind = this.root.isConnected && !!findings && !findings.querySelector(`.st-key-findings-of-${CSS.escape(this.current)}`);
+    document.querySelector(".st-key-room")?.toggleAttribute("data-behind", isBehind);
+    if (isBehind) requestAnimationFrame(() => this.dim());
   }
 
   // Scrolls the list alone, never the page

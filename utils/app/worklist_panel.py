@@ -11,6 +11,7 @@ from utils.app.components import component
 from utils.reading.conclusion import reading_in_words
 from utils.reading.worklist import Entry, representative
 
+_keep_thumbnails = component("worklist_thumbnails", "worklist_thumbnails.js")
 _show = component("worklist", "worklist_panel.js", "keyboard.js", "dom.js", "worklist_panel.css")
 
 
@@ -20,9 +21,20 @@ def worklist_panel(entries: Sequence[Entry], selected: str | None, is_bar: bool 
     selected: the key of the scan in view, which is the row that is marked. A bar has a menu instead of rows.
     """
     key = "scan-bar" if is_bar else "worklist-panel"
+    if not is_bar:
+        shown = {
+            entry.key: session.thumbnail(representative(entry)) for entry in entries if entry.is_accepted
+        }
+        with st.container(key="thumbnails"):
+            _keep_thumbnails(key="worklist-thumbnails", data=shown)
     _show(
         key=key,
-        data={"rows": [_row(entry, is_bar) for entry in entries], "selected": selected, "isBar": is_bar},
+        data={
+            "rows": [_row(entry, is_bar) for entry in entries],
+            "selected": selected,
+            "steps": st.session_state.get("steps", 0),
+            "isBar": is_bar,
+        },
         on_select_change=lambda: _select(st.session_state[key].select),
     )
 
@@ -30,6 +42,7 @@ def worklist_panel(entries: Sequence[Entry], selected: str | None, is_bar: bool 
 def _select(key: str | None) -> None:
     if key:
         session.select(key)
+        st.session_state["steps"] = st.session_state.get("steps", 0) + 1
 
 
 def _row(entry: Entry, is_bar: bool) -> dict[str, str | bool]:
@@ -43,6 +56,5 @@ def _row(entry: Entry, is_bar: bool) -> dict[str, str | bool]:
         "status": scan.status,
         "title": scan.status_title,
         "answer": "; ".join(map(reading_in_words, scan.readings)) if shown else entry.reason or "",
-        "thumbnail": session.thumbnail(scan) if scan.is_accepted else "",
         "review": review_panel.VERDICT_TITLES[review.verdict] if review else "",
     }

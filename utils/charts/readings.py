@@ -14,39 +14,10 @@ from utils.charts.style import (
     CLASS_COLOURS,
     DASHES,
     GRAY,
-    Colours,
-    class_ticks,
     finish,
-    model_colour,
 )
 from utils.classes import CLASSES
-from utils.wording import CLASS_TITLES, probability_in_percent
-
-
-def probability_bars(
-    probabilities: Mapping[str, Sequence[float]], colours: Colours | None = None
-) -> go.Figure:
-    """The class probabilities of one scan: model title -> 4 probabilities (0..1) in CLASSES order.
-
-    colours: by title of the model.
-    """
-    figure = go.Figure()
-    names = class_ticks()
-    alone = len(probabilities) == 1
-    for title, values in probabilities.items():
-        figure.add_trace(
-            go.Bar(
-                orientation="h", x=[100 * value for value in values], y=names, name=title, cliponaxis=False,
-                marker_color=model_colour(title, len(figure.data), colours or {}), textposition="outside",
-                text=[("" if alone else f"{title} ") + probability_in_percent(value) for value in values],
-                hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
-            )
-        )  # fmt: skip
-    figure.update_xaxes(
-        title="probability (%)", range=[0, 118 if alone else 140], tickvals=[0, 25, 50, 75, 100]
-    )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return finish(figure, titles.reading(probabilities), 210 + 70 * max(1, len(probabilities)))
+from utils.wording import CLASS_TITLES
 
 
 def tumour_scatter(names: Sequence[str], probabilities: Mapping[str, Sequence[float]]) -> go.Figure:

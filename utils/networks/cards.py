@@ -133,22 +133,26 @@ class Card(Record):
 def load_card(weights: Path) -> Card:
     """The card of a weights file. Raises NetworkUnavailable where it is missing or damaged."""
     file = weights.with_suffix(".json")
-    remedy = (
-        f"restore it with `git checkout -- {shown(file)}` or {_training_advice(_default_command(weights))}"
-    )
     try:
         facts = file.stat()
-        return _read_card(file, facts.st_mtime_ns, facts.st_size, facts.st_ino)
+        card = _read_card(file, facts.st_mtime_ns, facts.st_size, facts.st_ino)
     except OSError:
-        raise NetworkUnavailable(f"The card {shown(file)} is missing; {remedy}.") from None
-    except InvalidRecord as error:
-        raise NetworkUnavailable(f"The card {shown(file)} is damaged ({error.problem}); {remedy}.") from None
+        card = "missing"
+    if isinstance(card, Card):
+        return card
+    advice = _training_advice(_default_command(weights))
+    raise NetworkUnavailable(
+        f"The card {shown(file)} is {card}; restore it with `git checkout -- {shown(file)}` or {advice}."
+    )
 
 
 @lru_cache(maxsize=64)
-def _read_card(file: Path, *state: int) -> Card:
-    """The card in a file, read once for each state of it: pages ask for it at every step."""
-    return read_record(file, Card).model_copy(update={"file": file})
+def _read_card(file: Path, *state: int) -> Card | str:
+    """The card in a file, or how it is damaged; read once for each state of it: pages ask for it at every step."""
+    try:
+        return read_record(file, Card).model_copy(update={"file": file})
+    except InvalidRecord as error:
+        return f"damaged ({error.problem})"
 
 
 def save_card(card: Card) -> None:

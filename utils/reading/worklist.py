@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,8 @@ class Entry:
 
     `slices` of a volume are those that show brain, in order, each an Entry with the key of the volume. `scan` and
     `readings` of a volume are those of the slice in view. `slice_count` includes slices without brain. `joint` is the
-    ensemble's answer and `segmentation` the result of the segmentation network; None without them.
+    ensemble's answer and `segmentation` the result of the segmentation network; None without them. What follows from
+    them is computed once: pages ask at every step.
     """
 
     key: str
@@ -63,7 +65,7 @@ class Entry:
         """Whether the file was decoded as a scan."""
         return self.scan is not None
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hexadecimal SHA-256 of the file; of a series of files, that of their sorted hashes."""
         scans = [entry.scan for entry in self.slices or (self,) if entry.scan is not None]
@@ -75,13 +77,13 @@ class Entry:
         """Whether the networks have read the scan."""
         return bool(self.readings)
 
-    @property
+    @cached_property
     def grade(self) -> str:
         """The worst grade of the out-of-distribution detectors: "ok", "unusual" or "refused"."""
         segmentation = (self.segmentation.grade,) if self.segmentation else ()
         return worst_grade((*(reading.grade for reading in self.readings), *segmentation))
 
-    @property
+    @cached_property
     def is_concordant(self) -> bool:
         """Whether all classifiers name the same class, and the ensemble too."""
         labels = {reading.label for reading in self.readings}
@@ -92,7 +94,7 @@ class Entry:
         """Whether the confidence lies below the referral threshold."""
         return any("unsure" in reading.flags for reading in self.readings)
 
-    @property
+    @cached_property
     def status(self) -> str:
         """The machine word of the entry's status, one of STATUSES."""
         if not self.is_accepted or self.grade == "refused":
@@ -110,7 +112,7 @@ class Entry:
         """The status in the interface's words."""
         return STATUS_TITLES[self.status] if self.is_accepted else NOT_ANALYSED
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         """The ensemble's probability of its class; without one the mean over classifiers of that of their class.
 
@@ -121,7 +123,7 @@ class Entry:
         confidences = [reading.confidence for reading in self.readings]
         return sum(confidences) / len(confidences) if confidences else float("nan")
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The ensemble's class, or without an ensemble that of the first network; "" without readings."""
         if self.joint is not None:

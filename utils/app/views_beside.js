@@ -1,0 +1,11 @@
+// Keeps the view of a scan beside the one in view, with its images decoded: a step through the worklist shows it at once.
+// data: what the scan viewer gets of that scan. It goes when the server no longer sends it.
+
+export default function ({ data }) {
+  const views = (window.brainReaderViews ??= new Map());
+  const view = { data, images: loadAll(data) };
+  views.set(data.key, view);
+  return () => {
+    if (views.get(data.key) === view) views.delete(data.key);
+  };
+}
