@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.steps import DROP, PATIENCE, READY, settled, upload
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, WebSocketRoute
 
 pytestmark = pytest.mark.browser
 REQUIRED_SHARE = 0.45
@@ -97,6 +97,63 @@ def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(
     expect(rows.nth(4).locator(".review")).to_contain_text("Unsure")
     expect(rows.nth(5)).to_have_attribute("aria-current", "true")
     expect(page.locator(".review")).to_have_count(1)
+
+
+def test_reviews_and_steps_in_a_row_are_all_taken(page: Page, address: str, png_bytes) -> None:
+    page.goto(address)
+    upload(page, files_of(png_bytes, 6))
+    expect(page.locator(".row:not([disabled])")).to_have_count(6)
+    settled(page)
+    rows = page.locator(".row")
+    rows.first.click()
+    expect(rows.first).to_have_attribute("aria-current", "true")
+    for key in "uuuuu":
+        page.keyboard.press(key, delay=0)
+        page.keyboard.press("ArrowRight", delay=0)
+    expect(rows.nth(5)).to_have_attribute("aria-current", "true")
+    expect(page.locator(".review")).to_have_count(5)
+    expect(rows.nth(5).locator(".review")).to_have_count(0)
+    name = rows.nth(5).locator(".name").inner_text()
+    expect(page.locator(f'{READY}[data-ready$=" {name}"]')).to_be_visible()
+
+
+def test_next_scan_is_shown_before_the_server_answers(page: Page, address: str, png_bytes) -> None:
+    waiting: list[str | bytes] | None = None
+    servers: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        servers.append(server)
+        socket.on_message(
+            lambda message: server.send(message) if waiting is None else waiting.append(message)
+        )
+
+    page.route_web_socket("**/_stcore/stream", pass_on)
+    page.goto(address)
+    upload(page, files_of(png_bytes, 3))
+    expect(page.locator(".row:not([disabled])")).to_have_count(3)
+    settled(page)
+    rows, behind = page.locator(".row"), page.locator(".st-key-room[data-behind]")
+    rows.first.click()
+    settled(page)
+    page.wait_for_function("window.brainReaderViews?.size === 1")
+    names = [rows.nth(number).locator(".name").inner_text() for number in range(3)]
+    waiting = []  # the server hears nothing from now on
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f'{READY}[data-ready$=" {names[1]}"]')).to_be_visible()
+    expect(rows.nth(1)).to_have_attribute("aria-current", "true")
+    expect(behind).to_have_count(1)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(f'{READY}[data-ready$=" {names[0]}"]')).to_be_visible()
+    expect(behind).to_have_count(0)  # the findings are those of the first scan still
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)  # until the last step was sent
+    held, waiting = waiting, None
+    for message in held:
+        servers[-1].send(message)
+    expect(behind).to_have_count(0)
+    expect(page.locator(f'{READY}[data-ready$=" {names[1]}"]')).to_be_visible()
+    page.wait_for_function("window.brainReaderViews?.size === 2")
 
 
 def test_files_are_dropped_anywhere_and_come_back_after_a_reload(page: Page, address: str, png_bytes) -> None:

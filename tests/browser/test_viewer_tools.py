@@ -103,6 +103,43 @@ def test_wheel_scrolls_the_slices_and_ctrl_wheel_zooms(page: Page, address: str)
     expect(page.locator(".stack[data-drawn]")).to_have_attribute("data-position", "4")  # the slice goes along
 
 
+@pytest.mark.parametrize("title", ["Compare", "Heatmaps"])
+def test_other_pages_have_the_same_viewer(page: Page, address: str, title: str) -> None:
+    drop_series(page, address)
+    go(page, title)
+    settled(page)
+    viewer = page.locator(READY)
+    expect(place_of(page)).to_contain_text("with brain")
+    for _ in range(8):
+        page.keyboard.press("ArrowUp")
+    expect(viewer).to_have_attribute("data-position", "0")
+    page.locator("figure.main canvas").first.hover()
+    for _ in range(3):
+        page.mouse.wheel(0, 100)
+    expect(viewer).to_have_attribute("data-position", "3")
+    settled(page)
+    page.wait_for_timeout(600)  # until the server has answered
+    expect(viewer).to_have_attribute("data-position", "3")
+    canvas = page.locator('figure.main canvas[aria-label*="Grad-CAM"]').first
+    expect(canvas).to_have_attribute("data-shown", "evidence")
+    page.keyboard.press("w")
+    expect(page.get_by_role("button", name="Window:")).to_have_text("Window: brain")
+    page.keyboard.press("r")
+    for key in ("Enter", *["ArrowRight"] * 4, "Enter"):  # by 4 pixels of 0.5 mm
+        page.keyboard.press(key)
+    expect(measured(page)).to_have_text("Ruler: 2.0 mm")
+    page.keyboard.press("Escape")
+    layout = page.get_by_role("button", name="Layout:")
+    page.keyboard.press("l")
+    expect(layout).to_have_text("Layout: 1")
+    expect(page.locator("figure.main")).to_have_count(1)
+    page.keyboard.press("l")
+    expect(layout).to_have_text("Layout: 2")
+    expect(page.locator("figure:visible")).to_have_count(2)
+    go(page, "Read")
+    expect(page.locator(READY)).to_have_attribute("data-position", "3")  # the slice goes along
+
+
 def test_windows_and_layouts_change_what_is_seen(page: Page, address: str, png_bytes) -> None:
     page.goto(address)
     upload(page, {"scan.png": png_bytes(0)})

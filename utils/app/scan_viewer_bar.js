@@ -38,7 +38,7 @@ class ViewerBar {
     const { viewer } = this, { root } = viewer, isOn = (name) => () => viewer.view[name];
     const flip = (name) => () => viewer.set({ [name]: !viewer.view[name] });
     const isAlone = () => viewer.panes.length < 2;
-    const columns = () => (viewer.layout === 3 && viewer.panes.length > 3 ? "all" : viewer.layout);
+    const columns = () => (viewer.layout === 3 && viewer.panes.length > 3 ? "all" : Math.min(viewer.layout, viewer.panes.length));
     const blink = () => (viewer.blinking === null ? viewer.startBlinking() : viewer.stopBlinking());
     const screen = () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
     return [
@@ -100,7 +100,7 @@ class ViewerBar {
 
   nextLayout() {
     const { viewer } = this, most = Math.min(viewer.panes.length, 3);
-    viewer.layout = (viewer.layout % most) + 1;
+    viewer.layout = viewer.layout < most ? viewer.layout + 1 : 1;
     viewer.draw();
   }
 
