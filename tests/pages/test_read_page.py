@@ -78,7 +78,11 @@ def shows_scan_alone(page: AppTest) -> bool:
     names = [element.proto.component_name for element in page.get("bidi_component")]
     panes = viewer_of(page)["panes"]
     is_alone = len(panes) == 1 and not panes[0]["evidence"]
-    return is_alone and probabilities_of(page) is None and names == ["worklist", "scan_viewer"]
+    return (
+        is_alone
+        and probabilities_of(page) is None
+        and names == ["worklist_thumbnails", "worklist", "scan_viewer"]
+    )
 
 
 def shown_scan(page: AppTest) -> str:

@@ -102,6 +102,7 @@ class ScanViewer {
       pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
       pane.full = data.panes[index].full ?? pane.full;
     });
+    this.measureTop();
     this.bar.arrange();
     this.bar.drawScale(this.palette);
     this.colourEvidence();
@@ -213,6 +214,12 @@ class ScanViewer {
     const { main } = this.view;
     if (this.layout === 1) return [Math.min(main, this.panes.length - 1)];
     return this.layout === 2 ? [0, main || Math.min(1, this.panes.length - 1)] : [...this.panes.keys()];
+  }
+
+  // Where the viewer begins on the page: its panes are as high as what is left of the window
+  measureTop() {
+    const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
+    this.root.style.setProperty("--top", `${Math.round(this.root.getBoundingClientRect().top + scrolled)}px`);
   }
 
   draw() {

@@ -21,6 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class WorklistPanel {
   constructor(parent) {
     this.timer = this.pending = null;
+    this.frame = 0;
     this.root = element("div", { className: "worklist" }, parent);
     const bar = element("div", { className: "steps" }, this.root);
     this.back = this.stepper(bar, "Previous", "←", -1);
@@ -172,7 +173,8 @@ class WorklistPanel {
     const findings = document.querySelector(".st-key-room-findings");
     const isBehind = this.root.isConnected && !!findings && !findings.querySelector(`.st-key-findings-of-${CSS.escape(this.current)}`);
     document.querySelector(".st-key-room")?.toggleAttribute("data-behind", isBehind);
-    if (isBehind) requestAnimationFrame(() => this.dim());
+    cancelAnimationFrame(this.frame);
+    this.frame = isBehind ? requestAnimationFrame(() => this.dim()) : 0;
   }
 
   // Scrolls the list alone, never the page
