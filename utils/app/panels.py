@@ -12,6 +12,7 @@ import streamlit as st
 from utils.acceptance.words import answers_in_words
 from utils.app import resources, session, site, viewer, worklist_panel
 from utils.networks.shipped import subtype_weights
+from utils.paths import models_folder
 from utils.reading import conclusion, ood_detector, subtypes
 from utils.reading.worklist import Entry
 from utils.scans import rendering
@@ -152,22 +153,36 @@ def wide_table(rows: Sequence[Mapping[str, str]], title: str, is_unbroken: bool 
 
 def trust(reading: Reading) -> str:
     """One sentence: the predictive value of this label at this confidence on held-out patients."""
-    from utils.results.track_record import (  # they bring pandas, a second to import
-        evaluation_of,
-        trust_sentence,
-    )
-
-    measured = evaluation_of(resources.evaluations(), reading.network, reading.version)
-    return trust_sentence(measured, reading.label, reading.confidence)
+    models = str(models_folder())
+    return _trust(models, reading.network, reading.version, reading.label, _bin(reading.confidence))
 
 
 def ensemble_trust(entry: Entry) -> str:
     """The same of concordant models at the ensemble's probability; with a site profile what it measured there."""
     if (profile := site.profile()) is not None:
         return answers_in_words(profile)
+    return _ensemble_trust(str(models_folder()), entry.readings[0].label, _bin(entry.confidence))
+
+
+def _bin(probability: float) -> float:
+    """The lowest probability with the same track record."""
+    from utils.results.track_record import trust_bin  # it brings pandas, a second to import
+
+    return trust_bin(probability)[0]
+
+
+@st.cache_resource(show_spinner=False, ttl=600)
+def _trust(models: str, network: str, version: str, label: str, probability: float) -> str:
+    from utils.results.track_record import evaluation_of, trust_sentence
+
+    return trust_sentence(evaluation_of(resources.evaluations(), network, version), label, probability)
+
+
+@st.cache_resource(show_spinner=False, ttl=600)
+def _ensemble_trust(models: str, label: str, probability: float) -> str:
     from utils.results.track_record import trust_sentence
 
-    return trust_sentence(resources.ensemble(), entry.readings[0].label, entry.confidence)
+    return trust_sentence(resources.ensemble(), label, probability)
 
 
 def tumor_likely(entry: Entry) -> str:

@@ -13,6 +13,7 @@ import streamlit as st
 from utils.app import access, resources, site
 from utils.cases.reviews import NeutralNames
 from utils.classes import CLASSES
+from utils.paths import models_folder
 from utils.reading import worklist
 from utils.reading.background import BackgroundReading, Progress
 from utils.reading.conclusion import Referral
@@ -282,7 +283,8 @@ def referral_control() -> None:
         limits = (f"{CLASS_TITLES[name]} {percent(limit, 1)}" for name, limit in fitted.items())
         st.markdown("Indeterminate below  \n" + "  \n".join(limits))
     thresholds = dict.fromkeys(CLASSES, value / 100) if is_custom else fitted
-    effect = _referral_effect(thresholds) if thresholds and not site.rule() else ""
+    limits_of = tuple((thresholds or {}).items())
+    effect = _referral_effect(str(models_folder()), limits_of) if limits_of and not site.rule() else ""
     if effect:
         st.caption(effect)
     threshold = value / 100 if is_custom else None
@@ -291,13 +293,14 @@ def referral_control() -> None:
         st.rerun()
 
 
-def _referral_effect(thresholds: Mapping[str, float]) -> str:
+@st.cache_resource(show_spinner=False, ttl=600, max_entries=64)
+def _referral_effect(models: str, thresholds: tuple[tuple[str, float], ...]) -> str:
     from utils.results.track_record import referral_statement
 
     measured = resources.ensemble()
     if measured is None or measured.predictions is None:
         return ""
-    effect = referral_statement(measured.predictions, thresholds)
+    effect = referral_statement(measured.predictions, dict(thresholds))
     if effect is None:
         return "Every test scan of held-out patients would be referred."
     coverage, accuracy = effect
