@@ -75,7 +75,8 @@ def words_of(page: AppTest) -> str:
 
 
 def shows_scan_alone(page: AppTest) -> bool:
-    names = [element.proto.component_name for element in page.get("bidi_component")]
+    components = [element.proto.component_name for element in page.get("bidi_component")]
+    names = [name for name in components if name != "views_beside"]
     panes = viewer_of(page)["panes"]
     is_alone = len(panes) == 1 and not panes[0]["evidence"]
     return (
