@@ -134,6 +134,19 @@ def test_outline_and_prediction_never_contradict_each_other_silently() -> None:
     assert lesion_in_words(entry_of(CNN, VGG16)) == ""
 
 
+def test_lesion_has_a_side_only_where_the_file_knows_the_orientation() -> None:
+    pixels = np.zeros((90, 90), np.float32)
+    pixels[5:85, 10:80] = 0.5
+    for orientation, place in (
+        ((1.0, 0.0, 0.0, 0.0, 1.0, 0.0), "on the patient's right, anterior"),
+        ((-1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "on the patient's left, posterior"),
+        ((), "upper left of the image"),
+    ):
+        entry = segmented(lesion((20, 25)), CNN, VGG16)
+        scan = Scan("a.dcm", pixels, "DICOM", orientation=orientation)
+        assert lesion_in_words(replace(entry, scan=scan)).endswith(f"; {place}.")
+
+
 def test_tumour_is_not_likely_where_the_ensemble_denies_it() -> None:
     thresholds = {"cnn": 0.5, "vgg16": 0.5}
     assert tumor_likely(entry_of(CNN, VGG16), thresholds)

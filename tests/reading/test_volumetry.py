@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.support.stacks import AXIAL, CORONAL, square, stack
 from utils.reading.follow_up import change, change_in_words
+from utils.reading.study_conclusion import volume_in_words
 from utils.reading.volumetry import tumor_volume
 
 
@@ -54,6 +56,24 @@ def test_change_in_ml_and_percent() -> None:
     assert change_in_words(change(current, prior)) == "-2.0 ml (-50 %): from 4.0 ml to 2.0 ml"
     new = change(stack([0.1] * 3, masks=[square(0)] * 3), current)
     assert change_in_words(new) == "+4.0 ml: from 0.0 ml to 4.0 ml"
+
+
+def test_the_widest_outline_has_a_place_in_the_body_where_the_orientation_is_known() -> None:
+    volume = np.zeros((3, 64, 64), np.float32)
+    volume[:, 4:60, 4:60] = 0.5
+    masks = [square(8, corner=(20, 10)), square(16, corner=(24, 40)), square(0)]
+    known = tumor_volume(stack([0.9] * 3, masks=masks, volume=volume, orientation=AXIAL))
+    assert known is not None and known.place == "on the patient's left"
+    assert "The widest outline is on the patient's left." in volume_in_words(known, None)
+    unknown = tumor_volume(stack([0.9] * 3, masks=masks, volume=volume))
+    assert unknown is not None and unknown.place == "" and "patient" not in volume_in_words(unknown, None)
+
+
+def test_stacks_of_different_patients_are_named() -> None:
+    first, second = stack([0.9] * 3, patient="a"), stack([0.9] * 3, patient="b")
+    warning = "The files name different patients."
+    assert warning in change(first, second).warnings and warning not in change(first, first).warnings
+    assert warning not in change(first, stack([0.9] * 3)).warnings  # not known
 
 
 def test_different_geometry_and_sequence_are_named() -> None:

@@ -22,6 +22,7 @@ from utils.scans import rendering
 from utils.wording import probability_in_percent, sentence_case
 
 SERIES_IN_A_ROW = 4
+SAME_STUDY = "same study and patient in DICOM, or same folder of a ZIP and same name but for the sequence"
 
 
 def answer_of(stacks: Sequence[Entry]) -> StudyAnswer | None:
@@ -95,7 +96,7 @@ def measured_volume(volume: Entry) -> TumorVolume | None:
 
 def series_side_by_side(study: Sequence[Entry], shown: Entry) -> None:
     """The series of a study with more than one: sequence, plane, key slice, answer and volume of each."""
-    st.markdown(f"**{len(study)} series of one study** (same study in DICOM, or same folder of a ZIP)")
+    st.markdown(f"**{len(study)} series of one study** ({SAME_STUDY})")
     for start in range(0, len(study), SERIES_IN_A_ROW):
         columns = st.columns(SERIES_IN_A_ROW)
         for column, series in zip(columns, study[start : start + SERIES_IN_A_ROW], strict=False):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from utils.evidence.location import place_in_body
 from utils.evidence.outlines import largest_part, sizes_in_words
 from utils.evidence.regions import describe
 from utils.metrics.detection import SPECIFICITY
@@ -103,6 +104,7 @@ def tumor_in_words(entry: Entry) -> str:
 def lesion_in_words(entry: Entry, is_likely: bool = False) -> str:
     """Size and place of the outlined lesion, and whether that fits the predicted classes; empty without segmentation.
 
+    The place is that in the body where the file knows the orientation, else that on the image.
     is_likely: a tumour is likely although its type is indeterminate.
     """
     outline = entry.segmentation.outline if entry.segmentation else None
@@ -113,7 +115,8 @@ def lesion_in_words(entry: Entry, is_likely: bool = False) -> str:
         if is_likely or (entry.is_concordant and not no_tumor):
             return "The suspected tumour could not be outlined: its size and location are not known."
         return "No lesion outlined."
-    place = describe(largest_part(outline.mask), entry.scan).place
+    part = largest_part(outline.mask)
+    place = place_in_body(part, entry.scan) or describe(part, entry.scan).place
     words = f"Outlined lesion: {sizes_in_words(outline.sizes)}; {place}."
     if no_tumor:
         words += " The models predict no tumour: check the outlined area."

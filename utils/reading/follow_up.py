@@ -56,7 +56,9 @@ def _warnings(prior: Entry, current: Entry) -> list[str]:
     before, after = prior.scan, current.scan
     assert before is not None and after is not None
     first, second = prior.acquisition, current.acquisition
+    is_other = before.patient and after.patient and before.patient != after.patient
     warnings = [
+        *(["The files name different patients."] if is_other else []),
         *_unlike("planes", first.plane, second.plane),
         *_unlike("sequences", *(SEQUENCE_TITLES.get(each.sequence, "") for each in (first, second))),
     ]

@@ -65,7 +65,7 @@ def study_sentences(study: Sequence[Entry], stack: Entry, fusion: StudyFusion | 
 
 
 def volume_in_words(volume: TumorVolume | None, answer: StudyAnswer | None) -> str:
-    """Volume and longest diameter of the outlines as sentences, and whether they fit the answer."""
+    """Volume, longest diameter and place of the outlines as sentences, and whether they fit the answer."""
     if volume is None:
         return "Tumour volume unknown: pixel spacing or slice positions are unknown, or there is no segmentation."
     if not volume.slices:
@@ -75,6 +75,8 @@ def volume_in_words(volume: TumorVolume | None, answer: StudyAnswer | None) -> s
         f"Outlined volume {volume.ml:.1f} ml on {counted(volume.slices, 'slice')} ({volume.distance:.1f} mm apart), "
         f"longest diameter in the plane {volume.diameter_mm:.0f} mm."
     )
+    if volume.place:
+        words += f" The widest outline is {volume.place}."
     if volume.largest_ml < 0.95 * volume.ml:
         words += f" Largest connected part {volume.largest_ml:.1f} ml."
     if volume.is_uneven:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.evidence.location import place_in_body
+from utils.evidence.outlines import largest_part
+
 if TYPE_CHECKING:
     from utils.evidence.outlines import Outline
     from utils.reading.worklist import Entry
@@ -23,6 +26,7 @@ class TumorVolume:
 
     `ml`: of all outlines, `largest_ml`: of the largest connected part. `slices`: how many have an outline.
     `diameter_mm`: the longest in the plane of the slices, at `widest` (position in the stack; None without outline).
+    `place` is that of the lesion in the body, on this slice, "" where unknown.
     `distance` of neighbouring slices in mm; `is_uneven`: it differs so much that the volume is a rough estimate.
     """
 
@@ -33,6 +37,7 @@ class TumorVolume:
     widest: int | None
     distance: float
     is_uneven: bool
+    place: str = ""
 
 
 def tumor_volume(stack: Entry) -> TumorVolume | None:
@@ -57,6 +62,7 @@ def tumor_volume(stack: Entry) -> TumorVolume | None:
         widest=widest,
         distance=typical,
         is_uneven=bool(distances.max() > UNEVEN * typical),
+        place="" if widest is None else _place(stack.slices[widest]),
     )
 
 
@@ -78,6 +84,11 @@ def _outline(entry: Entry) -> Outline | None:
     if entry.grade != "refused":
         return outline
     return replace(outline, mask=np.zeros_like(outline.mask), area=0, diameter_mm=None, contours=())
+
+
+def _place(entry: Entry) -> str:
+    assert entry.scan is not None and entry.segmentation is not None
+    return place_in_body(largest_part(entry.segmentation.outline.mask), entry.scan)
 
 
 def _largest(masks: Sequence[np.ndarray], voxel_ml: np.ndarray, areas: np.ndarray) -> float:

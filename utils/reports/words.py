@@ -35,7 +35,8 @@ LIMITS = (
     "Each slice is analysed alone, without the clinical history. Only the patient-level answer of a stack combines its "
     "slices and the series of its study; it detects tumours, and its tumour type is not validated.",
     "Probabilities are calibrated on the training collections and can be overconfident on scans from other sites.",
-    "The side of a lesion (left or right) is not determined: locations are those on the image.",
+    "The side of a lesion (left or right) is that of the orientation in DICOM and NIfTI files, which was not checked. "
+    "Without one, locations are those on the image.",
     "Saliency maps are coarse. They show what a model used; they do not segment the tumour.",
 )
 

@@ -41,8 +41,8 @@ class Decoded:
 
     `frames` are `count` (H, W) float32 arrays, all of one shape: brightness 0..1 where `windowed`, else in the file's
     own unit; NaN where the file marks pixels as empty. `facts` has one entry per frame. `series` is equal for DICOM
-    files of one series, `study` for those of one study, `instance` for copies of one DICOM file (hashes, never the
-    UIDs); `number` is the InstanceNumber, None where unknown.
+    files of one series, `study` for those of one study and patient, `patient` for those of one patient, `instance` for
+    copies of one DICOM file (hashes, never the UIDs); `number` is the InstanceNumber, None where unknown.
     """
 
     format: str
@@ -55,6 +55,7 @@ class Decoded:
     instance: str = ""
     number: int | None = None
     study: str = ""
+    patient: str = ""
 
 
 def spacing_in_mm(row: float, column: float) -> tuple[float, float] | None:

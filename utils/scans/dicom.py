@@ -16,7 +16,7 @@ from pydicom.pixels import get_decoder, iter_pixels
 from utils.scans import places
 from utils.scans.colour import COLOUR_NOTE, gray
 from utils.scans.decoded import Decoded, FrameFacts
-from utils.scans.dicom_facts import facts_of, instance_of, number_of, series_of, study_of
+from utils.scans.dicom_facts import facts_of, instance_of, number_of, patient_of, series_of, study_of
 from utils.scans.dicom_pixels import StoredPixels
 from utils.scans.dicom_values import texts, whole_number
 from utils.scans.dicom_window import photometric
@@ -99,6 +99,7 @@ def _decode(data: bytes) -> Decoded:
         instance=instance_of(ds),
         number=number_of(ds),
         study=study_of(ds),
+        patient=patient_of(ds),
     )
 
 

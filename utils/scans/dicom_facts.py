@@ -58,24 +58,30 @@ def facts_of(ds: Dataset, count: int) -> tuple[FrameFacts, ...]:
 
 
 def series_of(ds: Dataset) -> str:
-    """A hash that files of one series, size and kind share; "" where the file names no series."""
+    """A hash that files of one series, study, patient, size and kind share; "" where the file names no series."""
     series = str(value_of(ds, "SeriesInstanceUID") or "")
     if not series:
         return ""
     kind = [str(value_of(ds, name)) for name in ("Rows", "Columns", "Modality")]
-    return _hash("\n".join([series, *kind]))
+    return _hash("\n".join([series, study_of(ds), patient_of(ds), *kind]))
 
 
 def study_of(ds: Dataset) -> str:
-    """A hash of the study's UID, "" where the file names no study."""
+    """A hash that files of one study and patient share; "" where the file names no study."""
     study = str(value_of(ds, "StudyInstanceUID") or "")
-    return _hash(study) if study else ""
+    return _hash("\n".join([study, patient_of(ds)])) if study else ""
+
+
+def patient_of(ds: Dataset) -> str:
+    """A hash of the patient's ID; "" where the file has none."""
+    patient = str(value_of(ds, "PatientID") or "").strip()
+    return _hash(patient) if patient else ""
 
 
 def instance_of(ds: Dataset) -> str:
-    """A hash of the file's own UID, "" where it has none."""
+    """A hash of the file's own UID and its patient, "" where it has none."""
     instance = str(value_of(ds, "SOPInstanceUID") or "")
-    return _hash(instance) if instance else ""
+    return _hash("\n".join([instance, patient_of(ds)])) if instance else ""
 
 
 def _facts(ds: Dataset, index: int, dimensions: list[int]) -> FrameFacts:

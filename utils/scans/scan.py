@@ -34,7 +34,8 @@ class Scan:
     ImageOrientationPatient; empty where the file does not know them.
     `sequence` is what the file says: one of `classes.SEQUENCES`, OTHER_SEQUENCE, or "" where it says nothing.
     `place` is that of a slice along the normal of its stack in mm, None where the file does not say it. `study` is
-    equal for scans of one study, or volumes of one folder of a ZIP: a hash, "" where nothing is known.
+    equal for scans of one study and patient, or volumes of one folder of a ZIP whose names differ by the sequence
+    alone; `patient` is equal for scans of one patient. Both are hashes, "" where nothing is known.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scan:
     sequence: str = ""
     place: float | None = None
     study: str = ""
+    patient: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

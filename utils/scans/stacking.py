@@ -126,6 +126,7 @@ def _stack(slices: list[Slice], notes: tuple[str, ...]) -> Stack | Refusal:
                 item.facts.sequence,
                 place=along[position] if along and place is not None else None,
                 study=item.source.study,
+                patient=item.source.patient,
             )
         )
     own = [*notes, order_note, window_note]

@@ -27,6 +27,7 @@ from utils.scans.limits import (
 from utils.scans.scan import Refusal, Scan, Stack
 from utils.scans.signatures import foreign_format, is_recognised, is_zip
 from utils.scans.stacking import Slice, pixels_of, slices_of, stacks_of
+from utils.scans.volume_names import without_sequence
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class _Upload:
                 seconds += DECODER_SECONDS_PER_FILE + DECODER_SECONDS_PER_MEGABYTE * len(content) / MEGABYTE
                 decoded, used = self._decode(content, seconds)
                 seconds = max(seconds - used, 0.0)
-                self._add_decoded(member, content, _in_study(decoded, f"{archive}\n{folder}"))
+                self._add_decoded(member, content, _in_study(decoded, f"{archive}\n{folder}", member))
             except DecoderFailed:
                 raise UnreadableScan(
                     "A file of this ZIP makes its decoder fail or run too long; it and what comes after it were not "
@@ -190,11 +191,13 @@ class _Upload:
             self.parts.append(slices)
 
 
-def _in_study(decoded: Decoded, place: str) -> Decoded:
-    """Volumes that name no study belong to one where they come from one place: a folder of a ZIP."""
-    if decoded.study or decoded.count == 1:
+def _in_study(decoded: Decoded, place: str, name: str) -> Decoded:
+    """Volumes of a format without studies belong to one where they come from one place, a folder of a ZIP, and their
+    names differ by nothing but the sequence."""
+    rest = without_sequence(name)
+    if decoded.format == "DICOM" or decoded.count == 1 or rest is None:
         return decoded
-    return replace(decoded, study=hashlib.sha256(place.encode()).hexdigest()[:32])
+    return replace(decoded, study=hashlib.sha256(f"{place}\n{rest}".encode()).hexdigest()[:32])
 
 
 def _instance(decoded: Decoded, sha256: str) -> Instance:
