@@ -16,16 +16,17 @@ def main() -> None:
     volume = panels.scan_picker(volumes)
     study = study_of(volume, volumes)
     study_panels.headline(study, volume)
-    image_side, curve_side = st.columns([3, 4], gap="large")
+    image_side, curve_side = st.columns([5, 4], gap="medium")
     with curve_side:
         stack_panels.key_slices(volume)
         stack_panels.curves(volume)
+        label = stack_panels.slice_in_view(volume)
         study_panels.basis(study, volume)
         with st.container(horizontal=True):
             review_panel.report_button([volume], "Report of this study (PDF)", "report-study")
             dicom_panel.download(volume, "volume")
     with image_side:
-        stack_panels.viewer_of(volume)
+        stack_panels.viewer_of(volume, label)
     if len(study) > 1:
         study_panels.series_side_by_side(study, volume)
     own = {entry.key for entry in study}

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.support.mr_series import Drawn, series
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -19,6 +21,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 PAGES = ("", "volume", "compare", "heatmaps", "cases", "evaluation", "acceptance", "about")
 TITLES = ("Read", "Volume", "Compare", "Heatmaps", "Cases", "Evaluation", "Acceptance", "About")
 READY = ".viewer[data-ready]"
+SPACING = 0.5  # mm of a pixel of `drop_series`
 SCAN = 'canvas[aria-label="The scan scan.png"]'  # the text for screen readers
 EVIDENCE = 'canvas[aria-label*="Grad-CAM saliency map of {}"]'
 
@@ -36,6 +39,24 @@ def upload(page: Page, files: dict[str, bytes]) -> None:
 
     payloads = [FilePayload(name=name, mimeType="image/png", buffer=data) for name, data in files.items()]
     page.locator('input[type="file"]').set_input_files(payloads)
+
+
+def drop_series(page: Page, address: str) -> None:
+    """Eight slices of a drawn head, `SPACING` mm a pixel, on the Read page."""
+    from playwright.sync_api import FilePayload
+
+    page.goto(address)
+    drawn = Drawn(slices=8, shape=(64, 60), spacing=(SPACING, SPACING))
+    files = [
+        FilePayload(name=name, mimeType="application/dicom", buffer=data) for name, data in series(drawn)
+    ]
+    page.locator('input[type="file"]').set_input_files(files)
+    expect(place_of(page)).to_contain_text("with brain")
+    settled(page)
+
+
+def place_of(page: Page) -> Locator:
+    return page.locator(f"{READY} .place")
 
 
 def go(page: Page, title: str) -> None:

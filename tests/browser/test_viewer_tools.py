@@ -9,31 +9,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import READY, SCAN, go, picture, settled, upload
-from tests.support.mr_series import Drawn, series
+from tests.browser.steps import READY, SCAN, drop_series, go, picture, place_of, settled, upload
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
-SPACING = 0.5  # mm
-
-
-def drop_series(page: Page, address: str) -> None:
-    from playwright.sync_api import FilePayload
-
-    page.goto(address)
-    drawn = Drawn(slices=8, shape=(64, 60), spacing=(SPACING, SPACING))
-    files = [
-        FilePayload(name=name, mimeType="application/dicom", buffer=data) for name, data in series(drawn)
-    ]
-    page.locator('input[type="file"]').set_input_files(files)
-    expect(place_of(page)).to_contain_text("with brain")
-    settled(page)
-
-
-def place_of(page: Page) -> Locator:
-    return page.locator(f"{READY} .place")
 
 
 def measured(page: Page) -> Locator:
@@ -100,7 +81,7 @@ def test_wheel_scrolls_the_slices_and_ctrl_wheel_zooms(page: Page, address: str)
     expect(viewer).to_have_attribute("data-position", "4")
     assert np.abs(picture(page, "figure.main canvas") - before).mean() > 2
     go(page, "Volume")
-    expect(page.locator(".stack[data-drawn]")).to_have_attribute("data-position", "4")  # the slice goes along
+    expect(page.locator(READY)).to_have_attribute("data-position", "4")  # the slice goes along
 
 
 @pytest.mark.parametrize("title", ["Compare", "Heatmaps"])

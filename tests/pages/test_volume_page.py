@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import again, component_of, opened
+from tests.pages.steps import again, component_of, opened, viewer_of
 from tests.support.stacks import AXIAL, FUSION, square, stack
 from utils.networks.shipped import ENSEMBLE
 from utils.reading.study import STUDY
@@ -103,9 +103,10 @@ def test_refused_slices_have_no_answer(volume_saying, tiny_app) -> None:
     page = opened("volume", view_slice(replace(volume, slices=(refused, *volume.slices[1:])), 0))
     assert page.subheader[0].value == "Suspicious slices: 1 of 2"
     assert "1 out of distribution" in words_of(page)
-    shown = component_of(page, "stack_viewer")["slices"][0]
-    assert "does not look like a brain MRI slice" in shown["text"] and "glioma" not in shown["alt"]
-    assert shown["evidence"] is None
+    assert "does not look like a brain MRI slice" in words_of(page)
+    panes = component_of(page, "stack_images")["slices"][0]["panes"]
+    assert [pane["title"] for pane in panes[1:]] == ["CNN: not shown", "VGG16: not shown"]
+    assert not any(pane["evidence"] for pane in panes)
 
 
 def test_no_tumour_anywhere_leaves_no_slice_to_jump_to(volume_saying, tiny_app) -> None:
@@ -128,27 +129,24 @@ def test_jumps_lead_to_the_most_suspicious_slice_of_each_run(volume_saying, tiny
 
 def test_all_slices_are_in_the_browser_and_a_jump_moves_it(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("no_tumor", "glioma", "no_tumor"))
-    stack = component_of(page, "stack_viewer")
-    assert [entry["number"] for entry in stack["slices"]] == [2, 3, 4] and stack["position"] == 1
-    assert all(entry["scan"] and entry["evidence"] for entry in stack["slices"])
-    assert stack["slices"][1]["text"] == "CNN: glioma, 88 %; VGG16: glioma, 88 %"
+    slices, place = component_of(page, "stack_images")["slices"], viewer_of(page)
+    assert [entry["number"] for entry in slices] == [2, 3, 4] and place["position"] == 1
+    titles = [pane["title"] for pane in slices[1]["panes"]]
+    assert titles == ["head.nii, slice 3", "CNN: glioma, 88 %", "VGG16: glioma, 88 %"]
+    assert [bool(pane["evidence"]) for pane in slices[1]["panes"]] == [False, True, True]
     page.session_state["worklist"]["head.nii"] = view_slice(page.session_state["worklist"]["head.nii"], 2)
-    moved = component_of(again(page), "stack_viewer")
-    assert (moved["position"], moved["jump"]) == (2, stack["jump"]), "the browser's own move is no jump"
+    moved = viewer_of(again(page))
+    assert (moved["position"], moved["jump"]) == (2, place["jump"]), "the browser's own move is no jump"
     button(page, "Slice 3").click()
-    jumped = component_of(again(page), "stack_viewer")
-    assert jumped["position"] == 1 and jumped["jump"] != stack["jump"]
+    jumped = viewer_of(again(page))
+    assert jumped["position"] == 1 and jumped["jump"] != place["jump"]
 
 
-def test_the_evidence_of_each_network_or_none_is_drawn(volume_saying, tiny_app) -> None:
+def test_the_class_of_the_maps_is_chosen_as_on_the_read_page(volume_saying, tiny_app) -> None:
     page = opened("volume", volume_saying("glioma", "glioma", "glioma"))
-    evidence = next(group for group in page.button_group if group.label == "Saliency map of")
-    assert list(evidence.options) == ["CNN", "VGG16", "none"]
-    with_map = component_of(page, "stack_viewer")["slices"]
-    evidence.set_value("none")
-    without = component_of(again(page), "stack_viewer")["slices"]
-    assert [entry["scan"] for entry in with_map] == [entry["scan"] for entry in without]
-    assert all(entry["evidence"] is None for entry in without)
+    page.segmented_control(key="volume-class-head.nii").set_value("pituitary")
+    panes = component_of(again(page), "stack_images")["slices"][0]["panes"]
+    assert "of CNN for pituitary tumour" in panes[1]["alt"]
 
 
 def test_two_volumes_are_chosen_between(volume_saying, tiny_app) -> None:
@@ -174,7 +172,8 @@ def test_one_stack_has_a_patient_level_answer_and_a_volume(whole, fused_app) -> 
     assert "Outlined volume 2.0 ml on 1 slice (5.0 mm apart)" in words
     assert "Suspicious slices: 1 of 4." in words and "calibrated on validation patients" in words
     assert "No reformats: the slices are 5.0 mm apart" in words and "series of one study" not in words
-    assert [len(entry["outlines"]) for entry in component_of(page, "stack_viewer")["slices"]] == [0, 1, 0, 0]
+    slices = component_of(page, "stack_images")["slices"]
+    assert [len(entry["outlines"].get("outline", ())) for entry in slices] == [0, 1, 0, 0]
     assert not page.selectbox  # nothing to compare with
 
 
@@ -217,6 +216,8 @@ def test_a_stack_with_close_slices_is_shown_in_three_planes(whole, fused_app) ->
     planes = next(group for group in page.button_group if group.label == "Plane")
     assert list(planes.options) == ["Axial (as scanned)", "Coronal", "Sagittal"]
     planes.set_value("coronal")
-    shown = component_of(again(page), "stack_viewer")
-    assert shown["kind"] == "coronal reformats" and len(shown["slices"]) == 64
-    assert all(entry["evidence"] is None and entry["text"] == "" for entry in shown["slices"])
+    shown, slices = viewer_of(again(page)), component_of(page, "stack_images")["slices"]
+    assert shown["kind"] == "coronal reformats" and len(slices) == 64
+    assert shown["spacing"] == 1.0 and shown["sides"] == ["R", "L", "S", "I"]
+    assert [pane["evidence"] for entry in slices for pane in entry["panes"]] == [None] * 64
+    assert "left R, right L" in slices[0]["panes"][0]["alt"]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.stacks import AXIAL, CORONAL, SAGITTAL, stack
-from utils.reading.reformats import MOST, reformats, why_not
+from utils.reading.reformats import MOST, orientation_of, reformats, why_not
 from utils.reading.worklist import Entry
+from utils.scans.places import side_letters
 
 SIDES = (30, 34, 26)  # left, back, head
 SPOTS = {"left": 0.7, "front": 0.8, "head": 0.9}  # brightness of marks at the ends
@@ -50,7 +51,8 @@ def side_of(image: np.ndarray, mark: str) -> str:
 @pytest.mark.parametrize("form", ["DICOM", "NIfTI"])
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
 def test_reformats_are_upright_in_every_plane(plane: str, form: str) -> None:
-    planes = reformats(scanned(plane, form))
+    head = scanned(plane, form)
+    planes = reformats(head)
     assert set(planes) == {"axial", "coronal", "sagittal"} - {plane}
     ends = {
         "axial": {"left": "right", "front": "top"},
@@ -60,6 +62,8 @@ def test_reformats_are_upright_in_every_plane(plane: str, form: str) -> None:
     for name, images in planes.items():
         middle = images[len(images) // 2]
         assert {mark: side_of(middle, mark) for mark in ends[name]} == ends[name]
+        letters = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
+        assert "".join(side_letters(orientation_of(head, name))) == letters[name]
 
 
 def test_pixels_are_square_and_there_are_not_too_many() -> None:

@@ -81,10 +81,11 @@ def _kept_view(
     assert entry.scan is not None
     kept: dict[tuple, tuple[tuple[str, ...], viewer.Shown]] = st.session_state.setdefault("views", {})
     versions = tuple(reading.version for reading in entry.readings)
-    key = (entry.key, entry.name, entry.scan.slice, label, drawn, layout, versions, evidence_scale())
+    place = stack_place(entry, drawn)
+    key = (entry.key, entry.name, entry.scan.slice, label, drawn, layout, versions, evidence_scale(), place)
     if key not in kept:
         view = _linked_view(entry, label, (lambda _: "") if layout == 1 else _trust)
-        kept[key] = (view.captions, viewer.shown_of(view, layout, stack_place(entry, drawn)))
+        kept[key] = (view.captions, viewer.shown_of(view, layout, place))
     kept[key] = kept.pop(key)  # the last one that was used is the last
     for oldest in list(kept)[:-VIEWS_KEPT]:
         del kept[oldest]
@@ -114,7 +115,7 @@ def stack_place(entry: Entry, maps: str) -> viewer.StackPlace | None:
     """Where the viewer is in a stack; maps: what is drawn over its slices. None for a single scan."""
     if len(entry.slices) < 2:
         return None
-    return viewer.StackPlace(f"{entry.key} {maps}", worklist.viewed_position(entry))
+    return viewer.StackPlace(f"{entry.key} {maps}", worklist.viewed_position(entry), session.jumps())
 
 
 def slices(volume: Entry, maps: str, view_of: Callable[[Entry], panes.View]) -> list[viewer.Shown]:

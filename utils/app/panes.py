@@ -123,11 +123,15 @@ def build_panes(
 ) -> tuple[Pane, ...]:
     """The panes of `build_view`."""
     assert entry.scan is not None
-    sides = side_letters(entry.scan.orientation)
-    where = " (left {}, right {}, top {}, bottom {})".format(*sides) if sides else ""
-    original = Pane(entry.name, "Original image", f"The scan {entry.name}{where}")
+    sides = sides_in_words(side_letters(entry.scan.orientation))
+    original = Pane(entry.name, "Original image", f"The scan {entry.name}{sides}")
     drawn = [_pane(shown, captions(shown), entry.name, is_study) for shown in maps]
     return tuple(drawn if is_study else [original, *drawn])
+
+
+def sides_in_words(sides: Sequence[str]) -> str:
+    """ " (left R, right L, top A, bottom P)"; empty where the sides are unknown."""
+    return " (left {}, right {}, top {}, bottom {})".format(*sides) if sides else ""
 
 
 def peak_activation(scan: Scan, maps: Sequence[Map], lesion: np.ndarray | None = None) -> str:

@@ -1,11 +1,12 @@
 // One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
-// model. data: { key, name, file, stack, position, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
+// model. data: { key, volume, name, file, stack, position, jump, kind, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
 // [[x, y, ...], ...] }, panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data
 // addresses; a level of evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons
 // in fractions of the scan's sides. `size` is width and height of the scan in pixels, `spacing` their mm, `sides` the
 // sides of the body. `layout`: how many panes stand side by side at first; 1: one fills the height of the window, the
 // others are small beside it until they are clicked; 3: all. `stack` is the name of the slices that
-// stack_images.js keeps, of which the one at `position` is in `data`. `key` is that of the scan on the worklist; a scan
+// stack_images.js keeps, of which the one at `position` is in `data`; `volume` is equal for all stacks of a volume, and
+// `kind` is that of slices that are counted. The server moves the viewer by another `jump`. `key` is that of the scan on the worklist; a scan
 // that was chosen there is shown before the server answers, if views_beside.js keeps its view.
 
 const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
@@ -32,14 +33,18 @@ class ScanViewer {
     this.panes = [];
     this.outlines = {};
     this.sides = [];
-    this.scan = this.windowed = this.palette = this.blinking = this.pending = this.timer = null;
+    this.scan = this.windowed = this.palette = this.blinking = this.timer = null;
     this.wheel = new Wheel();
     this.root = element("div", { className: "viewer" }, parent);
     this.ruler = new Ruler(() => this.draw(), (words) => this.bar.say(words));
     this.bar = new ViewerBar(this);
     this.grid = element("div", { className: "panes" }, this.root);
     this.place = element("div", { className: "place", role: "status" }, this.root);
-    this.onStack = () => { this.showPlace(); this.draw(); };
+    this.onStack = () => {
+      if (this.goOn()) return;
+      this.showPlace();
+      this.draw();
+    };
     this.onScan = () => this.follow();
   }
 
@@ -68,12 +73,12 @@ class ScanViewer {
 
   // Shows a view; where the browser has gone on to another slice of its stack meanwhile, that one stays
   take(data, images) {
-    if (data.key !== this.key) this.rest();
-    if (data.stack !== this.stack) this.pending = null;
-    Object.assign(this, { key: data.key, stack: data.stack, position: data.position, palette: data.palette, file: data.file, isStudy: data.study });
-    if (this.pending !== null && this.pending !== data.position) return this.go(this.pending, true);
-    this.pending = null;
-    return this.show(data, images);
+    const { key, volume, stack, position, jump, kind, palette, file, study: isStudy } = data;
+    if (volume !== this.volume) this.rest();
+    const isJump = volume === this.volume && jump !== this.jump;
+    Object.assign(this, { key, volume, stack, position, jump, kind, palette, file, isStudy });
+    if (isJump || this.pending === position) this.pending = null;
+    if (!this.goOn()) this.show(data, images);
   }
 
   async show(data, kept) {
@@ -89,7 +94,7 @@ class ScanViewer {
     const images = isDrawn ? this.images : await (kept ?? loadAll(data));
     if (this.latest !== data) return; // another slice has overtaken it
     Object.assign(this, { images, sources: String(sources) });
-    const name = this.stack ?? data.name, isNewScan = name !== this.root.dataset.name;
+    const name = this.stack ? this.volume : data.name, isNewScan = name !== this.root.dataset.name;
     this.scan = images[0];
     Object.assign(this, { outlines: data.outlines, sides: data.sides });
     this.root.style.setProperty("--aspect", images[0].naturalWidth / images[0].naturalHeight);
@@ -113,6 +118,7 @@ class ScanViewer {
 
   leave() {
     this.stopBlinking();
+    clearTimeout(this.timer);
     for (const keys of this.bar.keys) keys.unbind();
     window.removeEventListener("brain-reader-stack", this.onStack);
     window.removeEventListener("brain-reader-scan", this.onScan);
@@ -149,28 +155,47 @@ class ScanViewer {
     return (this.stack && window.brainReaderStacks?.get(this.stack)) || [];
   }
 
-  go(position, isForced = false) {
-    const inside = clamp(position, [0, this.slices.length - 1]);
-    if (!this.slices.length || (inside === this.position && !isForced)) return;
-    this.position = this.pending = inside;
-    this.show(this.slices[inside]);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
+  // The position that the server has not confirmed. It is the volume's, so that it stays when the page is left at once:
+  // the viewer of the next page goes there.
+  get pending() {
+    return pendingPositions().get(this.volume) ?? null;
   }
 
-  // The server learns at which slice of which scan the viewer rests
+  set pending(position) {
+    if (position === null) pendingPositions().delete(this.volume);
+    else pendingPositions().set(this.volume, position);
+  }
+
+  go(position) {
+    const inside = clamp(position, [0, this.slices.length - 1]);
+    if (!this.slices.length || inside === this.position) return;
+    this.pending = inside;
+    this.goOn();
+  }
+
+  // To the slice that the server does not know of, where there is such a slice
+  goOn() {
+    const { pending, slices } = this;
+    if (pending === null || !slices[pending]) return false;
+    this.position = pending;
+    this.show(slices[pending]);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
+    return true;
+  }
+
+  // The server learns at which slice of which volume the viewer rests
   rest() {
     if (this.timer === null) return;
     clearTimeout(this.timer);
     this.timer = null;
-    this.send({ key: this.key, position: this.position });
+    this.send({ key: this.volume, position: this.position });
   }
 
   showPlace() {
-    const { slices } = this;
-    const of = `(${this.position + 1} of ${slices.length} with brain)`;
-    this.place.textContent = slices.length ? `Slice ${slices[this.position].number} ${of}` : "";
-    this.root.dataset.position = this.position ?? "";
+    const { slices, position } = this;
+    this.root.dataset.position = position ?? "";
+    this.place.textContent = slices.length ? `Slice ${slices[position].number} (${position + 1} of ${slices.length} ${this.kind})` : "";
   }
 
   // --- Blinking, zoom and pan
@@ -279,4 +304,8 @@ class ScanViewer {
   isSmall(figure) {
     return this.layout === 1 && !figure.classList.contains("main");
   }
+}
+
+function pendingPositions() {
+  return (window.brainReaderPositions ??= new Map());
 }

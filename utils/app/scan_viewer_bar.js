@@ -26,11 +26,14 @@ class ViewerBar {
   }
 
   sliderTable() {
+    const { viewer } = this;
     return [
+      { title: "Slice", range: [0, 0], step: 1, act: (position) => viewer.go(position), value: () => viewer.position, most: () => viewer.slices.length - 1,
+        text: () => viewer.place.textContent, isOff: () => viewer.slices.length < 2 },
       { title: "Opacity", range: [0, 1], step: 0.05, name: "opacity", keys: ["[", "]"] },
       { title: "Brightness", range: BRIGHTNESS, step: 0.02, name: "brightness" },
       { title: "Contrast", range: [CONTRAST[0], 4], step: 0.05, name: "contrast" },
-      { title: "Display threshold", range: [0, 1], step: 0.05, name: "threshold", keys: [",", "."], isOff: () => !this.viewer.isStudy },
+      { title: "Display threshold", range: [0, 1], step: 0.05, name: "threshold", keys: [",", "."], isOff: () => !viewer.isStudy },
     ];
   }
 
@@ -135,10 +138,11 @@ class ViewerBar {
 
   slider(row) {
     const hint = row.keys ? `${row.title} (${row.keys.join(" and ")})` : "";
-    const label = element("label", { textContent: row.title, title: hint, className: RARE.includes(row.title) ? "rare" : "" }, this.root);
+    const kind = row.value ? "slice" : RARE.includes(row.title) ? "rare" : "";
+    const label = element("label", { textContent: row.title, title: hint, className: kind }, this.root);
     const [min, max] = row.range;
     const input = element("input", { type: "range", min, max, step: row.step, ariaLabel: row.title }, label);
-    input.oninput = () => this.viewer.set({ [row.name]: Number(input.value) });
+    input.oninput = () => (row.act ? row.act(Number(input.value)) : this.viewer.set({ [row.name]: Number(input.value) }));
     return { ...row, label, input };
   }
 
@@ -176,7 +180,11 @@ class ViewerBar {
 
   update() {
     this.arrange();
-    for (const { input, name } of this.sliders) input.value = this.viewer.view[name];
+    for (const { input, name, value, most, text } of this.sliders) {
+      if (most) input.max = most();
+      input.value = value ? value() : this.viewer.view[name];
+      if (text) input.ariaValueText = text();
+    }
     for (const { button, isOn, text } of this.buttons) {
       if (isOn) button.ariaPressed = String(!!isOn());
       if (text && button.textContent !== text()) button.textContent = text();

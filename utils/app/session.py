@@ -157,8 +157,20 @@ def add_entries(new: Sequence[Entry]) -> None:
 
 
 def show_slice(key: str, position: int) -> None:
-    """Bring another slice of a volume into view, on all pages; key: of the volume's entry."""
-    _store()[key] = worklist.view_slice(_store()[key], position)
+    """Bring another slice of a volume into view, on all pages; key: of the volume's entry. Others change nothing."""
+    if key in _store():
+        _store()[key] = worklist.view_slice(_store()[key], position)
+
+
+def jump_to(key: str, position: int) -> None:
+    """`show_slice` for a slice that was chosen outside the viewer, which then follows."""
+    show_slice(key, position)
+    st.session_state["jumps"] = jumps() + 1
+
+
+def jumps() -> int:
+    """How often a slice was chosen outside the viewer."""
+    return st.session_state.get("jumps", 0)
 
 
 def reading_progress() -> Progress | None:
@@ -174,7 +186,7 @@ def clear() -> None:
     for name in (
         "thumbnails",
         "evidence-maps",
-        "stacks",
+        "reformats",
         "stack-views",
         "views",
         "tumour-volumes",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 
-from utils.app import panels, session, viewer
+from utils.app import evidence_panels, panels, panes, session, viewer
 from utils.charts import readings
-from utils.networks.shipped import evidence_scale
-from utils.reading import ood_detector, reformats, study, worklist
-from utils.reading.conclusion import reading_in_words
+from utils.reading import reformats, study
+from utils.reading.conclusion import lesion_in_words
 from utils.reading.worklist import Entry
-from utils.scans.places import plane_of
+from utils.scans.places import plane_of, side_letters
 from utils.wording import CLASS_TITLES, sentence_case, titles_of
 
 
@@ -34,100 +31,86 @@ def key_slices(volume: Entry) -> None:
             )
 
 
-def viewer_of(volume: Entry) -> None:
-    """The slices as scanned with the saliency map of one model, or reformatted in another plane."""
+def slice_in_view(volume: Entry) -> str | None:
+    """The notices about the slice in view, its lesion, and the choice of a class; None where predictions are hidden."""
+    if not panels.notices(volume):
+        return None
+    lesion = lesion_in_words(volume)
+    if lesion:
+        st.markdown(f"Slice {number_of(volume)}: {lesion}")
+    return evidence_panels.class_choice(volume, "volume")
+
+
+def viewer_of(volume: Entry, label: str | None) -> None:
+    """The slices as scanned, as on the Read page, or reformatted in another plane.
+
+    label: the class whose saliency maps are shown; None where predictions are hidden.
+    """
     assert volume.scan is not None
     own = plane_of(volume.scan.orientation)
     reason = reformats.why_not(volume)
-    plane = own
+    plane, key = own, _plane_key(volume)
     if not reason:
+        st.session_state.setdefault(key, own)
         planes = [own, *(name for name in ("axial", "coronal", "sagittal") if name != own)]
-        plane = st.segmented_control(
+        chosen = st.segmented_control(
             "Plane",
             planes,
-            default=own,
             required=True,
             format_func=lambda name: f"{sentence_case(name)}{' (as scanned)' if name == own else ''}",
-            key=f"plane-{volume.key}",
+            key=key,
         )
+        plane = chosen or own
     if plane == own:
-        _as_scanned(volume)
+        evidence_panels.linked_views(volume, "volume", label, layout=1)
     else:
         _reformatted(volume, plane)
-    st.caption(
-        "Scroll with the mouse wheel over the image or with the up and down arrow keys. "
-        + (reason or "Reformats are computed from the slices; the models read the slices as scanned.")
-    )
-
-
-def _as_scanned(volume: Entry) -> None:
-    titles = [reading.title for reading in volume.readings]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        shown = st.segmented_control("Saliency map of", [*titles, "none"], default=titles[0], required=True)
-        with_outlines = volume.segmentation is not None and st.toggle("Outline", value=True)
-    number = titles.index(shown) if shown in titles else None
-    viewer.stack_viewer(
-        f"{volume.key} {shown} {with_outlines}",
-        _slices(volume, number, with_outlines),
-        worklist.viewed_position(volume),
-        st.session_state.get("jumps", 0),
-        f"stack-{volume.key}",
-        lambda position: session.show_slice(volume.key, position),
-    )
-    if volume.grade == "unusual":
-        st.warning(ood_detector.UNUSUAL, icon=":material/warning:")
+    st.caption(reason or "Reformats are computed from the slices; the models read the slices as scanned.")
 
 
 def _reformatted(volume: Entry, plane: str) -> None:
-    slices = _cached((volume.key, plane), lambda: _planes(volume, plane))
-    viewer.stack_viewer(
-        f"{volume.key} {plane}",
-        slices,
-        len(slices) // 2,
-        0,
-        f"stack-{volume.key}-{plane}",
-        lambda position: None,
-        f"{plane} reformats",
-    )
+    name = f"{volume.key} {plane}"
+    kept = st.session_state.setdefault("reformats", {})
+    if name not in kept:
+        kept.clear()  # they are large
+        views = _planes(volume, plane)
+        slices = [viewer.slice_of(view, number) for number, view in enumerate(views, 1)]
+        kept[name] = {"views": views, "slices": slices, "position": len(views) // 2}
+    shown = kept[name]
+
+    def moved(volume_name: str, position: int) -> None:
+        if volume_name == name:
+            shown["position"] = position
+
+    place = viewer.StackPlace(name, shown["position"], kind=f"{plane} reformats", volume=name)
+    view = viewer.shown_of(shown["views"][place.position], 1, place)
+    viewer.scan_viewer(view, "volume-viewer", moved)
+    viewer.keep_stack(name, shown["slices"])
 
 
-def _planes(volume: Entry, plane: str) -> list[viewer.Slice]:
-    return [
-        viewer.Slice(number, "", f"{sentence_case(plane)} reformat {number}", viewer.slice_address(pixels))
-        for number, pixels in enumerate(reformats.reformats(volume)[plane], 1)
-    ]
-
-
-def _slices(volume: Entry, network: int | None, with_outlines: bool) -> list[viewer.Slice]:
-    """What the browser needs of all slices, made once for each volume and network."""
-    key = (volume.key, network, evidence_scale(), with_outlines)
-    return _cached(key, lambda: [_shown(entry, network, with_outlines) for entry in volume.slices])
-
-
-def _cached(key: tuple, make: Callable[[], list[viewer.Slice]]) -> list[viewer.Slice]:
-    cache = st.session_state.setdefault("stacks", {})
-    if key not in cache:
-        cache.clear()  # one volume at a time: they are large
-        cache[key] = make()
-    return cache[key]
-
-
-def _shown(entry: Entry, network: int | None, with_outlines: bool) -> viewer.Slice:
-    assert entry.scan is not None
-    words, alt, evidence = ood_detector.REFUSED, f"The scan {entry.name}", None
-    outlines: tuple[list[float], ...] = ()
-    if entry.grade != "refused":
-        words = "; ".join(f"{reading.title}: {reading_in_words(reading)}" for reading in entry.readings)
-        if network is not None:
-            reading = entry.readings[network]
-            evidence = viewer.map_address(reading.strength(reading.shown_class, evidence_scale()))
-            title = CLASS_TITLES[reading.shown_class]
-            alt += f" with the Grad-CAM saliency map of {reading.title} for {title}"
-        if with_outlines and entry.segmentation is not None:
-            outlines = viewer.lines_of(entry.segmentation.outline.contours, entry.scan.shape)
-    return viewer.Slice(
-        number_of(entry), words, alt, viewer.slice_address(entry.scan.pixels), evidence, outlines
-    )
+def _planes(volume: Entry, plane: str) -> list[panes.View]:
+    """The views of the reformats in a plane, without maps."""
+    assert volume.scan is not None and volume.scan.spacing is not None
+    sides = side_letters(reformats.orientation_of(volume, plane))
+    views = []
+    for number, pixels in enumerate(reformats.reformats(volume)[plane], 1):
+        title = f"{sentence_case(plane)} reformat {number}"
+        pane = panes.Pane(title, "", f"{title}{panes.sides_in_words(sides)}")
+        views.append(
+            panes.View(
+                volume.key,
+                f"{volume.key} {title}",
+                pixels,
+                (pane,),
+                outlines={},
+                captions=(),
+                file=title,
+                is_study=False,
+                spacing=volume.scan.spacing[0],
+                sides=sides,
+            )
+        )
+    return views
 
 
 def curves(volume: Entry) -> None:
@@ -158,6 +141,10 @@ def number_of(entry: Entry) -> int:
 
 
 def _go(volume: Entry, position: int) -> None:
-    """Bring a slice into view; positions beyond the ends are clipped."""
-    session.show_slice(volume.key, min(max(position, 0), len(volume.slices) - 1))
-    st.session_state["jumps"] = st.session_state.get("jumps", 0) + 1  # the browser follows
+    """Bring a slice into view, in the plane that was scanned."""
+    st.session_state.pop(_plane_key(volume), None)
+    session.jump_to(volume.key, position)
+
+
+def _plane_key(volume: Entry) -> str:
+    return f"plane-{volume.key}"

@@ -1,10 +1,10 @@
-"""The two interactive views: linked panes of one scan, and the slices of a volume."""
+"""The interactive viewer: linked panes of one scan, and the slices of a volume."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,7 +12,6 @@ import streamlit as st
 from utils.app.components import component
 from utils.app.panes import View
 from utils.evidence import overlays
-from utils.evidence.outlines import COLOUR
 from utils.scans import rendering
 
 if TYPE_CHECKING:
@@ -35,15 +34,21 @@ _show_viewer = component(
 )
 _keep_stack = component("stack_images", "stack_images.js")
 _keep_view = component("views_beside", "views_beside.js", "dom.js")
-_show_stack = component("stack_viewer", "stack_viewer.js", "keyboard.js", "dom.js", "stack_viewer.css")
 
 
 @dataclass(frozen=True)
 class StackPlace:
-    """The slice in view of a stack whose slices `keep_stack` keeps in the browser under `name`."""
+    """The slice in view of a stack whose slices `keep_stack` keeps in the browser under `name`.
+
+    Where `jump` differs from that of the run before, the viewer goes to `position`. `kind`: of slices that are counted.
+    `volume` is equal for the stacks whose positions are one; "": the key of the entry.
+    """
 
     name: str
     position: int
+    jump: int = 0
+    kind: str = "with brain"
+    volume: str = ""
 
 
 Shown = dict[str, Any]  # what the browser gets of a view
@@ -61,8 +66,11 @@ def shown_of(view: View, layout: int, place: StackPlace | None = None) -> Shown:
         "study": view.is_study,
         "layout": layout,
         "palette": overlays.palette().tolist(),
+        "volume": place.volume if place and place.volume else view.key,
         "stack": place.name if place else None,
         "position": place.position if place else 0,
+        "jump": place.jump if place else 0,
+        "kind": place.kind if place else "",
         **_images(view, WIDEST, WIDEST_MAP),
     }
 
@@ -70,14 +78,16 @@ def shown_of(view: View, layout: int, place: StackPlace | None = None) -> Shown:
 def scan_viewer(shown: Shown, key: str, on_move: Callable[[str, int], None] | None = None) -> None:
     """The panes of a view; they zoom, pan, change their window and are measured together.
 
-    on_move: gets the key of a scan that is a stack, and the position of its slice that the viewer rests at.
+    on_move: gets the volume of a `StackPlace`, and the position of its slice that the viewer rests at.
 
     A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
     Changes happen in the browser without the server. The images travel inside the session's own websocket.
     """
 
     def moved() -> None:
-        place = st.session_state[key].place
+        place = getattr(
+            st.session_state.get(key), "place", None
+        )  # no state where the page was left meanwhile
         if place is not None and on_move is not None:
             on_move(str(place["key"]), int(place["position"]))
 
@@ -124,75 +134,10 @@ def _images(view: View, widest: int, widest_map: int) -> Shown:
     }
 
 
-@dataclass(frozen=True)
-class Slice:
-    """One slice of a volume: its number for people, its results in words, its description, and two PNG addresses.
-
-    `evidence` is the saliency map as levels of the palette; None where none is drawn. `outlines`: the borders of the
-    segmented lesion, each x, y, x, y, ... as shares of width and height.
-    """
-
-    number: int
-    text: str
-    alt: str
-    scan: str
-    evidence: str | None = None
-    outlines: tuple[list[float], ...] = ()
-
-
-def stack_viewer(
-    name: str,
-    slices: Sequence[Slice],
-    position: int,
-    jump: int,
-    key: str,
-    on_move: Callable[[int], None],
-    kind: str = "with brain",
-) -> None:
-    """All slices in the browser, which moves through them alone. `on_move` gets the position when it rests.
-
-    position: of the slice to show first, and again where `jump` differs from that of the run before. kind: of slices
-    that are counted.
-    """
-    _show_stack(
-        key=key,
-        data={
-            "name": name,
-            "slices": [asdict(entry) for entry in slices],
-            "palette": overlays.palette().tolist(),
-            "position": position,
-            "jump": jump,
-            "kind": kind,
-            "colour": "rgb({}, {}, {})".format(*COLOUR),
-        },
-        on_position_change=lambda: _rested(st.session_state.get(key), on_move),
-    )
-
-
-def _rested(state: Any, on_move: Callable[[int], None]) -> None:
-    """state: of the component, with its `position`; None where the page was left meanwhile."""
-    _moved(getattr(state, "position", None), on_move)
-
-
-def _moved(position: int | None, on_move: Callable[[int], None]) -> None:
-    if position is not None:
-        on_move(int(position))
-
-
 def lines_of(contours: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[list[float], ...]:
     """Borders (K, 2) int32 (x, y) on an image (H, W), each x, y, x, y, ... as shares of width and height."""
     height, width = shape
     return tuple(((points + 0.5) / (width, height)).round(4).ravel().tolist() for points in contours)
-
-
-def slice_address(pixels: np.ndarray) -> str:
-    """A slice (H, W) float in 0..1 as a PNG address."""
-    return address(rendering.png(rendering.fitted(rendering.gray_image(pixels), WIDEST_SLICE)))
-
-
-def map_address(strength: np.ndarray) -> str:
-    """A saliency map (H, W) float, 1 at full colour, as a PNG address; maps are smooth, so a small one does."""
-    return address(rendering.png(overlays.levels(rendering.fitted(strength, WIDEST_SLICE_MAP))))
 
 
 def address(png: bytes) -> str:

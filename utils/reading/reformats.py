@@ -42,6 +42,20 @@ def reformats(stack: Entry) -> dict[str, list[np.ndarray]]:
     }
 
 
+def orientation_of(stack: Entry, plane: str) -> tuple[float, ...]:
+    """The direction cosines of the rows and columns of the reformats in a plane, as in `Scan.orientation`."""
+    scan = stack.slices[0].scan
+    assert scan is not None
+    row, column = np.reshape(scan.orientation, (2, 3))
+    along = np.cross(row, column)  # of an upright stack: to the head, to the back or to the right
+    directions = {
+        "axial": {"coronal": (row, -along), "sagittal": (column, -along)},
+        "coronal": {"axial": (row, along), "sagittal": (along, column)},
+        "sagittal": {"axial": (-along, row), "coronal": (-along, column)},
+    }
+    return tuple(float(cosine) for cosine in np.ravel(directions[plane_of(scan.orientation)][plane]))
+
+
 def why_not(stack: Entry) -> str:
     """Why there are no reformats, as a sentence; "" where there are."""
     distances = slice_distances(stack)
