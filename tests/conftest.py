@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.support.cases",
     "tests.support.networks",
     "tests.support.records",
+    "tests.support.s3",
     "tests.support.servers",
 ]
 

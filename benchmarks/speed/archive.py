@@ -104,28 +104,18 @@ def _plain_loop(source: Path, count: int) -> tuple[float, float]:
 
 def plain_loop(source: str, count: str) -> None:
     """Prints seconds and processor seconds a slice, without the start."""
-    from utils.archive.inference import run_cards
+    from utils.archive.inference import load_networks, run_cards
     from utils.archive.rows import columns_of
-    from utils.networks.registry import is_segmenter
-    from utils.networks.shipped import load_ensemble
-    from utils.reading.joint import JointReader
-    from utils.reading.reader import Reader
-    from utils.reading.segmenter import Segmenter
     from utils.reading.worklist import Entry, read_entries
 
-    cards = run_cards()
-    ensemble = load_ensemble()
-    readers = [Reader.load(card.weights) for card in cards if not is_segmenter(card.name)]
-    segmenters = [Segmenter.load(card.weights) for card in cards if is_segmenter(card.name)]
-    joint = JointReader(segmenters[0], ensemble.detection if ensemble else None) if segmenters else None
-    thresholds = ensemble.referral_thresholds if ensemble else None
+    networks = load_networks(run_cards())
     inputs = batches(read_files(files_in([Path(source)])), BATCH)
     rows: list[dict] = []
     began = ended = 0.0, 0.0
     for number, batch in enumerate(itertools.islice(inputs, 1 + -(-int(count) // BATCH))):
         entries = [Entry("", item.file, item.scan, reason=item.reason) for item in batch]
-        entries = read_entries(entries, readers, joint, with_maps=False)
-        rows += [columns_of(entry, thresholds) for entry in entries]
+        entries = read_entries(entries, networks.readers, networks.joint_reader, with_maps=False)
+        rows += [columns_of(entry, networks.referral_thresholds) for entry in entries]
         ended = time.perf_counter(), sum(os.times()[:4])
         if number == 0:  # the first batch warms up
             began, rows = ended, []

@@ -7,10 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from utils.archive import manifest
+from tests.archive.steps import listed
 from utils.archive.decoding import Decoder
-from utils.archive.inference import Inference, run_cards
-from utils.archive.sources import resolved
+from utils.archive.inference import Inference, run_cards, versions
 
 
 @pytest.fixture
@@ -23,19 +22,23 @@ def shipped(archive_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def files(archive: Path) -> pa.Table:
     """The manifest of the archive, shards of 32 slices."""
-    listed = manifest.list_files(resolved([str(archive)]))
-    return manifest.divided(pa.concat_tables(map(manifest.with_parts, listed)), 32)
+    return listed(archive, shard_size=32)
 
 
 @pytest.fixture(scope="session")
 def inference(archive_models: Path) -> Inference:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAIN_MRI_MODELS", str(archive_models))
-        return Inference({card.name: card.version for card in run_cards()}, threads=1)
+        return Inference(versions(run_cards()), threads=1)
 
 
 @pytest.fixture(scope="session")
-def rows(files: pa.Table, inference: Inference) -> pa.Table:
+def decoded(files: pa.Table) -> pa.Table:
+    """The archive, decoded in this process."""
+    return pa.concat_tables(Decoder()(files))
+
+
+@pytest.fixture(scope="session")
+def rows(decoded: pa.Table, inference: Inference) -> pa.Table:
     """The rows of the archive, read one after the other in this process."""
-    decoded = pa.concat_tables(Decoder()(files))
     return inference(decoded).sort_by([("unit", "ascending"), ("row", "ascending")])

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
+from tests.archive.steps import listed, read
 from tests.support.archives import REFUSALS, SERIES_LENGTH, SLICES, png
 from tests.support.corpus import endless_jpeg
 from utils.archive import manifest
@@ -20,19 +22,13 @@ from utils.archive.decoding import Decoder
 from utils.archive.errors import ArchiveRunError
 from utils.archive.inference import Inference
 from utils.archive.rows import columns_of
-from utils.archive.sources import files_of, parts_of, resolved
+from utils.archive.sources import CHANGED, files_of, parts_of
+from utils.archive.storage import resolved
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.reading.reader import Reader
 from utils.reading.segmenter import Segmentation, Segmenter
 from utils.reading.sequences import Recognition
 from utils.scans.files import files_in, read_files
-
-
-def read(*sources: Path) -> list[dict]:
-    """The decoded rows of sources."""
-    listed = manifest.list_files(resolved([str(source) for source in sources]))
-    files = manifest.divided(pa.concat_tables(map(manifest.with_parts, listed)), 100)
-    return pa.concat_tables(Decoder()(files)).to_pylist()
 
 
 def test_every_slice_and_every_refusal_has_one_row(rows: pa.Table) -> None:
@@ -170,6 +166,34 @@ def test_folders_without_files_and_links_out_of_them(tmp_path: Path) -> None:
     (tmp_path / "empty" / "broken.png").symlink_to(tmp_path / "gone.png")
     (tmp_path / "empty" / "loop").symlink_to(tmp_path)
     assert [part.file for part in files_of(str(tmp_path / "empty"))] == [str(tmp_path / "empty" / "link.png")]
+
+
+def test_a_folder_that_cannot_be_opened_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "locked").mkdir(parents=True)
+    (tmp_path / "a" / "scan.png").write_bytes(png(1))
+    ls = LocalFileSystem.ls
+
+    def refuse(self, path, **options):
+        if path.endswith("locked"):  # the tests may run as root, for whom no folder is locked
+            raise PermissionError(13, "Permission denied")
+        return ls(self, path, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "ls", refuse)
+    parts = list(files_of(str(tmp_path)))
+    assert [part.file.removeprefix(f"{tmp_path}/") for part in parts] == ["a/scan.png", "a/locked"]
+    assert [part.reason for part in parts] == [
+        None, "This folder cannot be opened (no access); check its permissions."
+    ]  # fmt: skip
+
+
+def test_a_file_that_changes_is_refused_not_mixed_up(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(png(1))
+    (tmp_path / "link.png").symlink_to(tmp_path / "b.png")
+    files = listed(tmp_path)
+    (tmp_path / "a.png").write_bytes(png(2))
+    rows = pa.concat_tables(Decoder()(files)).to_pylist()
+    assert [row["reason"] for row in rows] == [CHANGED, None, None]
 
 
 def test_a_file_that_vanishes_is_a_refusal(tmp_path: Path) -> None:

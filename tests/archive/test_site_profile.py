@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 
 from tests.commands.steps import one_sentence
 from tests.support.acceptance import RULE, add_ensemble, made_scans
-from tests.support.archives import png
+from tests.support.archives import png, replace_ray
 from utils.acceptance.profile import make_profile
 from utils.acceptance.run import accept
 from utils.archive.decoding import Decoder
@@ -37,21 +36,13 @@ def profile(models_copy: Path) -> SiteProfile:
 @pytest.fixture
 def archive_command(run, profile: SiteProfile, tmp_path: Path, monkeypatch) -> Callable[..., tuple]:
     """`model.py archive` on single images, with its stages in this process instead of Ray."""
-    pytest.importorskip("ray.data", reason="Ray is not installed (requirements-archive.txt)")
-    from utils.archive import cluster, manifest
-
-    @contextmanager
-    def running(workers):
-        yield 1
 
     def read(tasks, run, count, threads):
         rule = run.site_profile.active_rule if run.site_profile else None
         for task in tasks:
             yield Inference(run.models, threads, rule)(pa.concat_tables(Decoder()(task)))
 
-    monkeypatch.setattr(cluster, "running", running)
-    monkeypatch.setattr(cluster, "list_parts", lambda files: map(manifest.with_parts, files))
-    monkeypatch.setattr(cluster, "read", read)
+    replace_ray(monkeypatch, read)
     (tmp_path / "in").mkdir()
     for number in range(SCANS):
         (tmp_path / "in" / f"{number:02}.png").write_bytes(png(number))

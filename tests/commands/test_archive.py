@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.commands.steps import Run, one_sentence
+from tests.support.archives import replace_ray
 
 
 @pytest.mark.parametrize("package", ["ray", "fsspec"])
@@ -27,19 +27,11 @@ def interrupted(
     run: Run, tiny_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, str, str]:
     """A run that is stopped by Ctrl-C when its manifest has been written; without Ray."""
-    pytest.importorskip("ray.data", reason="Ray is not installed (requirements-archive.txt)")
-    from utils.archive import cluster, manifest
-
-    @contextmanager
-    def running(workers):
-        yield 1
 
     def read(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cluster, "running", running)
-    monkeypatch.setattr(cluster, "list_parts", lambda files: map(manifest.with_parts, files))
-    monkeypatch.setattr(cluster, "read", read)
+    replace_ray(monkeypatch, read)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("no scan")
     return run("archive", tmp_path / "in", "--output", tmp_path / "out")
@@ -58,6 +50,21 @@ def test_another_run_in_the_same_folder_is_refused(
     value = {"--shard-size": 7, "--runtime": "keras"}[option]
     sentence = one_sentence(*run("archive", tmp_path / "in", "--output", tmp_path / "out", option, value))
     assert f"other {word}" in sentence
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--output", "s3://bucket/rows", "must be a folder of this machine"),
+        ("--ray", "ray://10.0.0.1:10001", "must be HOST:PORT"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("archive", tmp_path, "--output", tmp_path / "out", option, value)
+    assert stopped.value.code == 2 and sentence in capsys.readouterr().err
 
 
 def test_a_cluster_that_does_not_answer_is_one_sentence(run: Run, tiny_app: Path, tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pydicom import uid
@@ -46,7 +50,7 @@ def series(number: int) -> list[bytes]:
     ]
 
 
-def zipped(file: Path, members: dict[str, bytes]) -> None:
+def zipped(file: Path | IO[bytes], members: dict[str, bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
@@ -80,6 +84,20 @@ def write_archive(root: Path, images: int = IMAGES) -> None:
     (root / "empty.png").touch()
     (root / "torn.zip").write_bytes(b"PK\x03\x04 is not enough")
     (root / ".hidden.png").write_bytes(png(1))
+
+
+def replace_ray(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Iterator[pa.Table]]) -> None:
+    """Runs list the files in this process and read them with `read`, which has the arguments of `cluster.read`."""
+    pytest.importorskip("ray.data", reason="Ray is not installed (requirements-archive.txt)")
+    from utils.archive import cluster, manifest
+
+    @contextmanager
+    def running(_: object) -> Iterator[int]:
+        yield 1
+
+    monkeypatch.setattr(cluster, "running", running)
+    monkeypatch.setattr(cluster, "list_parts", lambda files: map(manifest.with_parts, files))
+    monkeypatch.setattr(cluster, "read", read)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import tempfile
 import warnings
@@ -29,6 +30,8 @@ ENVIRONMENT = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # a worker that dies is no message for the user: its task is repeated
 }
 FAILED = "The Ray workers failed ({kind}); run the same command again to go on, and see Ray's log if it fails again."
+MISSING_PACKAGE = re.compile(r"No module named '([\w.]+)'")
+VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # in Ray's message: the cluster's, then those here
 NOT_SENT = ("/tests", "/docs", "/benchmarks", "/runs", "/pages", ".git", ".venv", "__pycache__", ".*_cache")
 OBJECT_STORE = 1_000_000_000  # bytes of shared memory for scans on their way, on this machine
 BLOCK = 33_554_432  # bytes of scans that an inference actor gets at once
@@ -65,16 +68,34 @@ def running(workers: Workers) -> Iterator[int]:
             with _silent():
                 _start(workers, session)
         except Exception as error:  # nobody answers, another version of Ray, too little memory
-            place = f"The Ray cluster at {workers.address}" if workers.address else "Ray"
-            raise ArchiveRunError(
-                f"{place} cannot be used ({type(error).__name__}); check that it runs."
-            ) from None
+            raise ArchiveRunError(_why_not(workers.address, error)) from None
         try:
             # Tasks that fail are repeated or become refusals
             logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-            yield workers.count or max(int(ray.cluster_resources().get("CPU", 1)) // workers.threads, 1)
+            yield _count(workers)
         finally:
             ray.shutdown()
+
+
+def check_machines(problem: Callable[..., str | None], *arguments: Any) -> None:
+    """Call a function on every machine of the cluster. Raises ArchiveRunError with the first problem that it names."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task = ray.remote(num_cpus=0)(problem)
+    machines = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    strategies = [NodeAffinitySchedulingStrategy(machine, soft=False) for machine in machines]
+    answers = [task.options(scheduling_strategy=strategy).remote(*arguments) for strategy in strategies]
+    try:
+        problems = [answer for answer in ray.get(answers) if answer]
+    except Exception as error:  # the program cannot be sent, or a package is missing
+        package = MISSING_PACKAGE.search(str(error))
+        lack = f"lacks the Python package {package[1]}" if package else f"fails ({type(error).__name__})"
+        raise ArchiveRunError(
+            f"A machine of the cluster {lack}; give all the same Python environment."
+        ) from None
+    if problems:
+        raise ArchiveRunError(problems[0])
 
 
 def list_parts(files: Sequence[pa.Table]) -> Iterator[pa.Table]:
@@ -159,6 +180,33 @@ def _start_here(workers: Workers, session: str, quiet: dict[str, Any]) -> None:
         _temp_dir=session,  # scans that do not fit into memory are kept there
         **quiet,
     )
+
+
+def _why_not(address: str | None, error: Exception) -> str:
+    """Why Ray cannot be used, one sentence."""
+    if not address:
+        return f"Ray cannot be used ({type(error).__name__}); check that it runs."
+    if versions := VERSIONS.findall(str(error)):
+        (ray_there, python_there), (ray_here, python_here) = versions[:2]
+        return (
+            f"The cluster at {address} runs Ray {ray_there} on Python {python_there}, this command Ray {ray_here} on "
+            f"Python {python_here}; install the same."
+        )
+    return (
+        f"The Ray cluster at {address} cannot be used ({type(error).__name__}); check that it runs and that this "
+        "machine is part of it."
+    )
+
+
+def _count(workers: Workers) -> int:
+    """The number of inference actors. Raises ArchiveRunError where Ray has fewer cores than they need."""
+    import ray
+
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    count = workers.count or max(cores // workers.threads, 1)
+    if count * workers.threads > cores:
+        raise ArchiveRunError(f"Ray has {cores} cores; ask for fewer workers or threads.")
+    return count
 
 
 def _environment() -> dict[str, Any]:

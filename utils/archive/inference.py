@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,10 +18,21 @@ from utils.reading.background import read_safely
 from utils.reading.worklist import Entry
 
 if TYPE_CHECKING:
+    from utils.reading.joint import JointReader
+    from utils.reading.reader import Reader
     from utils.records.acceptance import AnswerRule
 
 THREADS = ("OMP_NUM_THREADS", "OPENVINO_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-OTHER_NETWORKS = "A machine has other networks than this run; give all the same models folder."
+OTHER_NETWORKS = "There are other networks than those of this run; give all machines the same models folder."
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Those of a run; `joint_reader` and `referral_thresholds` of the ensemble are None where there are none."""
+
+    readers: list[Reader]
+    joint_reader: JointReader | None
+    referral_thresholds: Mapping[str, float] | None
 
 
 class Inference:
@@ -32,24 +44,15 @@ class Inference:
 
     def __init__(self, models: Mapping[str, str], threads: int, rule: AnswerRule | None = None) -> None:
         os.environ.update(dict.fromkeys(THREADS, str(threads)))  # read when a runtime is imported
-        from utils.reading.joint import JointReader
-        from utils.reading.reader import Reader
-        from utils.reading.segmenter import Segmenter
-
         cards = run_cards()
-        if {card.name: card.version for card in cards} != dict(models):
+        if versions(cards) != dict(models):
             raise ArchiveRunError(OTHER_NETWORKS)
-        ensemble = load_ensemble()
         self._rule = rule
-        self._thresholds = ensemble.referral_thresholds if ensemble else None
-        self._readers = [Reader.load(card.weights) for card in cards if not is_segmenter(card.name)]
-        segmenters = [Segmenter.load(card.weights) for card in cards if is_segmenter(card.name)]
-        detection = ensemble.detection if ensemble else None
-        self._joint_reader = JointReader(segmenters[0], detection) if segmenters else None
+        self._networks = load_networks(cards)
         self._constant = {f"{name}_sha256": version for name, version in models.items()} | {
-            "runtime": self._readers[0].runtime
+            "runtime": self._networks.readers[0].runtime
         }
-        classifiers = [reader.card.name for reader in self._readers]
+        classifiers = [reader.card.name for reader in self._networks.readers]
         self._schema = pa.schema([*result_schema(classifiers, list(models)), *COUNTS])
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -60,9 +63,11 @@ class Inference:
         for row, pixels in zip(rows, table["pixels"], strict=True):
             scan = None if row["reason"] else scan_of(row | {"pixels": pixels.as_buffer()})
             entries.append(Entry("", row["source"], scan, reason=row["reason"]))
-        results = read_safely(entries, self._readers, self._joint_reader, with_maps=False)
+        networks = self._networks
+        results = read_safely(entries, networks.readers, networks.joint_reader, with_maps=False)
         for row, entry in zip(rows, results, strict=True):
-            row |= self._constant | {"accepted": False} | columns_of(entry, self._thresholds, self._rule)
+            columns = columns_of(entry, networks.referral_thresholds, self._rule)
+            row |= self._constant | {"accepted": False} | columns
         return pa.Table.from_pylist(rows, schema=self._schema)
 
 
@@ -78,3 +83,24 @@ def run_cards() -> list[Card]:
     for card in cards:
         check_weights(card)
     return cards
+
+
+def versions(cards: Sequence[Card]) -> dict[str, str]:
+    """Name -> SHA-256 of the weights."""
+    return {card.name: card.version for card in cards}
+
+
+def load_networks(cards: Sequence[Card]) -> Networks:
+    """Load the networks of these cards (`run_cards`)."""
+    from utils.reading.joint import JointReader
+    from utils.reading.reader import Reader
+    from utils.reading.segmenter import Segmenter
+
+    ensemble = load_ensemble()
+    segmenters = [Segmenter.load(card.weights) for card in cards if is_segmenter(card.name)]
+    detection = ensemble.detection if ensemble else None
+    return Networks(
+        [Reader.load(card.weights) for card in cards if not is_segmenter(card.name)],
+        JointReader(segmenters[0], detection) if segmenters else None,
+        ensemble.referral_thresholds if ensemble else None,
+    )

@@ -28,6 +28,7 @@ PARTS = pa.schema(
         ("entry", pa.int32()),
         ("member", pa.large_string()),
         ("size", pa.int64()),
+        ("version", pa.binary(8)),
         ("series", pa.binary(16)),
         ("reason", pa.large_string()),
     ]

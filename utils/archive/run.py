@@ -6,7 +6,7 @@ import datetime
 import fcntl
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ import pyarrow.dataset as ds
 
 from utils.archive import cluster, manifest
 from utils.archive.cluster import Workers
-from utils.archive.errors import ArchiveRunError
-from utils.archive.inference import run_cards
+from utils.archive.errors import STOPPING, ArchiveRunError
+from utils.archive.inference import run_cards, versions
+from utils.archive.machine_check import problem
 from utils.archive.progress import Progress
 from utils.archive.rows import result_schema
 from utils.archive.run_record import RUN, Counts, Novelty, Run, read_run
-from utils.archive.sources import resolved
+from utils.archive.storage import resolved
 from utils.archive.writer import ROWS, ShardWriter, finished_shards
 from utils.networks.card_facts import NoveltyFacts
 from utils.networks.cards import Card
@@ -66,6 +67,8 @@ def read_archive(settings: Settings) -> Run:
             if run.counts is not None:
                 return run
         with cluster.running(settings.workers) as count:
+            if settings.workers.address:
+                cluster.check_machines(problem, sources, versions(cards), chosen())
             if run is None:
                 run = _prepare(settings, sources, cards)
             rows = _read_missing(settings.output, run, count, settings.workers.threads)
@@ -80,7 +83,7 @@ def _check_same(run: Run, sources: list[str], cards: list[Card], settings: Setti
         word
         for word, is_same in (
             ("sources", list(run.sources) == sources),
-            ("networks", dict(run.models) == _versions(cards)),
+            ("networks", dict(run.models) == versions(cards)),
             ("runtime", run.runtime == chosen()),
             ("shard size", run.shard_size == settings.shard_size),
             ("site profile", run.site_profile == settings.site_profile),
@@ -96,12 +99,13 @@ def _check_same(run: Run, sources: list[str], cards: list[Card], settings: Setti
 def _prepare(settings: Settings, sources: list[str], cards: list[Card]) -> Run:
     """List all files and write the manifest, then the record: a folder with a record has a whole manifest."""
     listed = list(manifest.list_files(sources))
-    files = manifest.divided(pa.concat_tables(cluster.list_parts(listed)), settings.shard_size)
+    parts = pa.concat_tables(_until_stopped(cluster.list_parts(listed)))
+    files = manifest.divided(parts, settings.shard_size)
     manifest.write(settings.output, files)
     run = Run(
         sources=tuple(sources),
         classifiers=tuple(card.name for card in cards if not is_segmenter(card.name)),
-        models=_versions(cards),
+        models=versions(cards),
         novelty={card.name: _novelty(card.novelty) for card in cards if card.novelty},
         runtime=chosen(),
         shard_size=settings.shard_size,
@@ -116,10 +120,6 @@ def _prepare(settings: Settings, sources: list[str], cards: list[Card]) -> Run:
     )
     write_record(settings.output / RUN, run)
     return run
-
-
-def _versions(cards: list[Card]) -> dict[str, str]:
-    return {card.name: card.version for card in cards}
 
 
 def _novelty(facts: NoveltyFacts) -> Novelty:
@@ -161,7 +161,7 @@ def _read_tasks(
     for _ in range(ROUNDS):
         if not tasks:
             return
-        for table in cluster.read(tasks, run, min(count, len(tasks)), threads):
+        for table in _until_stopped(cluster.read(tasks, run, min(count, len(tasks)), threads)):
             progress.add(sum(files_of[unit] for unit in writer.add(table)), len(table))
         missing = pa.array([unit for _, unit in writer.missing()], pa.int64())
         left = [task.filter(pc.is_in(task["unit"], missing)) for task in tasks]
@@ -170,6 +170,14 @@ def _read_tasks(
     for number, unit in writer.missing():
         writer.give_up(number, unit, first[unit], GAVE_UP)
         progress.add(files_of[unit], 1)
+
+
+def _until_stopped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables. Raises ArchiveRunError at a refusal that concerns more than its file."""
+    for table in tables:
+        for reason in STOPPING.intersection(pc.unique(table["reason"]).to_pylist()):
+            raise ArchiveRunError(reason)
+        yield table
 
 
 def _count(output: Path, rows: int, seconds: float) -> Counts:

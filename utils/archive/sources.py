@@ -1,29 +1,27 @@
-"""Files, folders, ZIPs and URIs -> the files in them and their bytes, through fsspec. A ZIP is read like a folder."""
+"""Files, folders, ZIPs and URIs -> the files in them and their bytes. A ZIP is read like a folder."""
 
 from __future__ import annotations
 
-import os
-import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
 
 from utils.archive.errors import ArchiveRunError
+from utils.archive.storage import facts_of, filesystem_of, lasting_failure, refusing, version_of, why
 from utils.scans.archives import is_hidden, member_bytes
 from utils.scans.errors import UnreadableScan, damaged
 from utils.scans.files import HEAD, series_of, shows_series
 from utils.scans.limits import check_file
 from utils.scans.signatures import is_dicom, is_zip
 
-URI = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 FIRST_BYTES = 16_384  # of a file; nearly all DICOM files show their series there
+LOCKED = "This folder cannot be opened ({why}); check its permissions."
 EMPTY_FOLDER = "This folder holds no files; name a folder with scans in it."
+CHANGED = "This file changed after the run had begun; read it with another output."
 EMPTY_ZIP = "This ZIP file holds no file that could be a scan."
 NOT_A_MEMBER = -1  # the entry of a file that is no member of a ZIP
 ZIP_BLOCK = 1_048_576  # bytes that a service is asked for at once
@@ -34,13 +32,15 @@ class Part:
     """A file, or one member of a ZIP; or the reason why it gives nothing.
 
     `entry` is the number of the member in the ZIP's table of contents, NOT_A_MEMBER for a file. `series` is equal for
-    the DICOM files of one series (16 bytes, a hash), None for other files. `size` is in bytes.
+    the DICOM files of one series (16 bytes, a hash), None for other files. `size` is in bytes. `version` is that of the
+    file when it was listed (`storage.version_of`).
     """
 
     file: str
     entry: int = NOT_A_MEMBER
     member: str = ""
     size: int = 0
+    version: bytes | None = None
     series: bytes | None = None
     reason: str | None = None
 
@@ -50,39 +50,36 @@ class Part:
         return f"{self.file}/{self.member}" if self.member else self.file
 
 
-def resolved(sources: Sequence[str]) -> list[str]:
-    """Absolute paths and URIs, less those that lie below another. Raises ArchiveRunError for one that is not there."""
-    places = sorted({_absolute(source) for source in sources})
-    folders = [place.rstrip("/") + "/" for place in places]
-    return [place for place in places if not any(place.startswith(folder) for folder in folders)]
-
-
 def files_of(source: str) -> Iterator[Part]:
     """The files of a resolved source, but for hidden ones, folder by folder in order of their names.
 
-    A folder that is empty or cannot be opened comes itself, with the reason.
+    A folder that is empty or cannot be opened comes itself, with the reason. Raises ArchiveRunError where the source
+    is no longer there or its storage does not answer.
     """
+    facts = facts_of(source)
+    if facts["type"] != "directory":
+        yield Part(source, size=facts["size"], version=version_of(facts))
+        return
     system, root = filesystem_of(source)
     prefix = source.removesuffix(root)  # "s3://", or nothing
-    locked: list[OSError] = []
     is_empty = True
-    if not system.isdir(root):
-        yield Part(source, size=system.info(root)["size"])
-        return
-    for _, folders, files in system.walk(root, detail=True, on_error=locked.append):
-        for name in sorted(folders):  # walk goes on with what is left here, in this order
-            facts = folders.pop(name)
-            if not name.startswith("."):
-                folders[name] = facts
-        for name in sorted(files):
-            path, kind = files[name]["name"], files[name]["type"]
-            if name and not name.startswith(".") and (kind == "file" or system.isfile(path)):
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(system.ls(folder, detail=True), key=lambda facts: facts["name"])
+        except Exception as error:  # each service has its own
+            if failure := lasting_failure(error):
+                raise ArchiveRunError(failure) from None
+            is_empty = False
+            yield Part(prefix + folder, reason=LOCKED.format(why=why(error)))
+            continue
+        for facts in entries:
+            if _is_visible(facts["name"], folder) and (file := _file(system, facts)):
                 is_empty = False
-                yield Part(prefix + path, size=files[name]["size"])
-    for error in locked:
-        is_empty = False
-        reason = f"This folder cannot be opened ({error.strerror or 'no access'}); check its permissions."
-        yield Part(prefix + str(error.filename or root), reason=reason)
+                yield Part(prefix + file["name"], size=file["size"], version=version_of(file))
+        below = [facts["name"] for facts in entries if facts["type"] == "directory"]
+        folders += [name for name in reversed(below) if _is_visible(name, folder)]
     if is_empty:
         yield Part(source, reason=EMPTY_FOLDER)
 
@@ -92,14 +89,14 @@ def parts_of(file: Part) -> list[Part]:
     if file.reason:
         return [file]
     try:
-        with _refusing():
+        with refusing():
             system, path = filesystem_of(file.file)
-            head = system.cat_file(path, 0, FIRST_BYTES) if file.size else b""
+            head = system.cat_file(path, start=0, end=FIRST_BYTES) if file.size else b""
             if is_zip(head):
-                with ZipArchive(file.file) as archive:
+                with ZipArchive(file) as archive:
                     return archive.parts() or [replace(file, reason=EMPTY_ZIP)]
             if is_dicom(head) and not shows_series(head):
-                head = system.cat_file(path, 0, HEAD)
+                head = system.cat_file(path, start=0, end=HEAD)
     except UnreadableScan as refusal:
         return [replace(file, reason=str(refusal))]
     return [replace(file, series=_key(head, file.file))]
@@ -116,13 +113,16 @@ class PartReader:
         if part.reason:
             raise UnreadableScan(part.reason)
         check_file(part.size)
-        with _refusing():
+        with refusing():
             if part.entry == NOT_A_MEMBER:
                 system, path = filesystem_of(part.file)
-                return system.cat_file(path)
-            if self._archive is None or self._archive.file != part.file:
+                data = system.cat_file(path, start=0, end=part.size)
+                if part.version not in (None, version_of(system.info(path))):
+                    raise UnreadableScan(CHANGED)
+                return data
+            if self._archive is None or self._archive.file.file != part.file:
                 self.close()
-                self._archive = ZipArchive(part.file)
+                self._archive = ZipArchive(part)
             return self._archive.read(part.entry)
 
     def close(self) -> None:
@@ -132,11 +132,13 @@ class PartReader:
 
 
 class ZipArchive:
-    """An open ZIP. Raises UnreadableScan where it is damaged."""
+    """An open ZIP; `file` is itself or one of its members. Raises UnreadableScan where it is damaged or has changed."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: Part) -> None:
         self.file = file
-        system, path = filesystem_of(file)
+        system, path = filesystem_of(file.file)
+        if file.version not in (None, version_of(system.info(path))):
+            raise UnreadableScan(CHANGED)
         self._stream = system.open(path, "rb", block_size=ZIP_BLOCK)
         try:
             self._zip = zipfile.ZipFile(self._stream)
@@ -156,7 +158,14 @@ class ZipArchive:
 
     def parts(self) -> list[Part]:
         return [
-            Part(self.file, number, entry.filename, entry.file_size, self._series(entry))
+            Part(
+                self.file.file,
+                number,
+                entry.filename,
+                entry.file_size,
+                self.file.version,
+                self._series(entry),
+            )
             for number, entry in enumerate(self._zip.infolist())
             if not entry.is_dir() and not is_hidden(entry.filename)
         ]
@@ -170,56 +179,33 @@ class ZipArchive:
                 head = stream.read(FIRST_BYTES)
                 if is_dicom(head) and not shows_series(head):
                     head += stream.read(HEAD - FIRST_BYTES)
-        except Exception:  # locked or damaged: reading it will tell
+        except Exception as error:  # locked or damaged: reading it will tell
+            if lasting_failure(error):
+                raise
             return None
-        return _key(head, f"{self.file}/{entry.filename}")
+        return _key(head, f"{self.file.file}/{entry.filename}")
 
 
-def filesystem_of(place: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a path or URI, and the path in it. Raises ArchiveRunError for one that cannot be used."""
-    if not URI.match(place):
-        return LocalFileSystem(), place
-    protocol = place.split("://", 1)[0]
+def _file(system: AbstractFileSystem, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The facts about the file that an entry of a folder is, or that it is a link to; else None."""
+    if facts["type"] == "file":
+        return facts
+    if facts["type"] == "directory":
+        return None
     try:
-        return url_to_fs(place)
-    except ImportError as error:
-        package = error.name or f"the package for {protocol}"
-        raise ArchiveRunError(
-            f"{protocol}:// needs {package}; install it with pip install -r requirements-archive.txt."
-        ) from None
-    except ValueError:
-        raise ArchiveRunError(f"{protocol}:// is not supported; use a path, file:// or s3://.") from None
+        target = system.info(facts["name"])
+    except OSError:  # a link to nothing
+        return None
+    return target if target["type"] == "file" else None
 
 
-def _absolute(source: str) -> str:
-    place = source if URI.match(source) else os.path.abspath(source)
-    if place.startswith("file://"):
-        place = os.path.abspath(place.removeprefix("file://"))
-    system, path = filesystem_of(place)
-    try:
-        is_there = system.exists(path)
-    except Exception as error:  # each service has its own: no network, no rights, a wrong name
-        raise ArchiveRunError(
-            f"{source} cannot be opened ({type(error).__name__}); check its name and your rights."
-        ) from None
-    if not is_there:
-        raise ArchiveRunError(f"{source} does not exist; name files, folders, ZIPs or URIs.")
-    return place.rstrip("/") or "/"
+def _is_visible(name: str, folder: str) -> bool:
+    """Whether an entry of a folder is neither hidden nor the folder itself, which S3 may list."""
+    last = name.rstrip("/").removeprefix(folder.rstrip("/")).lstrip("/")
+    return bool(last) and not last.startswith(".")
 
 
 def _key(head: bytes, name: str) -> bytes | None:
     """The series of a file as a hash: the manifest holds no UID, which could identify a patient."""
     series = series_of(head, name.rpartition("/")[0])
     return None if series is None else sha256(series).digest()[:16]
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turns the errors of file systems and services into the refusal of one file."""
-    try:
-        yield
-    except UnreadableScan:
-        raise
-    except Exception as error:  # each service has its own
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise UnreadableScan(f"This file cannot be opened ({why}).") from None

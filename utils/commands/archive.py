@@ -23,11 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources", nargs="+", metavar="SOURCE", help="files, folders, ZIPs, s3:// or file:// URIs"
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder for the data set and its records")
+    parser.add_argument(
+        "--output",
+        type=_folder,
+        required=True,
+        help="folder of this machine for the data set and its records",
+    )
     parser.add_argument("--workers", type=_positive, help="processes with the networks (default: all cores)")
     parser.add_argument("--threads", type=_positive, default=1, help="cores for each of them")
     parser.add_argument(
-        "--ray", metavar="ADDRESS", help="HOST:PORT: use this Ray cluster instead of starting Ray here"
+        "--ray",
+        type=_address,
+        metavar="ADDRESS",
+        help="HOST:PORT: use this Ray cluster instead of starting Ray here",
     )
     parser.add_argument(
         "--shard-size", type=_positive, default=4096, help="slices in one file of the data set, about"
@@ -58,6 +66,21 @@ def run(args: argparse.Namespace) -> int:
     assert counts is not None
     print(f"{counts.rows} rows, {counts.accepted} accepted, in {args.output}")
     return 0 if counts.accepted else 1
+
+
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            "must be a folder of this machine: files are renamed into place, which storage services cannot do"
+        )
+    return Path(text)
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise argparse.ArgumentTypeError("must be HOST:PORT, as `ray start` prints it")
+    return text
 
 
 def _positive(text: str) -> int:
