@@ -45,7 +45,7 @@ def _start() -> None:
     st.markdown(
         f"Upload 50 to 200 scans of this site with known diagnoses, {FEWEST_OF_A_KIND} or more with and "
         f"{FEWEST_OF_A_KIND} or more without a tumour; fewer than {FEWEST_SCANS} give no verdict. "
-        f"At most 5 slices of a patient. {HOW}"
+        f"At most 5 single slices of a patient; the stacks of a study count as one case. {HOW}"
     )
     files = st.file_uploader(
         "Scans, a ZIP of class folders, a CSV table", accept_multiple_files=True, key="acceptance-files"

@@ -114,13 +114,19 @@ def test_a_site_with_stacks_alone_has_a_verdict_and_a_profile_without_a_rule(
     ]
     result = accept(cases_of(scans, FUSION), RULE, None)
     assert result.decision.verdict == "as evaluated" and result.rule is None
+    few = [replace(scan, labels={"cnn": scan.labels["cnn"]}) for scan in made_scans(30)]
+    assert accept([*few, *cases_of(scans, FUSION)], RULE, None).rule is None, (
+        "30 images are too few for a fit"
+    )
     write_record(tmp_path / "p.json", make_profile(result, "Here"))
     profile = read_profile(tmp_path / "p.json")
     assert profile.active_rule is None and len(profile.distributions.tumor_probability) == 80
     assert "80 scans answered" in answers_in_words(profile)
     missed = [replace(scan, target="glioma") for scan in cases_of(scans, FUSION)[40:]]
     result = accept([*missed, *cases_of(scans, FUSION)[40:]], RULE, None)
-    assert result.decision.verdict == "not here" and "nothing to refit" in result.decision.reason
+    assert (
+        result.decision.verdict == "not here" and "too few single images to refit" in result.decision.reason
+    )
 
 
 def test_a_series_in_single_files_is_one_case_and_each_file_is_opened_once(tiny_readers) -> None:

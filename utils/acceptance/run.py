@@ -56,7 +56,8 @@ def accept(
     scores = Scores.of(scans)
     as_evaluated = answers(scores, evaluated)
     measured = figures(scores, as_evaluated)
-    can_fit = not missing_scans(scores) and can_be_fitted(scores)
+    images = scores.rows(~scores.is_stack)
+    can_fit = not missing_scans(images) and can_be_fitted(images)
     refitted = figures(scores, cross_validated(scores)) if can_fit else None
     return Acceptance(
         scores,

@@ -110,7 +110,11 @@ def decide(
         return Decision(
             None, f"{sentence_case(_joined(open_failures))}. The table says how many scans to add."
         )
-    beginning = "Even with thresholds refitted here" if refitted else "As evaluated, with nothing to refit"
+    beginning = (
+        "Even with thresholds refitted here"
+        if refitted
+        else "As evaluated, with too few single images to refit"
+    )
     return Decision("not here", f"{beginning}: {_joined(again)}.")
 
 
