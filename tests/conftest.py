@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.brains",
     "tests.support.cases",
     "tests.support.networks",
+    "tests.support.ray_cluster",
     "tests.support.records",
     "tests.support.s3",
     "tests.support.servers",

@@ -32,7 +32,10 @@ ENVIRONMENT = {
 FAILED = "The Ray workers failed ({kind}); run the same command again to go on, and see Ray's log if it fails again."
 MISSING_PACKAGE = re.compile(r"No module named '([\w.]+)'")
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # in Ray's message: the cluster's, then those here
-NOT_SENT = ("/tests", "/docs", "/benchmarks", "/runs", "/pages", ".git", ".venv", "__pycache__", ".*_cache")
+NOT_SENT = (
+    "/tests", "/docs", "/benchmarks", "/runs", "/pages", "/models/experiments", "/models/evaluation", ".git", ".venv",
+    "__pycache__", ".*_cache",
+)  # fmt: skip
 OBJECT_STORE = 1_000_000_000  # bytes of shared memory for scans on their way, on this machine
 BLOCK = 33_554_432  # bytes of scans that an inference actor gets at once
 WORKERS_PER_DECODER = 4  # decoding takes much less time than the networks
@@ -156,10 +159,7 @@ def _start(workers: Workers, session: str) -> None:
 
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if workers.address:
-        host, _, port = workers.address.rpartition(":")
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray itself waits for minutes
-        ray.init(workers.address, runtime_env=_environment(), **quiet)
-        return
+        return _join(workers.address, quiet)
     for attempt in range(STARTS):
         try:
             return _start_here(workers, session, quiet)
@@ -167,6 +167,17 @@ def _start(workers: Workers, session: str) -> None:
             ray.shutdown()
             if attempt == STARTS - 1:
                 raise
+
+
+def _join(address: str, quiet: dict[str, Any]) -> None:
+    import ray
+    from ray._private.authentication import authentication_token_setup
+
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray itself waits for minutes
+    # `ray start` uses a token where there is one, `ray.init` does not for an address
+    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    ray.init(address, runtime_env=_environment(), **quiet)
 
 
 def _start_here(workers: Workers, session: str, quiet: dict[str, Any]) -> None:
@@ -186,11 +197,16 @@ def _why_not(address: str | None, error: Exception) -> str:
     """Why Ray cannot be used, one sentence."""
     if not address:
         return f"Ray cannot be used ({type(error).__name__}); check that it runs."
-    if versions := VERSIONS.findall(str(error)):
+    text = f"{error} {error.__cause__}"
+    if versions := VERSIONS.findall(text):
         (ray_there, python_there), (ray_here, python_here) = versions[:2]
         return (
             f"The cluster at {address} runs Ray {ray_there} on Python {python_there}, this command Ray {ray_here} on "
             f"Python {python_here}; install the same."
+        )
+    if "InvalidAuthToken" in text:
+        return (
+            f"The Ray cluster at {address} has another token; put it in RAY_AUTH_TOKEN or ~/.ray/auth_token."
         )
     return (
         f"The Ray cluster at {address} cannot be used ({type(error).__name__}); check that it runs and that this "
