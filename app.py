@@ -14,9 +14,12 @@ STYLE = """
   position: absolute; left: 0}
 .stMainBlockContainer > .stVerticalBlock > :is(:has(.st-key-tab), :has(.st-key-shortcuts)) {
   position: absolute; left: 0}
-.stVerticalBlock > :has(> :is(.st-key-neighbours, .st-key-thumbnails)) {position: absolute}
+.stVerticalBlock > :has(> :is(.st-key-neighbours, .st-key-thumbnails)) {position: absolute; left: 0; width: 0}
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
+.js-plotly-plot .heatmap-label text[style*="rgb(68, 68, 68)"] {fill: black !important}
+.stMarkdown [role=region] td {min-width: 5.5rem}
+.stMarkdown [role=region] td:first-child {min-width: 10rem}
 .stMarkdown td code {overflow-wrap: anywhere}
 @media (min-width: 1350px) {
   .stMainBlockContainer > .stVerticalBlock > :has(.st-key-disclaimer) {position: absolute}

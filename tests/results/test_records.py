@@ -162,6 +162,9 @@ def test_broken_predictions_leave_the_figures(tmp_path, text, sentence):
 
 def test_predictions_without_figures_are_named(tmp_path):
     write_evaluation(tmp_path).unlink()
+    (tmp_path / "studies--validation.csv").write_text(
+        "slice,cnn\n"
+    )  # of no protocol: it belongs to no record
     assert records.read_evaluations(tmp_path, PROTOCOLS.values()) == (
         [],
         ["cnn--patient-disjoint.json is missing beside cnn--patient-disjoint.csv."],

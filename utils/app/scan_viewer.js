@@ -84,7 +84,7 @@ class ScanViewer {
   async show(data, kept) {
     if (this.panes.length !== data.panes.length) this.buildPanes(data.panes.length);
     data.panes.forEach((pane, index) => {
-      this.panes[index].title.textContent = pane.title;
+      this.panes[index].title.textContent = pane.title.replace(/([<>]) (?=\d)|(\d) (?=%)/g, "$1$2\u00a0"); // never "99" alone
       if (pane.caption !== undefined) this.panes[index].caption.textContent = pane.caption;
       this.panes[index].canvas.ariaLabel = pane.alt;
     });
@@ -107,7 +107,6 @@ class ScanViewer {
       pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
       pane.full = data.panes[index].full ?? pane.full;
     });
-    this.measureTop();
     this.bar.arrange();
     this.bar.drawScale(this.palette);
     this.colourEvidence();
@@ -241,10 +240,11 @@ class ScanViewer {
     return this.layout === 2 ? [0, main || Math.min(1, this.panes.length - 1)] : [...this.panes.keys()];
   }
 
-  // Where the viewer begins on the page: its panes are as high as what is left of the window
+  // Where the images begin on the page: they are as high as what is left of the window below
   measureTop() {
     const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
-    this.root.style.setProperty("--top", `${Math.round(this.root.getBoundingClientRect().top + scrolled)}px`);
+    const { top } = (this.layout === 1 ? this.root : this.grid).getBoundingClientRect();
+    this.root.style.setProperty("--top", `${Math.round(top + scrolled)}px`);
   }
 
   draw() {
@@ -253,6 +253,7 @@ class ScanViewer {
     this.root.style.setProperty("--small", Math.max(this.panes.length - 1, 1));
     this.panes.forEach((pane, index) => pane.figure.classList.toggle("main", large.includes(index)));
     this.bar.update();
+    this.measureTop();
     if (this.windowed) this.panes.forEach((pane) => this.drawPane(pane));
   }
 

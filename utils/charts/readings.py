@@ -71,4 +71,4 @@ def class_curves(
     figure.update_xaxes(title="slice")
     figure.update_yaxes(title="probability (%)", range=[-2, 102])
     finish(figure, titles.along_the_volume(title, slices, probabilities), 420)
-    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.3})

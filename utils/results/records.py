@@ -145,7 +145,7 @@ def read_evaluations(
         protocol = known.get(record.protocol) or UnknownProtocol(record.protocol)
         evaluations.append(Evaluation(record.model, protocol, predictions, record))
     for path in _four_class_files(folder.glob(f"{names}.csv"), of_subtypes):
-        if not path.with_suffix(".json").exists():
+        if path.stem.split("--")[1] in known and not path.with_suffix(".json").exists():
             problems.append(f"{path.with_suffix('.json').name} is missing beside {path.name}.")
     ranks = {name: rank for rank, name in enumerate(known)}
     return sorted(evaluations, key=lambda evaluation: _rank(evaluation, ranks)), problems
