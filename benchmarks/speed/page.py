@@ -80,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{page.locator(PROGRESS).inner_text()} at the end of these clicks")
             page.locator(PROGRESS).wait_for(state="detached")
             rows["the same when all are read"] = _clicks(page)
+            for words, pause in (("a second after the scan before", 1.0), ("at once", 0.0)):
+                name = f"Next through {CLICKS} scans, {words}"
+                rows[name], rows[f"{name}: until the findings show"] = _forward(page, pause)
     table = [("", "median s", "fastest", "slowest", "times")]
     table += [
         (name, f"{statistics.median(times):.3f}", f"{min(times):.3f}", f"{max(times):.3f}", str(len(times)))
@@ -118,6 +121,24 @@ def _clicks(page: Page) -> list[float]:
             time.sleep(0.005)
         times.append(time.perf_counter() - begin)
     return times
+
+
+def _forward(page: Page, pause: float) -> tuple[list[float], list[float]]:
+    """Seconds from clicks on Next until the next scan is drawn, and until its findings are; pause: before each."""
+    scans, findings = [], []
+    viewer, behind = page.locator(".viewer[data-ready]"), page.locator(".st-key-room[data-behind]")
+    for _ in range(CLICKS):
+        time.sleep(pause)
+        before = viewer.get_attribute("data-ready")
+        begin = time.perf_counter()
+        page.get_by_role("button", name="Next").click()
+        while viewer.get_attribute("data-ready") == before:
+            time.sleep(0.005)
+        scans.append(time.perf_counter() - begin)
+        while behind.count():
+            time.sleep(0.005)
+        findings.append(time.perf_counter() - begin)
+    return scans, findings
 
 
 if __name__ == "__main__":
