@@ -11,6 +11,7 @@ from utils.app import (
     drift_panel,
     evidence_panels,
     panels,
+    referral,
     restoring,
     review_panel,
     session,
@@ -57,9 +58,7 @@ def _reading(entry: Entry) -> None:
     assert entry.scan is not None
     with st.container(key="room-headline"):
         shown = session.predictions_shown(entry)
-        st.subheader(
-            conclude(entry, session.referral()).headline if shown else "Not a brain MRI: no assessment"
-        )
+        st.subheader(conclude(entry, referral.rule()).headline if shown else "Not a brain MRI: no assessment")
     findings = st.container(key="room-findings")
     assessment, choice, details = findings.container(), findings.container(), findings.container()
     with choice:
@@ -83,7 +82,7 @@ def _details(entry: Entry) -> None:
     """What stands below the review: probabilities, track records, subtypes, report."""
     panels.probabilities(entry)
     trust = [f"{reading.title}: {panels.trust(reading)}" for reading in entry.readings]
-    st.caption("  \n".join(trust))
+    st.caption(panels.unbroken("  \n".join(trust)))
     panels.subtype_panel(entry)
     with st.container(horizontal=True):
         review_panel.report_button([entry], "Report of this scan (PDF)", "report-scan")
@@ -155,7 +154,7 @@ def _worklist_pane(shown: Entry | None) -> None:
                     key="only",
                     format_func=lambda status: f"{counts[status]} {STATUS_TITLES[status]}",
                 )
-            session.referral_control()
+            referral.control()
         if st.button("Clear worklist", icon=":material/delete:"):
             session.clear()
             st.rerun()
@@ -182,13 +181,13 @@ def _duration(seconds: float) -> str:
 
 def _conclusion(entry: Entry) -> None:
     """Why there is no answer, or how far to trust it; then the lesion and the rest of the volume."""
-    conclusion = conclude(entry, session.referral())
+    conclusion = conclude(entry, referral.rule())
     likely = panels.tumor_likely(entry) if conclusion.is_indeterminate else ""
     if conclusion.is_indeterminate:
         icon = ":material/help:" if entry.is_concordant else ":material/call_split:"
-        st.warning(" ".join([*conclusion.remarks, likely]).rstrip(), icon=icon)
+        st.warning(panels.unbroken(" ".join([*conclusion.remarks, likely]).rstrip()), icon=icon)
     if entry.is_concordant and len(entry.readings) > 1:
-        st.caption(f"{ensemble_probability(entry)}. {panels.ensemble_trust(entry)}")
+        st.caption(panels.unbroken(f"{ensemble_probability(entry)}. {panels.ensemble_trust(entry)}"))
     elif site.title():
         st.caption(f"Site profile {site.title()}.")
     lesion = lesion_in_words(entry, is_likely=bool(likely))

@@ -27,6 +27,11 @@ def again(page: AppTest) -> AppTest:
     return page
 
 
+def plain(words: str) -> str:
+    """The words with simple spaces and hyphens."""
+    return words.replace("\u00a0", " ").replace("\u2011", "-")
+
+
 def charts_of(page: AppTest) -> list[dict]:
     """What plotly was given."""
     return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.steps import ROOT, component_of, pictures_of, probabilities_of, viewer_of, worklist_of
+from tests.pages.steps import ROOT, component_of, pictures_of, plain, probabilities_of, viewer_of, worklist_of
 from tests.support.networks import change_card
 from utils.cases.reviews import Review
 from utils.cases.store import CaseStore, answers_of
@@ -71,7 +71,7 @@ def words_of(page: AppTest) -> str:
     texts = [element.value for kind in kinds for element in kind]
     if "scan_viewer" in [element.proto.component_name for element in page.get("bidi_component")]:
         texts += [pane[part] for pane in viewer_of(page)["panes"] for part in ("title", "caption")]
-    return " ".join(texts)
+    return plain(" ".join(texts))
 
 
 def shows_scan_alone(page: AppTest) -> bool:
@@ -219,7 +219,7 @@ def test_networks_that_agree(make_entry, tiny_app: Path) -> None:
 
 def test_networks_that_disagree(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "no_tumor")))
-    warning = page.warning[0].value
+    warning = plain(page.warning[0].value)
     assert page.subheader[0].value == "Indeterminate - review manually: the models disagree"
     assert "Discordant" in warning
     for words in ("CNN", "VGG16", "glioma", "no tumour"):
@@ -235,7 +235,7 @@ def test_networks_that_are_unsure(make_entry, tiny_app: Path) -> None:
 
 def test_disagreement_that_is_unsure_too_says_both(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.4, unsure=True))
-    assert "Discordant" in page.warning[0].value and "Low confidence" in page.warning[0].value
+    assert "Discordant" in plain(page.warning[0].value) and "Low confidence" in plain(page.warning[0].value)
 
 
 def test_unsure_comes_from_the_card(models_copy: Path, png_bytes) -> None:
@@ -260,8 +260,8 @@ def test_networks_that_agree_are_asked_for_what_was_fitted_for_both(make_entry, 
     (models_copy / ENSEMBLE).write_text(json.dumps(record))
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), 0.9))
     assert "Indeterminate" in page.subheader[0].value
-    assert "probability 90 %, below the referral threshold of 95.0 %" in page.warning[0].value
-    assert "(98 % accuracy on validation when models agree)" in page.warning[0].value
+    assert "probability 90 %, below the referral threshold of 95.0 %" in plain(page.warning[0].value)
+    assert "(98 % accuracy on validation when models agree)" in plain(page.warning[0].value)
     assert "Mean predicted probability 90 %. Not yet measured on held-out patients." in words_of(page)
     page = with_entries(make_entry("b.png", ("glioma", "glioma"), 0.96, unsure=True))
     assert not page.warning and "both models agree" in page.subheader[0].value
@@ -272,9 +272,9 @@ def test_a_tumour_of_an_unclear_type_is_told(make_entry, models_copy: Path) -> N
         change_card(models_copy / f"{name}.keras", tumor_threshold=0.8)
     words = "Tumour likely; type indeterminate (probability of any tumour: CNN 97 %, VGG16 97 %; thresholds at 95 %"
     page = with_entries(make_entry("a.png", ("glioma", "meningioma"), 0.9))
-    assert "Indeterminate" in page.subheader[0].value and words in page.warning[0].value
+    assert "Indeterminate" in page.subheader[0].value and words in plain(page.warning[0].value)
     page = with_entries(make_entry("b.png", ("glioma", "no_tumor"), 0.9))
-    assert "Tumour likely" not in page.warning[0].value
+    assert "Tumour likely" not in plain(page.warning[0].value)
 
 
 def test_class_choice_changes_the_maps_and_not_the_scan(make_entry, tiny_app: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_custom_threshold_makes_a_prediction_indeterminate(make_entry, tiny_ap
     next(slider for slider in page.slider if slider.label == "Indeterminate below").set_value(95.0)
     page = run(page)
     assert "Indeterminate" in page.subheader[0].value
-    assert "custom threshold of 95.0 %" in page.warning[0].value
+    assert "custom threshold of 95.0 %" in plain(page.warning[0].value)
     assert worklist_of(page)["Status"].tolist() == ["Low confidence"]
     next(toggle for toggle in page.toggle if toggle.label == "Custom threshold").set_value(False)
     assert not run(page).warning
@@ -484,7 +484,7 @@ def test_track_record_comes_from_the_patients_the_network_never_saw(models_copy:
 
 def test_scan_that_the_gate_refuses_is_shown_without_any_answer(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("cxr.png", ("meningioma", "meningioma"), 0.99, grade="refused"))
-    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert "does not look like a brain MRI slice" in plain(page.warning[0].value)
     assert shows_scan_alone(page)
     table = worklist_of(page)
     assert table["Status"].tolist() == ["Rejected"] and table["Answer"].tolist() == [""]
@@ -495,7 +495,7 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_a
     refused = [make_entry(name, ("glioma", "glioma"), grade="refused") for name in ("a.png", "b.png")]
     page = click(with_entries(*refused), "Show predictions anyway")
     assert len(pictures_of(page)) == 3 and "glioma" in words_of(page)
-    assert "does not look like a brain MRI slice" in page.warning[0].value
+    assert "does not look like a brain MRI slice" in plain(page.warning[0].value)
     assert [answer[:6] for answer in worklist_of(page)["Answer"]] == ["glioma", ""]
     page = select(page, refused[1].key)
     assert shows_scan_alone(page)
@@ -503,14 +503,14 @@ def test_answers_of_a_refused_scan_can_be_wished_for_it_alone(make_entry, tiny_a
 
 def test_unusual_scan_has_its_answer_and_a_warning(make_entry, tiny_app: Path) -> None:
     page = with_entries(make_entry("a.png", ("glioma", "glioma"), grade="unusual"))
-    assert "Unusual" in page.warning[0].value and len(pictures_of(page)) == 3
+    assert "Unusual" in plain(page.warning[0].value) and len(pictures_of(page)) == 3
     assert worklist_of(page)["Status"].tolist() == ["Out of distribution"]
 
 
 def test_uploaded_noise_is_refused_by_the_gate(detector_models: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
     page = upload(run(), {"noise.png": cv2.imencode(".png", noise)[1].tobytes()})
-    assert "does not look like a brain MRI slice" in page.warning[0].value and shows_scan_alone(page)
+    assert "does not look like a brain MRI slice" in plain(page.warning[0].value) and shows_scan_alone(page)
 
 
 def test_example_shows_its_answers_even_where_the_gate_refuses_the_drawing(detector_models: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from utils.app import resources, session
+from utils.app import referral, resources, session
 from utils.reading.worklist import Entry
 from utils.reports.dicom.errors import NotReportable
 from utils.reports.dicom.kinds import KINDS
@@ -33,7 +33,7 @@ def download(entry: Entry, page: str) -> None:
     from utils.reports.dicom.results import check, dicom_results, zip_of  # they take a second to import
     from utils.reports.dicom.series import ReadSeries, hashes_of, with_outlines
 
-    sources, segmenter, referral = session.headers(), resources.segmenter(), session.referral()
+    sources, segmenter, rule = session.headers(), resources.segmenter(), referral.rule()
     if not hashes_of([entry]) <= sources.keys():
         st.caption(f"{CHOICE}: add its files again; their headers were not kept.")
         return
@@ -54,7 +54,7 @@ def download(entry: Entry, page: str) -> None:
         st.download_button(
             "Download ZIP",
             # now: the session is not available when the file is created
-            lambda: zip_of(dicom_results(with_outlines(entry, sources, segmenter, referral), kinds)),
+            lambda: zip_of(dicom_results(with_outlines(entry, sources, segmenter, rule), kinds)),
             "dicom-results.zip",
             "application/zip",
             icon=":material/download:",

@@ -194,6 +194,15 @@ def tumor_likely(entry: Entry) -> str:
     return conclusion.tumor_likely(entry, thresholds)
 
 
+def unbroken(words: str) -> str:
+    """The words without line breaks inside of "> 99 %" and "61-86"."""
+    return re.sub(
+        r"(?<=[<>]) (?=\d)|(?<=\d) (?=%)|(?<=\d)-(?=\d)",
+        lambda match: match.group().translate(UNBROKEN),
+        words,
+    )
+
+
 def in_markdown(name: str) -> str:
     """A file name for Markdown, which would take parts of it for links, images or emphasis."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", name)

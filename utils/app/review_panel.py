@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from utils.app import access, resources, session, shortcuts
+from utils.app import access, referral, resources, session, shortcuts
 from utils.cases.reviews import (
     LONGEST_NOTE,
     LONGEST_REVIEWER,
@@ -110,7 +110,7 @@ def reported(entry: Entry) -> ReportedScan:
         Settings(evidence_scale()),
         reviews().get(entry.key),
         session.predictions_shown(entry),
-        session.referral(),
+        referral.rule(),
         study_sentences(study_of(entry, session.entries()), entry, resources.study_fusion())
         if entry.slices
         else (),

@@ -1,13 +1,13 @@
 // One scan in several panes that zoom, pan and change their window together: the original image and a saliency map per
-// model. data: { key, volume, name, file, stack, position, jump, kind, size, spacing, sides, scan, palette, study, layout, outlines: { KIND:
-// [[x, y, ...], ...] }, panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are grayscale PNG data
-// addresses; a level of evidence has the palette's colour, and its opacity grows with it. Outlines are closed polygons
-// in fractions of the scan's sides. `size` is width and height of the scan in pixels, `spacing` their mm, `sides` the
-// sides of the body. `layout`: how many panes stand side by side at first; 1: one fills the height of the window, the
-// others are small beside it until they are clicked; 3: all. `stack` is the name of the slices that
-// stack_images.js keeps, of which the one at `position` is in `data`; `volume` is equal for all stacks of a volume, and
-// `kind` is that of slices that are counted. The server moves the viewer by another `jump`. `key` is that of the scan on the worklist; a scan
-// that was chosen there is shown before the server answers, if views_beside.js keeps its view.
+// model. data: { key, volume, name, file, stack, position, jump, kind, size, spacing, sides, scan, palette, study, layout,
+// outlines: { KIND: [[x, y, ...], ...] }, panes: [{ title, caption, alt, evidence, full }] }. `scan` and `evidence` are
+// grayscale PNG data addresses; a level of evidence has the palette's colour, and its opacity grows with it. Outlines are
+// closed polygons in fractions of the scan's sides. `size` is width and height of the scan in pixels, `spacing` their mm,
+// `sides` the sides of the body. `layout`: how many panes stand side by side at first; 1: one fills the height of the
+// window, the others are small beside it until they are clicked; 3: all. `key` is that of the scan on the worklist; a scan
+// that was chosen there is shown before the server answers, if views_beside.js keeps its view. `stack` is the name of the
+// slices that stack_images.js keeps, of which the one at `position` is in `data`; `volume` is equal for all stacks of a
+// volume, and `kind` is that of slices that are counted. The server moves the viewer by another `jump`.
 
 const INITIAL_VIEW = { zoom: 1, x: 0, y: 0, brightness: 0, contrast: 1, inverted: false, evidence: true, opacity: 0.8,
   threshold: 0, contour: false, outline: true, mask: true, window: "full", main: 0 };
