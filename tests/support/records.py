@@ -78,6 +78,7 @@ def evidence_record() -> Callable[..., ExplanationsRecord]:
                 row = {
                     "file": f"{number}.png",
                     "source": "made",
+                    "sequence": None,
                     "group": number // 2,
                     "target": target,
                     "method": method,

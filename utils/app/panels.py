@@ -196,11 +196,8 @@ def tumor_likely(entry: Entry) -> str:
 
 def unbroken(words: str) -> str:
     """The words without line breaks inside of "> 99 %" and "61-86"."""
-    return re.sub(
-        r"(?<=[<>]) (?=\d)|(?<=\d) (?=%)|(?<=\d)-(?=\d)",
-        lambda match: match.group().translate(UNBROKEN),
-        words,
-    )
+    kept = r"(?<=[<>]) (?=\d)|(?<=\d) (?=%)|(?<![-\d])(\d{1,3})-(?=\d)"  # no dates
+    return re.sub(kept, lambda match: match.group().translate(UNBROKEN), words)
 
 
 def in_markdown(name: str) -> str:
