@@ -80,24 +80,26 @@ class WorklistPanel {
   delay(event) {
     if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || !REVIEW_KEYS.includes(event.key)) return;
     if (!this.list.isConnected || this.list.hidden || isText(event.composedPath()[0])) return;
-    if (!this.waiting.length && this.hasButtons()) return;
+    if (!this.waiting.length && this.isReady()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     this.waiting.push({ key: event.key, code: event.code });
     if (this.waiting.length === 1) this.release();
   }
 
-  hasButtons() {
-    return !!document.querySelector(`.st-key-unsure-${this.current} button`);
+  // Whether the buttons of the marked scan are there, and no more those of another; or it has none, as a rejected one
+  isReady() {
+    const buttons = [...document.querySelectorAll('[class*="st-key-unsure-"]')];
+    const own = buttons.filter((button) => button.classList.contains(`st-key-unsure-${this.current}`));
+    return own.length === buttons.length && (own.length > 0 || !this.isBehind());
   }
 
   release() {
     setTimeout(() => {
       if (!this.root.isConnected) this.waiting = [];
-      if (this.waiting.length && this.hasButtons() && this.wasReady) {
-        this.replay(this.waiting.shift());
-      }
-      this.wasReady = this.hasButtons(); // drawn a moment ago, they listen now
+      const isReady = this.isReady();
+      if (this.waiting.length && isReady && this.wasReady) this.replay(this.waiting.shift());
+      this.wasReady = this.isReady(); // drawn a moment ago, they listen now
       if (this.waiting.length) this.release();
     }, POLL_MILLISECONDS);
   }
@@ -170,11 +172,15 @@ class WorklistPanel {
 
   // The findings of another scan than the marked one are dimmed, until those of the marked one are drawn
   dim() {
-    const findings = document.querySelector(".st-key-room-findings");
-    const isBehind = this.root.isConnected && !!findings && !findings.querySelector(`.st-key-findings-of-${CSS.escape(this.current)}`);
+    const isBehind = this.root.isConnected && this.isBehind();
     document.querySelector(".st-key-room")?.toggleAttribute("data-behind", isBehind);
     cancelAnimationFrame(this.frame);
     this.frame = isBehind ? requestAnimationFrame(() => this.dim()) : 0;
+  }
+
+  isBehind() {
+    const findings = document.querySelector(".st-key-room-findings");
+    return !!findings && !findings.querySelector(`.st-key-findings-of-${CSS.escape(this.current)}`);
   }
 
   // Scrolls the list alone, never the page
