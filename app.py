@@ -18,8 +18,8 @@ STYLE = """
 .js-plotly-plot :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .bartext-outside, .textpoint text) {
   fill: currentColor !important}
 .js-plotly-plot .heatmap-label text[style*="rgb(68, 68, 68)"] {fill: black !important}
-.stMarkdown [role=region] td {min-width: 5.5rem}
-.stMarkdown [role=region] td:first-child {min-width: 10rem}
+.stMarkdown [role=region] td {min-width: 4rem}
+.stMarkdown [role=region] td:first-child {min-width: 8rem}
 .stMarkdown td code {overflow-wrap: anywhere}
 @media (min-width: 1350px) {
   .stMainBlockContainer > .stVerticalBlock > :has(.st-key-disclaimer) {position: absolute}
