@@ -75,7 +75,7 @@ def evidence_record() -> Callable[..., ExplanationsRecord]:
         for number in range(60):
             target = CLASSES[number % 4]
             for method in ("gradcam", "layercam"):
-                row = {
+                row: dict[str, Any] = {
                     "file": f"{number}.png",
                     "source": "made",
                     "sequence": None,
