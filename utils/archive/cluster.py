@@ -40,6 +40,7 @@ OBJECT_STORE = 1_000_000_000  # bytes of shared memory for scans on their way, o
 BLOCK = 33_554_432  # bytes of scans that an inference actor gets at once
 WORKERS_PER_DECODER = 4  # decoding takes much less time than the networks
 CONNECT_SECONDS = 10  # until a cluster must have answered
+ATTEMPTS = "RAY_gcs_server_port_wait_time_s"  # to join, of up to 40 seconds where another program answers
 STARTS = 3  # attempts: Ray gives up where a busy machine has not started it within 30 seconds
 RETRIES = 5  # of a task whose worker died
 MOST_ERRORS = 16  # tasks that may fail in one stream; more is no matter of single files
@@ -177,7 +178,11 @@ def _join(address: str, quiet: dict[str, Any]) -> None:
     socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray itself waits for minutes
     # `ray start` uses a token where there is one, `ray.init` does not for an address
     authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    ray.init(address, runtime_env=_environment(), **quiet)
+    os.environ[ATTEMPTS] = "2"
+    try:
+        ray.init(address, runtime_env=_environment(), **quiet)
+    finally:
+        del os.environ[ATTEMPTS]  # Ray waits so many seconds for a cluster of its own
 
 
 def _start_here(workers: Workers, session: str, quiet: dict[str, Any]) -> None:
