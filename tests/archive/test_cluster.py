@@ -42,7 +42,9 @@ def test_a_cluster_reads_s3_like_files(
         "--ray",
         ray_cluster,
     ]
-    run = subprocess.run([*command, "--shard-size", "32"], cwd=REPOSITORY, capture_output=True, text=True)
+    run = subprocess.run(
+        [*command, "--workers", "1", "--shard-size", "32"], cwd=REPOSITORY, capture_output=True, text=True
+    )
     assert run.returncode == 0 and "Traceback" not in run.stderr, run.stderr
     written = ds.dataset(output / ROWS).to_table()
     assert different_rows(with_sources(written, archive_in_s3, str(archive)), rows) == []

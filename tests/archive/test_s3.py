@@ -15,6 +15,7 @@ import pytest
 from benchmarks.faults.archive_kills import different_rows
 from tests.archive.steps import listed, read, with_sources
 from tests.support.archives import png, replace_ray, zipped
+from tests.support.corpus import endless_jpeg
 from tests.support.processes import free_port
 from tests.support.s3 import SECRET, S3Server
 from utils.archive.cluster import Workers
@@ -52,6 +53,12 @@ def test_objects_prefixes_and_zips_are_sources(s3: S3Server) -> None:
         rows = read(source)
         assert sorted(row["source"] for row in rows) == sorted(expected)
         assert {row["reason"] for row in rows} == {None}
+
+
+def test_a_poisonous_object_is_one_refusal(s3: S3Server) -> None:
+    rows = read(s3.new_bucket("poisonous", {"a.png": png(1), "b.jpg": endless_jpeg(), "c.png": png(2)}))
+    assert [row["reason"] is None for row in rows] == [True, False, True]
+    assert "takes too long" in rows[1]["reason"]
 
 
 def test_a_source_in_s3_that_cannot_be_used_is_one_sentence(
