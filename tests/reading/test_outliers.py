@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.datasets.outliers import load_outliers
-from utils.reading.outliers import describe, fit_outlier_classifier
+from utils.reading.outliers import describe, fit_outlier_classifier, mislabelled
 
 
 def described(centre: float, count: int, seed: int) -> np.ndarray:
@@ -41,6 +41,12 @@ def test_thresholds_count_validation_scans_by_their_weight() -> None:
     assert thresholds[0] > thresholds[1] + 1
 
 
+def test_an_outlier_among_the_brain_scans_is_detected_without_its_own_label() -> None:
+    brains = np.concatenate([described(0, 200, 0), described(3, 2, 7)])
+    groups = np.append(np.arange(200) // 4, [100, 100])
+    assert np.flatnonzero(mislabelled(brains, groups, described(3, 60, 1))).tolist() == [200, 201]
+
+
 def test_one_broken_channel_decides_nothing() -> None:
     classifier = fit_outlier_classifier(
         described(0, 400, 0), described(2, 60, 1), described(0, 500, 2), np.ones(500)
@@ -50,9 +56,11 @@ def test_one_broken_channel_decides_nothing() -> None:
     assert np.isfinite(classifier.scores(brain)).all()
 
 
-def test_a_description_is_the_mean_of_every_channel() -> None:
+def test_a_description_is_mean_and_spread_of_every_channel() -> None:
     layers = [np.full((2, 4, 4, 3), 2.0, np.float32), np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)]
-    np.testing.assert_allclose(describe(layers), [[2, 2, 2, 1, 2], [2, 2, 2, 5, 6]])
+    np.testing.assert_allclose(
+        describe(layers), [[2, 2, 2, 0, 0, 0, 1, 2, 1, 1], [2, 2, 2, 0, 0, 0, 5, 6, 1, 1]]
+    )
 
 
 def test_no_patient_and_no_neighbour_is_on_both_sides(tmp_path: Path) -> None:

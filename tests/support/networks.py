@@ -246,7 +246,7 @@ def dicom_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def fitted_models(models_copy: Path, dicom_models: Path) -> Path:
     """`models_copy` with the segmentation network of `dicom_models`, an ensemble and an outlier classifier.
 
-    The classifier sees the mean brightness of an image: it refuses one that is bright all over.
+    The classifier sees brightness: it refuses an image that is bright all over.
     """
     from utils.networks.registry import segmenters
     from utils.networks.shipped import ENSEMBLE
@@ -255,7 +255,7 @@ def fitted_models(models_copy: Path, dicom_models: Path) -> Path:
     for file in dicom_models.glob("unet.*"):
         shutil.copy(file, models_copy)
     weights = models_copy / "unet.keras"
-    arrays = {"mean": [-20.0], "scale": [1.0], "weights": [1.0], "intercept": 0.0}
+    arrays = {"mean": [-20.0, 0.0], "scale": [1.0, 1.0], "weights": [1.0, 0.0], "intercept": 0.0}
     np.savez(
         weights.with_suffix(".npz"),
         **{f"outlier_{key}": np.asarray(value, np.float32) for key, value in arrays.items()},  # type: ignore[arg-type]

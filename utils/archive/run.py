@@ -36,6 +36,7 @@ from utils.records.base import write_record
 TASK_SIZE = 64  # slices that a worker gets at once: a multiple of the batch of the networks
 TASKS_PER_WORKER = 256  # in one stream: it bounds the memory of the driver, and networks load anew for each
 ROUNDS = 3  # the first with whole tasks, the others with single units
+NOT_LISTED = "Some files could not be listed because workers failed; run the same command again."
 GAVE_UP = "This file ended the program that read it several times; read it alone."
 
 
@@ -99,7 +100,10 @@ def _check_same(run: Run, sources: list[str], cards: list[Card], settings: Setti
 def _prepare(settings: Settings, sources: list[str], cards: list[Card]) -> Run:
     """List all files and write the manifest, then the record: a folder with a record has a whole manifest."""
     listed = list(manifest.list_files(sources))
-    parts = pa.concat_tables(_until_stopped(cluster.list_parts(listed)))
+    tables = list(_until_stopped(cluster.list_parts(listed)))
+    if len(pc.unique(_positions(tables))) < len(_positions(listed)):  # workers failed again and again
+        raise ArchiveRunError(NOT_LISTED)
+    parts = pa.concat_tables(tables)
     files = manifest.divided(parts, settings.shard_size)
     manifest.write(settings.output, files)
     run = Run(
@@ -120,6 +124,10 @@ def _prepare(settings: Settings, sources: list[str], cards: list[Card]) -> Run:
     )
     write_record(settings.output / RUN, run)
     return run
+
+
+def _positions(tables: Sequence[pa.Table]) -> pa.ChunkedArray:
+    return pa.chunked_array([table["position"].combine_chunks() for table in tables], pa.int64())
 
 
 def _novelty(facts: NoveltyFacts) -> Novelty:

@@ -217,8 +217,9 @@ class Bfloat16Facts(Record):
 class OutlierFacts(Record):
     """The outlier classifier on the encoder of a segmentation network; NAME.npz holds its weights.
 
-    `layers`: whose channel means it sees; scores (log-odds) above `unusual` and `refused` get that grade. `fitted_on`:
-    kind of image -> number of them. `validation`: kind of image, or source of brain MRI, that the fit did not use ->
+    `layers`: whose channels it sees; scores (log-odds) above `unusual` and `refused` get that grade. `fitted_on`:
+    kind of image -> number of them; `mislabelled`: files of brain collections that show something else and were left
+    out. `validation`: kind of image, or source of brain MRI, that the fit did not use ->
     share (0..1) of grade "unusual" or "refused".
     """
 
@@ -226,6 +227,7 @@ class OutlierFacts(Record):
     unusual: float
     refused: float
     fitted_on: Mapping[str, int]
+    mislabelled: tuple[str, ...] = ()
     validation: Mapping[str, float]
     statistics_sha256: str
 

@@ -22,8 +22,8 @@ class Network:
     starts from, "" for a network trained from scratch. `colour` is its colour in charts, "" for the next free one.
     The app reads scans with the networks that have `is_read_by_app`; other networks learn from an `is_teacher`.
     `has_training_normalisation`: the builder takes `normalised`, the convolutions that get batch normalisation while
-    they are trained. `outlier_layers`: of a segmentation network, those whose channel means distinguish
-    a brain from other images.
+    they are trained. `outlier_layers`, `sequence_layers`: of a segmentation network, those that the
+    outlier classifier and the recognition of sequence and plane see.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Network:
     is_teacher: bool = False
     has_training_normalisation: bool = False
     outlier_layers: tuple[str, ...] = ()
+    sequence_layers: tuple[str, ...] = ()
 
     @property
     def is_segmenter(self) -> bool:
@@ -99,7 +100,8 @@ NETWORKS = _by_name(
         builder=_architecture("unet"),
         task="segmentation",
         imagenet="MobileNetV2",
-        outlier_layers=(
+        outlier_layers=("block_1_expand_relu", "block_3_expand_relu", "block_6_expand_relu"),
+        sequence_layers=(
             "block_3_expand_relu",
             "block_6_expand_relu",
             "block_13_expand_relu",

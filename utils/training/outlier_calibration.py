@@ -9,7 +9,7 @@ from utils.networks.card_facts import OutlierFacts
 from utils.networks.cards import Card, add_statistics, save_card
 from utils.networks.registry import NETWORKS
 from utils.networks.runtime.backend import Backend, open_network
-from utils.reading.outliers import KEYS, describe, fit_outlier_classifier
+from utils.reading.outliers import KEYS, describe, fit_outlier_classifier, mislabelled
 from utils.reading.reader import BATCH
 from utils.reading.segmenter import Segmenter
 from utils.scans.preprocessing import as_input
@@ -21,8 +21,8 @@ MOST_IMAGES = {"train": 220, "validation": 120}  # brain scans of a source and s
 def calibrate_outliers(segmenter: Segmenter, samples: pd.DataFrame, outliers: pd.DataFrame) -> Card:
     """Fit the classifier on brain scans and outliers (`datasets.outliers`) of the training part.
 
-    The thresholds come from brain scans of the validation part, of which every source counts the same. The card and
-    its statistics are written.
+    The thresholds come from brain scans of the validation part, of which every source counts the same. Scans of both
+    parts that are `mislabelled` are left out. The card and its statistics are written.
     """
     layers = NETWORKS[segmenter.card.name].outlier_layers
     backend = open_network(segmenter.card, layers)
@@ -30,7 +30,12 @@ def calibrate_outliers(segmenter: Segmenter, samples: pd.DataFrame, outliers: pd
     described = [
         _descriptions(backend, load_images(list(rows["path"]), segmenter.size)) for rows in (brains, outliers)
     ]
-    in_training, is_fitted = (rows["part"].to_numpy() == "train" for rows in (brains, outliers))
+    is_fitted = outliers["part"].to_numpy() == "train"
+    groups = (brains["source"] + brains["group"].astype(str)).to_numpy()
+    is_wrong = mislabelled(described[0], groups, described[1][is_fitted])
+    wrong = brains[is_wrong]
+    brains, described[0] = brains[~is_wrong].reset_index(drop=True), described[0][~is_wrong]
+    in_training = brains["part"].to_numpy() == "train"
     validation = brains[~in_training]
     weights = 1 / validation.groupby("source")["source"].transform("size").to_numpy()
     classifier = fit_outlier_classifier(
@@ -48,6 +53,7 @@ def calibrate_outliers(segmenter: Segmenter, samples: pd.DataFrame, outliers: pd
             "brain MRI": int(in_training.sum()),
             **outliers["label"][is_fitted].value_counts().to_dict(),
         },
+        mislabelled=tuple(sorted(wrong["source"] + "/" + wrong["file"])),
         validation=rates,
         statistics_sha256="",
     )

@@ -41,7 +41,7 @@ def calibrate_sequences(card: Card, samples: pd.DataFrame) -> Card:
     parts = [rows[rows["part"] == part] for part in ("train", "validation")]
     if any(not set(names) <= set(part[kind]) for part in parts for kind, names in NAMES.items()):
         return card
-    layers = NETWORKS[card.name].outlier_layers
+    layers = NETWORKS[card.name].sequence_layers
     quarters = describe_images(open_network(card, layers), list(rows["path"]), card.input_size)
     arrays: dict[str, np.ndarray] = {}
     facts = {}
