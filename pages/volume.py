@@ -3,7 +3,7 @@
 import streamlit as st
 
 from utils.app import dicom_panel, panels, review_panel, session, stack_panels, study_panels
-from utils.reading.study import study_of
+from utils.reading.study import study_of, waiting_of
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
         st.stop()
     volume = panels.scan_picker(volumes)
     study = study_of(volume, volumes)
-    study_panels.headline(study, volume)
+    study_panels.headline(study, volume, waiting_of(volume, session.entries()))
     image_side, curve_side = st.columns([5, 4], gap="medium")
     with curve_side:
         stack_panels.key_slices(volume)

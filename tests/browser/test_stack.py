@@ -112,3 +112,21 @@ def test_the_slice_is_remembered_when_the_page_is_left_at_once(page: Page, addre
     expect(viewer).to_have_attribute("data-position", str(last))
     settled(page)
     expect(viewer).to_have_attribute("data-position", str(last))
+
+
+def test_a_click_on_a_curve_brings_its_slice_into_view(page: Page, address: str) -> None:
+    last = drop_on_volume(page, address)
+    viewer, slider = page.locator(READY), page.get_by_role("slider", name="Slice")
+    point = page.locator(".js-plotly-plot .points path").nth(1)  # of the second slice
+    expect(point).to_be_visible()
+    box = point.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".hoverlayer .hovertext").first).to_be_visible()
+    slider.fill(str(last))
+    page.mouse.down()  # before the server knows of the last slice
+    page.mouse.up()
+    expect(viewer).to_have_attribute("data-position", "1")
+    settled(page)
+    page.wait_for_timeout(600)
+    expect(viewer).to_have_attribute("data-position", "1")

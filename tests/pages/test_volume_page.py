@@ -197,6 +197,14 @@ def test_two_series_of_a_study_stand_together(whole, fused_app) -> None:
     assert again(page).session_state["selected"] == "t1.nii"
 
 
+def test_series_that_still_wait_are_named_and_not_missing(whole, fused_app) -> None:
+    other = whole([0.2] * 3, "t1c.nii", study="s", sequence="T1C+")
+    waiting = replace(other, readings=(), slices=tuple(replace(each, readings=()) for each in other.slices))
+    page = opened("volume", whole([0.97] * 3, "flair.nii", study="s", sequence="FLAIR"), waiting)
+    assert page.info[0].value == "Not yet analysed: 1 series of this study. The answer is that of the others."
+    assert "Sequences: T1 with contrast and FLAIR. Missing: T1 and T2." in words_of(page)
+
+
 def test_prior_and_current_stand_side_by_side_with_the_change(whole, fused_app) -> None:
     current = whole([0.9] * 3, masks=[square(20)] * 3, orientation=AXIAL)
     prior = whole([0.9] * 3, "prior.nii", masks=[square(0), square(20), square(0)], sequence="T1")

@@ -45,7 +45,7 @@ def linked_views(entry: Entry, page: str, label: str | None, layout: int) -> Non
         # on a slice whose predictions are hidden the class of the slices before stays
         drawn = label or next(iter(_stacks(entry)), drawn)
     captions, shown = _kept_view(entry, label, drawn, layout)
-    viewer.scan_viewer(shown, f"{page}-viewer", session.show_slice)
+    viewer.scan_viewer(shown, f"{page}-viewer", session.move_to)
     if shown["stack"]:  # after the image, which need not wait for them
         viewer.keep_stack(
             shown["stack"], slices(entry, drawn, lambda each: _linked_view(each, drawn, lambda _: ""))

@@ -47,7 +47,7 @@ def study(entry: Entry, is_shown: bool) -> None:
     view = _view(entry, maps) if is_shown else _slice_view(entry, selection)
     words = repr(selection)
     place = evidence_panels.stack_place(entry, words)
-    viewer.scan_viewer(viewer.shown_of(view, 3, place), "study-viewer", session.show_slice)
+    viewer.scan_viewer(viewer.shown_of(view, 3, place), "study-viewer", session.move_to)
     if place:  # after the image, which need not wait for them
         viewer.keep_stack(
             place.name, evidence_panels.slices(entry, words, lambda each: _slice_view(each, selection))

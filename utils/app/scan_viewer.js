@@ -16,6 +16,8 @@ const LINES = { outline: { colour: "#009e73", dash: [] }, mask: { colour: "#56b4
 const BLINK_MILLISECONDS = 600;
 const REST_MILLISECONDS = 250; // without a step through the stack, before the server learns the position
 const LARGEST_ZOOM = 16;
+// Volume -> the position that the server has not confirmed. It stays when the page is left: the next viewer goes there.
+const PENDING = (window.brainReaderPositions ??= new Map());
 const BRIGHTNESS = [-0.5, 0.5];
 const CONTRAST = [0.4, 16];
 
@@ -77,7 +79,7 @@ class ScanViewer {
     if (volume !== this.volume) this.rest();
     const isJump = volume === this.volume && jump !== this.jump;
     Object.assign(this, { key, volume, stack, position, jump, kind, palette, file, isStudy });
-    if (isJump || this.pending === position) this.pending = null;
+    if (isJump || PENDING.get(volume) === position) PENDING.delete(volume);
     if (!this.goOn()) this.show(data, images);
   }
 
@@ -107,7 +109,6 @@ class ScanViewer {
       pane.levels = images[index + 1] && pixelsOf(images[index + 1]);
       pane.full = data.panes[index].full ?? pane.full;
     });
-    this.bar.arrange();
     this.bar.drawScale(this.palette);
     this.colourEvidence();
     this.applyWindow();
@@ -154,30 +155,19 @@ class ScanViewer {
     return (this.stack && window.brainReaderStacks?.get(this.stack)) || [];
   }
 
-  // The position that the server has not confirmed. It is the volume's, so that it stays when the page is left at once:
-  // the viewer of the next page goes there.
-  get pending() {
-    return pendingPositions().get(this.volume) ?? null;
-  }
-
-  set pending(position) {
-    if (position === null) pendingPositions().delete(this.volume);
-    else pendingPositions().set(this.volume, position);
-  }
-
   go(position) {
     const inside = clamp(position, [0, this.slices.length - 1]);
     if (!this.slices.length || inside === this.position) return;
-    this.pending = inside;
+    PENDING.set(this.volume, inside);
     this.goOn();
   }
 
   // To the slice that the server does not know of, where there is such a slice
   goOn() {
-    const { pending, slices } = this;
-    if (pending === null || !slices[pending]) return false;
-    this.position = pending;
-    this.show(slices[pending]);
+    const position = PENDING.get(this.volume), slice = this.slices[position];
+    if (!slice) return false;
+    this.position = position;
+    this.show(slice);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.rest(), REST_MILLISECONDS);
     return true;
@@ -188,7 +178,7 @@ class ScanViewer {
     if (this.timer === null) return;
     clearTimeout(this.timer);
     this.timer = null;
-    this.send({ key: this.volume, position: this.position });
+    this.send({ key: this.volume, position: this.position, jump: this.jump });
   }
 
   showPlace() {
@@ -252,6 +242,8 @@ class ScanViewer {
     for (const layout of [1, 2, 3]) this.root.classList.toggle(`layout-${layout}`, layout === this.layout);
     this.root.style.setProperty("--small", Math.max(this.panes.length - 1, 1));
     this.panes.forEach((pane, index) => pane.figure.classList.toggle("main", large.includes(index)));
+    const parent = (this.layout === 1 && this.panes[large[0]]?.figure) || this.root;
+    if (this.place.parentNode !== parent) parent.append(this.place);
     this.bar.update();
     this.measureTop();
     if (this.windowed) this.panes.forEach((pane) => this.drawPane(pane));
@@ -305,8 +297,4 @@ class ScanViewer {
   isSmall(figure) {
     return this.layout === 1 && !figure.classList.contains("main");
   }
-}
-
-function pendingPositions() {
-  return (window.brainReaderPositions ??= new Map());
 }

@@ -30,7 +30,7 @@ class ViewerBar {
     return [
       { title: "Slice", range: [0, 0], step: 1, act: (position) => viewer.go(position), value: () => viewer.position, most: () => viewer.slices.length - 1,
         text: () => viewer.place.textContent, isOff: () => viewer.slices.length < 2 },
-      { title: "Opacity", range: [0, 1], step: 0.05, name: "opacity", keys: ["[", "]"] },
+      { title: "Opacity", range: [0, 1], step: 0.05, name: "opacity", keys: ["[", "]"], isOff: () => !this.hasMaps },
       { title: "Brightness", range: BRIGHTNESS, step: 0.02, name: "brightness" },
       { title: "Contrast", range: [CONTRAST[0], 4], step: 0.05, name: "contrast" },
       { title: "Display threshold", range: [0, 1], step: 0.05, name: "threshold", keys: [",", "."], isOff: () => !viewer.isStudy },
@@ -47,8 +47,8 @@ class ViewerBar {
     return [
       { title: "Layout", hint: "Layout: 1, 2 or all panes", key: "l", act: () => this.nextLayout(), text: () => `Layout: ${columns()}`, isOff: isAlone },
       { title: "Switch pane", key: "p", act: () => this.nextPane(), isOff: () => isAlone() || viewer.layout === 3 },
-      { title: "Saliency map", key: "e", act: flip("evidence"), isOn: isOn("evidence") },
-      { title: "Toggle overlay", key: "b", act: blink, isOn: () => viewer.blinking !== null },
+      { title: "Saliency map", key: "e", act: flip("evidence"), isOn: isOn("evidence"), isOff: () => !this.hasMaps },
+      { title: "Toggle overlay", key: "b", act: blink, isOn: () => viewer.blinking !== null, isOff: () => !this.hasMaps },
       { title: "Contour", key: "c", act: flip("contour"), isOn: isOn("contour"), isOff: () => !viewer.isStudy },
       { title: "Outline", key: "o", act: flip("outline"), isOn: isOn("outline"), isOff: () => !viewer.outlines.outline },
       { title: "Reference segmentation", key: "m", act: flip("mask"), isOn: isOn("mask"), isOff: () => !viewer.outlines.mask },
@@ -170,11 +170,17 @@ class ViewerBar {
     context.putImageData(colours, 0, 0);
   }
 
+  // Not of an image alone, such as a reformat
+  get hasMaps() {
+    return this.viewer.isStudy || this.viewer.panes.length > 1;
+  }
+
   // Which controls there are for what is shown
   arrange() {
     for (const { button, isOff } of this.buttons) button.hidden = !!isOff?.();
     for (const { label, isOff } of this.sliders) label.hidden = !!isOff?.();
     const { viewer } = this;
+    this.legend.figure.hidden = !this.hasMaps;
     for (const pane of viewer.panes) pane.pointed.hidden = !viewer.isStudy;
   }
 

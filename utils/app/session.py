@@ -158,6 +158,12 @@ def show_slice(key: str, position: int) -> None:
         _store()[key] = worklist.view_slice(_store()[key], position)
 
 
+def move_to(key: str, position: int, jump: int) -> None:
+    """`show_slice` for a viewer that has followed all jumps; one that has not will do so."""
+    if jump == jumps():
+        show_slice(key, position)
+
+
 def jump_to(key: str, position: int) -> None:
     """`show_slice` for a slice that was chosen outside the viewer, which then follows."""
     show_slice(key, position)

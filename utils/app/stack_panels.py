@@ -78,7 +78,7 @@ def _reformatted(volume: Entry, plane: str) -> None:
         kept[name] = {"views": views, "slices": slices, "position": len(views) // 2}
     shown = kept[name]
 
-    def moved(volume_name: str, position: int) -> None:
+    def moved(volume_name: str, position: int, _: int) -> None:
         if volume_name == name:
             shown["position"] = position
 

@@ -19,7 +19,7 @@ from utils.reading.volumes import SUSPICIOUS
 from utils.reading.volumetry import TumorVolume, tumor_volume
 from utils.reading.worklist import Entry
 from utils.scans import rendering
-from utils.wording import probability_in_percent, sentence_case
+from utils.wording import counted, probability_in_percent, sentence_case
 
 SERIES_IN_A_ROW = 4
 SAME_STUDY = "same study and patient in DICOM, or same folder of a ZIP and same name but for the sequence"
@@ -37,8 +37,8 @@ def answer_in_words(stacks: Sequence[Entry]) -> str:
     return study_headline(answer) if answer else ""
 
 
-def headline(study: Sequence[Entry], volume: Entry) -> None:
-    """The patient-level answer, and the tumour volume of the stack in view."""
+def headline(study: Sequence[Entry], volume: Entry, waiting: Sequence[Entry]) -> None:
+    """The patient-level answer, and the tumour volume of the stack in view; waiting: series that were not read yet."""
     answer, suspicion = answer_of(study), worklist.tumor_probabilities(volume)
     if np.isnan(suspicion).all():
         st.subheader("No slice looks like a brain MRI")
@@ -46,11 +46,16 @@ def headline(study: Sequence[Entry], volume: Entry) -> None:
         st.subheader(study_headline(answer) if answer else _counts(suspicion))
     if answer and answer.kind == INDETERMINATE:
         st.warning("Between the limits for tumour and no tumour: review manually.", icon=":material/help:")
+    if waiting:
+        count = counted(len(waiting), "series", "series")
+        st.info(f"Not yet analysed: {count} of this study. The answer is that of the others.")
     if volume.slices[0].segmentation is not None:
         beginning = "Series in view: " if len(study) > 1 else ""
         st.markdown(beginning + volume_in_words(measured_volume(volume), answer))
     measured = acquisition_panel.measured()
-    sequences = study_in_words(sequences_of_study(study), measured.contrast if measured else None)
+    sequences = study_in_words(
+        sequences_of_study([*study, *waiting]), measured.contrast if measured else None
+    )
     acquisition_panel.acquisition(volume, "This series: ", *sequences)
 
 

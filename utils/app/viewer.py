@@ -75,10 +75,10 @@ def shown_of(view: View, layout: int, place: StackPlace | None = None) -> Shown:
     }
 
 
-def scan_viewer(shown: Shown, key: str, on_move: Callable[[str, int], None] | None = None) -> None:
+def scan_viewer(shown: Shown, key: str, on_move: Callable[[str, int, int], None] | None = None) -> None:
     """The panes of a view; they zoom, pan, change their window and are measured together.
 
-    on_move: gets the volume of a `StackPlace`, and the position of its slice that the viewer rests at.
+    on_move: gets the volume of a `StackPlace`, the position of its slice that the viewer rests at, and its jump.
 
     A study view also has a display threshold, its contour, the value under the pointer, and a PNG of all panes.
     Changes happen in the browser without the server. The images travel inside the session's own websocket.
@@ -89,7 +89,7 @@ def scan_viewer(shown: Shown, key: str, on_move: Callable[[str, int], None] | No
             st.session_state.get(key), "place", None
         )  # no state where the page was left meanwhile
         if place is not None and on_move is not None:
-            on_move(str(place["key"]), int(place["position"]))
+            on_move(str(place["key"]), int(place["position"]), int(place["jump"]))
 
     _show_viewer(key=key, data=shown, on_place_change=moved)
 

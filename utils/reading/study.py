@@ -113,6 +113,16 @@ def study_of(stack: Entry, entries: Sequence[Entry]) -> list[Entry]:
     return same if name else [stack]
 
 
+def waiting_of(stack: Entry, entries: Sequence[Entry]) -> list[Entry]:
+    """The stacks among the entries that belong to the study of this one and were not read yet."""
+    name = stack.scan.study if stack.scan else ""
+    return [
+        entry
+        for entry in entries
+        if name and not entry.is_read and entry.slices and entry.scan and entry.scan.study == name
+    ]
+
+
 def key_slices(stack: Entry, most: int = 5) -> list[int]:
     """The positions of the most suspicious slice of each run of suspicious slices, in order."""
     return sorted(run.peak for run in suspicious_runs(tumor_probabilities(stack))[:most])
