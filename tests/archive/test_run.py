@@ -36,7 +36,7 @@ def test_kills_lose_no_row_and_double_none(
     assert kept
     with Victim(arguments) as second:
         code, errors = second.finish()
-    assert code == 0 and "Traceback" not in errors
+    assert code == 0 and "Traceback" not in errors, errors
     assert all(file.stat().st_mtime_ns == written for file, written in kept.items())
     run = read_run(output)
     assert run is not None and run.counts is not None

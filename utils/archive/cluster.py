@@ -225,7 +225,7 @@ def _count(workers: Workers) -> int:
 
     cores = int(ray.cluster_resources().get("CPU", 0))
     count = workers.count or max(cores // workers.threads, 1)
-    if count * workers.threads > cores:
+    if workers.address and count * workers.threads > cores:  # Ray on this machine has as many as they need
         raise ArchiveRunError(f"Ray has {cores} cores; ask for fewer workers or threads.")
     return count
 
