@@ -10,7 +10,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from benchmarks.faults.archive_kills import Victim, different_rows, wait_for
-from tests.support.archives import REFUSALS, SLICES
+from tests.commands.steps import one_sentence
+from tests.support.archives import REFUSALS, SLICES, replace_ray
 from utils.archive.run_record import read_run
 from utils.archive.writer import ROWS, finished_shards
 
@@ -42,3 +43,14 @@ def test_kills_lose_no_row_and_double_none(
     assert run is not None and run.counts is not None
     assert (run.counts.rows, run.counts.accepted) == (SLICES + REFUSALS, SLICES)
     assert different_rows(ds.dataset(output / ROWS).to_table(), rows) == []
+
+
+def test_files_that_no_worker_listed_are_not_left_out(
+    ray, run, archive: Path, models_copy: Path, tmp_path: Path, monkeypatch
+) -> None:
+    from utils.archive import cluster
+
+    replace_ray(monkeypatch, lambda *_: iter(()))
+    monkeypatch.setattr(cluster, "list_parts", lambda _: iter(()))
+    assert "could not be listed" in one_sentence(*run("archive", archive, "--output", tmp_path / "out"))
+    assert read_run(tmp_path / "out") is None
