@@ -49,7 +49,7 @@ def test_every_notch_and_key_moves_one_slice(page: Page, address: str) -> None:
     slider = page.get_by_role("slider", name="Slice")
     slider.fill("1")
     expect(viewer).to_have_attribute("data-position", "1")
-    assert slider.get_attribute("aria-valuetext") == place_of(page).inner_text()
+    expect(slider).to_have_attribute("aria-valuetext", place_of(page).inner_text())  # when the slice is drawn
 
 
 def test_the_tools_of_the_read_page_act_on_a_volume(page: Page, address: str) -> None:
