@@ -52,14 +52,16 @@ class ScanViewer {
 
   // --- What is shown
 
-  // What the server sends; where another scan was chosen meanwhile that the browser has, that one stays
+  // What the server sends; where another scan was chosen meanwhile that the browser has or shows, that one stays
   receive(data) {
     for (const keys of this.bar.keys) keys.bind();
     window.addEventListener("brain-reader-stack", this.onStack); // once, however often
     window.addEventListener("brain-reader-scan", this.onScan);
     this.served = data;
-    if (data.key === window.brainReaderScan || !this.chosen) this.take(data);
-    else this.follow();
+    const marked = window.brainReaderScan;
+    const isOutdated = marked && data.key !== marked && (this.key === marked || this.chosen);
+    if (isOutdated) this.follow();
+    else this.take(data);
   }
 
   // Shows the scan that the worklist marks, if the browser has it
