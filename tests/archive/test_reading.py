@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +63,24 @@ def test_rows_equal_what_the_networks_say_without_the_archive(
         assert table[key]["outline_area"] == segmentation.outline.area
         assert table[key]["sha256"] == inputs[key].sha256
         assert table[key]["cnn_sha256"] == readers[0].card.version
+
+
+def test_pixels_of_a_scan_are_freed_when_its_row_is_there(tmp_path: Path, monkeypatch) -> None:
+    from utils.archive import decoding
+
+    (tmp_path / "a.png").write_bytes(png(1))
+    pixels: list[weakref.ref] = []
+    read_stacks = decoding.read_stacks
+
+    def remembering(files: list) -> list[Any]:
+        stacks: list[Any] = read_stacks(files)
+        pixels.extend(weakref.ref(scan.pixels) for stack in stacks for scan in stack.scans)
+        return stacks
+
+    monkeypatch.setattr(decoding, "read_stacks", remembering)
+    assert len(read(tmp_path)) == 1 == len(pixels)
+    gc.collect()
+    assert pixels[0]() is None
 
 
 def test_a_series_in_two_folders_or_in_a_zip_is_one_stack(rows: pa.Table) -> None:

@@ -86,7 +86,7 @@ def _row(scan: Scan, part: int | None) -> dict[str, Any]:
         "sha256": scan.sha256,
         "part": part,
         "slice": scan.slice,
-        "pixels": scan.pixels.data.cast("B"),
+        "pixels": scan.pixels.tobytes(),  # pyarrow never releases the memory of a memoryview
         "height": height,
         "width": width,
         "spacing": scan.spacing[0] if scan.spacing else None,
