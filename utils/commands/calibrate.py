@@ -93,7 +93,7 @@ def _calibrate_network(model: str, protocol: Protocol, options: DataOptions) -> 
     weights = protocol.networks_folder() / f"{model}.keras"
     stored = load_card(weights)
     options = with_card_sets(options, protocol, stored)
-    samples = protocol_samples(options, protocol, stored.seed, is_segmenter(model))
+    samples = protocol_samples(options, protocol, stored.seed)
     card = calibrate(weights, samples, load_outliers(options.folder))
     return f"{card.weights}: {calibration_summary(card)}"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES
+from utils.datasets.masks import with_outlines
 from utils.evaluation.outline_figures import compare_all, fit_operating_point, outline_figures, score
 from utils.metrics import calibration, classification
 from utils.metrics.detection import threshold_at
@@ -33,6 +34,7 @@ DETECTOR_IMAGES = 1500  # training images that the detector is fitted on: more c
 def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | None = None) -> Card:
     """Fit everything that turns a network's outputs into results, on the validation rows; the card is written.
 
+    samples: all of the protocol; the operating point of a segmentation network uses those with a reference.
     For a segmentation network that is the operating point and, with `outliers` (`datasets.outliers`), the outlier
     classifier and the recognition of sequence and plane; for a classifier temperature, thresholds, the scales of the
     evidence maps (`evidence_calibration`) and, for the four classes, the out-of-distribution detector. Maps need
@@ -40,7 +42,7 @@ def calibrate(weights: Path, samples: pd.DataFrame, outliers: pd.DataFrame | Non
     """
     validation = samples[samples["part"] == "validation"]
     if load_card(weights).task == SEGMENTATION:
-        card = _calibrate_segmentation(weights, validation)
+        card = _calibrate_segmentation(weights, with_outlines(validation))
         if outliers is None or outliers.empty:
             return card
         return calibrate_sequences(calibrate_outliers(Segmenter.load(weights), samples, outliers), samples)
