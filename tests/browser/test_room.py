@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.steps import DROP, PATIENCE, READY, settled, upload
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, WebSocketRoute
+    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
 pytestmark = pytest.mark.browser
 REQUIRED_SHARE = 0.45
@@ -79,15 +79,19 @@ def test_panes_stand_in_one_column_on_a_phone_and_two_on_a_tablet(
         tab.close()
 
 
-def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(
-    page: Page, address: str, png_bytes
-) -> None:
+@pytest.fixture
+def rows(page: Page, address: str, png_bytes) -> Locator:
+    """The rows of a worklist of six scans that are read; the first was clicked."""
     page.goto(address)
     upload(page, files_of(png_bytes, 6))
     expect(page.locator(".row:not([disabled])")).to_have_count(6)
     settled(page)
     rows = page.locator(".row")
     rows.first.click()
+    return rows
+
+
+def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(page: Page, rows: Locator) -> None:
     expect(page.locator(f"{ROW} .name")).to_have_text(rows.first.locator(".name").inner_text())
     for _ in range(4):
         page.keyboard.press("ArrowRight", delay=0)
@@ -99,13 +103,7 @@ def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(
     expect(page.locator(".review")).to_have_count(1)
 
 
-def test_reviews_and_steps_in_a_row_are_all_taken(page: Page, address: str, png_bytes) -> None:
-    page.goto(address)
-    upload(page, files_of(png_bytes, 6))
-    expect(page.locator(".row:not([disabled])")).to_have_count(6)
-    settled(page)
-    rows = page.locator(".row")
-    rows.first.click()
+def test_reviews_and_steps_in_a_row_are_all_taken(page: Page, rows: Locator) -> None:
     expect(rows.first).to_have_attribute("aria-current", "true")
     keys = "dudud"  # fields appear and go, so that the buttons change their place
     for key in keys:
