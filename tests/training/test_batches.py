@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from utils.classes import CLASSES, OTHER_TUMOR, right_answers
-from utils.datasets.masks import with_outlines
+from utils.datasets.masks import IMAGE_LEVEL, with_outlines
 from utils.datasets.tables import DatasetError
 from utils.scans.errors import UnreadableScan
 from utils.scans.preprocessing import preprocess
@@ -19,6 +19,7 @@ from utils.training.batches import (
     balancing_weights,
     load_images,
     load_images_and_masks,
+    validation_set,
 )
 
 
@@ -123,9 +124,23 @@ def test_tumours_without_a_mask_are_not_used_as_healthy() -> None:
         1,
         2,
     ]
+    assert len(with_outlines(rows, has_image_labels=True)) == 4
     for lacking in (rows[:2], rows[1:]):
         with pytest.raises(DatasetError, match="train lacks"):
             with_outlines(lacking)
+
+
+def test_the_mask_of_a_tumour_in_an_unknown_place_is_its_level_everywhere(tmp_path, draw_brain) -> None:
+    pixels = np.rint(draw_brain(90, 90, 0) * 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "scan.png"), pixels)
+    cv2.imwrite(str(tmp_path / "mask.png"), np.full_like(pixels, 255))
+    rows = pd.DataFrame(
+        {"target": ["glioma", "no_tumor", "glioma"], "mask": ["", "", str(tmp_path / "mask.png")]}
+    )
+    facts = {"path": str(tmp_path / "scan.png"), "box": "", "source": "a", "sequence": "T1"}
+    rows = rows.assign(picture=range(3), **facts)
+    masks = validation_set(rows, 64, has_boxes=True, has_image_labels=True).masks
+    assert (masks[0] == IMAGE_LEVEL).all() and not masks[1].any() and masks[2].max() == 255
 
 
 def test_training_images_are_the_network_inputs_of_the_app(tmp_path, draw_brain) -> None:

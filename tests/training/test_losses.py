@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from utils.datasets.masks import BOX_LEVEL, IMAGE_LEVEL
 from utils.metrics.classification import softmax
 from utils.training.losses import (
-    BOX_LEVEL,
     DICE_SMOOTHING,
     classification_loss,
     evidence_targets,
@@ -108,6 +108,14 @@ def test_a_box_asks_for_some_of_the_tumour_inside_and_nothing_far_away() -> None
     assert boxed(12, -12, logit_near=12) == pytest.approx(
         boxed(12, -12), abs=0.01
     )  # the surroundings are unknown
+
+
+def test_an_image_label_asks_for_a_tumour_anywhere() -> None:
+    masks = np.full((2, 40, 40, 1), IMAGE_LEVEL / 255, np.float32)
+    logits = np.full((2, 40, 40, 1), -12, np.float32)
+    logits[1, 3:9, 30:36] = 12  # larger than the area that is certainly tumour
+    hidden, found = keras.ops.convert_to_numpy(weak_segmentation_loss(masks, logits))
+    assert hidden > 1.5 and found == pytest.approx(0, abs=1e-3)
 
 
 def test_masks_that_are_no_boxes_have_the_segmentation_loss() -> None:

@@ -65,15 +65,20 @@ def data_options(folder: Path, sets: Sequence[str] | None, patients: Path | None
 
 
 def protocol_samples(
-    options: DataOptions, protocol: Protocol, seed: int, has_masks: bool = False, has_boxes: bool = False
+    options: DataOptions,
+    protocol: Protocol,
+    seed: int,
+    has_masks: bool = False,
+    has_boxes: bool = False,
+    has_image_labels: bool = False,
 ) -> pd.DataFrame:
     """The samples of a protocol with their parts; files that cannot be read are listed on standard error.
 
     has_masks: as training and evaluation of segmentation need them; has_boxes: with training tumours of which only the
-    bounding box is known. Raises DatasetError.
+    bounding box is known; has_image_labels: also those whose place is not known. Raises DatasetError.
     """
     samples = load_samples(options.folder, options.sets or protocol.sets)
     samples = split_samples(samples, protocol.name, seed, options.patients)
     for problem in samples.attrs.get("unreadable", ()):
         print(f"skipped: {problem}", file=sys.stderr)
-    return with_outlines(samples, has_boxes) if has_masks else samples
+    return with_outlines(samples, has_boxes, has_image_labels) if has_masks else samples

@@ -134,8 +134,14 @@ def _train(options: TrainingOptions) -> str:
     if options.teachers and is_segmentation:
         raise CommandError("Teachers predict classes; segmentation is learned from masks only.")
     check_output_folder(options.output_folder)  # before hours of training
+    recipe = options.recipe
     samples = protocol_samples(
-        options.data, options.protocol, options.seed, is_segmentation, options.recipe.has_boxes
+        options.data,
+        options.protocol,
+        options.seed,
+        is_segmentation,
+        recipe.has_boxes,
+        recipe.has_image_labels,
     )
     classes = SEGMENTATION_CLASSES if is_segmentation else options.protocol.classes_of(samples)
     teachers = _checked_checkpoints(options, classes)

@@ -53,6 +53,7 @@ class RecipeFacts(Record):
     is_balanced: bool = False
     stripping_share: float = 0.0
     has_boxes: bool = False
+    has_image_labels: bool = False
     average_decay: float = 0.0
     has_training_normalisation: bool = True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from utils.datasets.masks import IMAGE_LEVEL
 from utils.scans.preprocessing import foreground, preprocess
 
 MIN_BRAIN = 0.15  # of the image, where the skull is removed
@@ -52,7 +53,7 @@ def strip_skull(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -
     radius = max(2, round(longer_side * rng.uniform(0.045, 0.10)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     brain = cv2.erode(np.pad(head.astype(np.uint8), 1), kernel)[1:-1, 1:-1]
-    tumor = mask > 0
+    tumor = mask > IMAGE_LEVEL
     if brain.mean() < MIN_BRAIN or (tumor & (brain > 0)).sum() < MIN_TUMOR_LEFT * tumor.sum():
         return image, mask
     stripped, geometry = preprocess((image * brain).astype(np.float32) / 255, image.shape[0])

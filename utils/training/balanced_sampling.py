@@ -14,9 +14,9 @@ def sampling_probabilities(rows: pd.DataFrame) -> np.ndarray:
     """(N,) float64 with a sum of 1, for a sample table (`is_skull_stripped`, `target`, `source`, `sequence`, `plane`,
     `picture`, `group`).
 
-    Skull-stripped tumours, skull-stripped scans without tumour, and both with skull count the same. Among these,
-    sources count by the square root of their number of images; so do the sequences, planes and classes of a source,
-    and the patients of these. Rows of one image share its probability.
+    Skull-stripped tumours, skull-stripped scans without tumour, and both with skull count by the square root of their
+    number of images. Among these, so do sources, the sequences, planes and classes of a source, and the patients of
+    these. Rows of one image share its probability.
     """
     images = rows.drop_duplicates("picture")
     levels = {
@@ -31,7 +31,7 @@ def sampling_probabilities(rows: pd.DataFrame) -> np.ndarray:
     for level in levels:
         path = [*path, level]
         counts = table.groupby(path)[level].transform("size")
-        sizes = np.sqrt(counts) if level != "stratum" else pd.Series(1.0, table.index)
+        sizes = np.sqrt(counts)
         each = sizes / counts  # the images of a branch together have its size
         parents = [table[name] for name in path[:-1]]
         totals = each.groupby(parents).transform("sum") if parents else each.sum()

@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, right_answers
-from utils.datasets.masks import read_mask
+from utils.datasets.masks import BOX_LEVEL, IMAGE_LEVEL, read_mask
 from utils.datasets.sources import weak_negative_sources
 from utils.scans.preprocessing import as_input, preprocess
 from utils.scans.upload import read_scan_file
 from utils.training.augmentation import ImageAndMask, augment, mirror, strip_skull
 from utils.training.balanced_sampling import sampling_probabilities
 from utils.training.lesion_transplant import LesionTransplant, Sample
-from utils.training.losses import BOX_LEVEL
 from utils.training.recipes import Recipe
 
 HEALTHY_SHARE = 0.25
@@ -108,7 +107,7 @@ def training_set(
     A recipe with `has_boxes` also needs the column `box`, one that is `is_balanced` or has a `stripping_share` those of
     `sampling_probabilities`. Without `is_augmented` images are only mirrored. Raises UnreadableScan.
     """
-    training = validation_set(rows, size, classes, recipe.has_boxes)
+    training = validation_set(rows, size, classes, recipe.has_boxes, recipe.has_image_labels)
     if recipe.is_balanced:
         weights = np.where(_is_weak_negative(rows), WEAK_NEGATIVE, 1).astype(np.float32)
         training = replace(training, probabilities=sampling_probabilities(rows), weights=weights)
@@ -126,15 +125,24 @@ def training_set(
 
 
 def validation_set(
-    rows: pd.DataFrame, size: int, classes: Sequence[str] = CLASSES, has_boxes: bool = False
+    rows: pd.DataFrame,
+    size: int,
+    classes: Sequence[str] = CLASSES,
+    has_boxes: bool = False,
+    has_image_labels: bool = False,
 ) -> TrainingSet:
-    """The rows with balancing weights, at most mirrored; `has_boxes` reads boxes where there is no mask."""
+    """The rows with balancing weights, at most mirrored; `has_boxes` reads boxes where there is no mask.
+
+    `has_image_labels`: the mask of a tumour in an unknown place is IMAGE_LEVEL everywhere.
+    """
     mask_files = rows["mask"]
     if has_boxes:
         mask_files = mask_files.where(mask_files != "", rows["box"])
     inputs, masks = load_images_and_masks(list(rows["path"]), list(mask_files), size)
     is_box = (mask_files != rows["mask"]).to_numpy()
     masks[is_box] = masks[is_box] // 128 * BOX_LEVEL
+    if has_image_labels:
+        masks[((mask_files == "") & (rows["target"] != "no_tumor")).to_numpy()] = IMAGE_LEVEL
     image_ids = pd.factorize(rows["picture"])[0]
     targets = right_answers(rows["target"], classes)
     return TrainingSet(inputs, image_ids, targets, balancing_weights(rows), masks, mirror)

@@ -108,7 +108,7 @@ def with_tumor(image: np.ndarray, donor: np.ndarray, mask: np.ndarray) -> np.nda
 
 
 def _is_outline(mask: np.ndarray) -> bool:
-    """Whether a mask is neither empty nor a bounding box (`losses.BOX_LEVEL`)."""
+    """Whether a mask is neither empty nor a bounding box (`masks.BOX_LEVEL`)."""
     return bool(mask.max() > 127)
 
 

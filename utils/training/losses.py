@@ -8,8 +8,10 @@ import cv2
 import keras
 import numpy as np
 
-BOX_LEVEL = 100  # gray value of a bounding box in a mask; tumours with an outline have 255
+from utils.datasets.masks import BOX_LEVEL
+
 BOX_FILL, BOX_WEIGHT = 0.33, 0.5  # least share of a box that the tumour fills; weight of its loss
+IMAGE_AREA, IMAGE_WEIGHT = 0.004, 0.3  # share of the image that is certainly tumour there; weight of its loss
 DICE_SMOOTHING = 1e-3  # of the image area: 50 pixels at 224 x 224
 
 
@@ -71,6 +73,8 @@ def weak_segmentation_loss(masks, logits):
     nothing is segmented far from the box, and at least BOX_FILL of its area inside it. A box is coarse and may hold the
     core of a tumour only, so its surroundings, up to half its side, count for neither. After Kervadec et al., "Bounding
     boxes for weakly supervised segmentation", MIDL 2020.
+    Where only the image is labelled (masks of at most IMAGE_LEVEL): minus the logarithm of the mean of the highest
+    probabilities, on IMAGE_AREA of the image (multiple-instance learning; Durand et al., "WELDON", CVPR 2016).
     """
     ops = keras.ops
     image_axes = (1, 2, 3)
@@ -86,7 +90,12 @@ def weak_segmentation_loss(masks, logits):
     missing = ops.relu(1.0 - ops.sum(probabilities * box, axis=image_axes) / (BOX_FILL * area + 1.0))
     outside = ops.sum(probabilities * far, axis=image_axes)
     outside = 1.0 - smoothing / (outside + smoothing) + ops.mean(ops.softplus(logits) * far, axis=image_axes)
-    return is_box * BOX_WEIGHT * (missing + outside) + (1.0 - is_box) * segmentation_loss(masks, logits)
+    is_image = ops.cast(ops.logical_and(peaks > 0.02, peaks < 0.1), "float32")
+    flat = ops.reshape(probabilities, (-1, logits.shape[1] * logits.shape[2]))
+    highest = ops.top_k(flat, max(1, round(IMAGE_AREA * flat.shape[1])))[0]
+    hidden = -ops.log(ops.mean(highest, axis=1) + 1e-3)
+    weak = is_box * BOX_WEIGHT * (missing + outside) + is_image * IMAGE_WEIGHT * hidden
+    return weak + (1.0 - is_box - is_image) * segmentation_loss(masks, logits)
 
 
 def _widened(line):

@@ -33,9 +33,9 @@ class Recipe:
     whose intensities are remapped. `distillation_weight`: of the teachers' probabilities in the loss.
     `is_balanced`: images are drawn with the probabilities of `balanced_sampling` instead of each once an epoch.
     `stripping_share`: of the images with a skull that lose it. `has_boxes`: segmentation also learns from bounding
-    boxes. `average_decay`: of the moving average of the weights that is validated and kept, 0 for none.
-    `has_training_normalisation`: trained convolutions get batch normalisation for the training where the registry of
-    networks allows it.
+    boxes, `has_image_labels`: and from tumours in an unknown place. `average_decay`: of the moving average of the
+    weights that is validated and kept, 0 for none. `has_training_normalisation`: trained convolutions get batch
+    normalisation for the training where the registry of networks allows it.
     """
 
     network: str
@@ -53,6 +53,7 @@ class Recipe:
     is_balanced: bool = False
     stripping_share: float = 0.0
     has_boxes: bool = False
+    has_image_labels: bool = False
     average_decay: float = 0.0
     has_training_normalisation: bool = True
 
@@ -157,18 +158,21 @@ RECIPES: dict[str, Recipe] = {
     # all collections: skull stripping, source and sequence are balanced, and boxes tell where the evidence should lie
     "unet-all-collections": Recipe(
         "unet",
-        phases=(Phase("low resolution", 128, 12, 1e-3), Phase("full resolution", 224, 8, 6e-4)),
+        phases=(Phase("low resolution", 128, 7, 1e-3), Phase("full resolution", 224, 6, 6e-4)),
+        batch_size=64,
         weight_decay=0.02,
-        **ALL_COLLECTIONS,
+        has_image_labels=True,
+        **ALL_COLLECTIONS | {"average_decay": 0.995},
     ),
     # fine-tuning of `unet`'s network
     "unet-more-collections": Recipe(
         "unet",
-        phases=(Phase("middle resolution", 160, 3, 5e-4), Phase("full resolution", 224, 1, 1e-4)),
-        batch_size=16,
+        phases=(Phase("low resolution", 128, 5, 7e-4), Phase("full resolution", 224, 4, 5e-4)),
+        batch_size=64,
         weight_decay=0.02,
         is_averaged=True,
-        **ALL_COLLECTIONS | {"transplant_share": 0.25, "average_decay": 0.995},
+        has_image_labels=True,
+        **ALL_COLLECTIONS | {"average_decay": 0.995},
     ),
     # from complete ImageNet weights, without added normalisation; the first two blocks stay as they are
     "vgg16-all-collections": Recipe(
@@ -178,6 +182,15 @@ RECIPES: dict[str, Recipe] = {
         localisation_weight=1.0,
         has_training_normalisation=False,
         **ALL_COLLECTIONS,
+    ),
+    # its second cycle, with itself and the CNN as teachers
+    "vgg16-second-cycle": Recipe(
+        "vgg16",
+        phases=(Phase("low resolution", 128, 6, 1e-4), Phase("full resolution", 224, 15, 5e-5)),
+        frozen_until="block2_pool",
+        localisation_weight=1.0,
+        has_training_normalisation=False,
+        **ALL_COLLECTIONS | {"average_decay": 0.999},
     ),
     "cnn-all-collections": Recipe(
         "cnn",
