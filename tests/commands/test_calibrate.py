@@ -14,7 +14,7 @@ from tests.support.networks import change_card
 from utils.classes import CLASSES
 from utils.networks.cards import load_card
 from utils.networks.runtime import choice
-from utils.networks.shipped import ENSEMBLE, ensemble_thresholds, load_ensemble
+from utils.networks.shipped import ENSEMBLE, load_ensemble
 
 
 def test_calibrate_without_a_model_fits_the_ensemble(run: Run, class_folders, models_copy) -> None:
@@ -23,7 +23,8 @@ def test_calibrate_without_a_model_fits_the_ensemble(run: Run, class_folders, mo
     assert code == 0 and output.startswith("ensemble of cnn and vgg16: referral thresholds ")
     versions = {name: load_card(models_copy / f"{name}.keras").version for name in ("cnn", "vgg16")}
     assert record["weights_sha256"] == versions and record["validation"]["n"] > 0
-    assert ensemble_thresholds(models_copy) == record["referral_thresholds"]
+    stored = load_ensemble(models_copy)
+    assert stored is not None and stored.referral_thresholds == record["referral_thresholds"]
 
 
 def write_predictions(folder: Path, protocol: str, count: int) -> None:

@@ -14,7 +14,7 @@ from tests.support.records import evaluation_record
 from utils.classes import CLASSES
 from utils.datasets.protocols import protocol_named
 from utils.metrics.ensemble import fit
-from utils.networks.shipped import ENSEMBLE, DetectionWeights, ensemble_thresholds
+from utils.networks.shipped import ENSEMBLE, DetectionWeights, load_ensemble
 from utils.records.base import write_record
 from utils.results import ensemble, track_record
 from utils.results.records import Evaluation, MeasuredModel, load_tumor_scores
@@ -129,13 +129,14 @@ def test_threshold_counts_for_the_weights_that_it_was_fitted_for(tmp_path: Path)
     for name in ("cnn", "vgg16"):
         own = {"name": name, "evidence_layer": "x", "weights_sha256": name}
         write_card(tmp_path / f"{name}.keras", facts | own)
-    assert ensemble_thresholds(tmp_path) is None
+    assert load_ensemble(tmp_path) is None
     thresholds = {"glioma": 0.9, "meningioma": 0.87, "no_tumor": 0.7, "pituitary": 0.8}
     record = {"referral_thresholds": thresholds, "weights_sha256": {"cnn": "cnn", "vgg16": "vgg16"}}
     (tmp_path / ENSEMBLE).write_text(json.dumps(record))
-    assert ensemble_thresholds(tmp_path) == thresholds
+    stored = load_ensemble(tmp_path)
+    assert stored is not None and stored.referral_thresholds == thresholds
     record["weights_sha256"] = {"cnn": "cnn", "vgg16": "an older one"}
     (tmp_path / ENSEMBLE).write_text(json.dumps(record))
-    assert ensemble_thresholds(tmp_path) is None
+    assert load_ensemble(tmp_path) is None
     (tmp_path / ENSEMBLE).write_text("{")
-    assert ensemble_thresholds(tmp_path) is None
+    assert load_ensemble(tmp_path) is None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from utils.networks.shipped import DetectionWeights
+    from utils.networks.shipped import Ensemble
     from utils.reading.joint import JointReader
     from utils.reading.reader import Reader, Reading
     from utils.reading.segmenter import Segmenter
@@ -101,13 +101,14 @@ def joint_reader() -> JointReader | None:
     """What the ensemble's answers are read with; None without a segmentation network."""
     from utils.reading.joint import JointReader
 
-    network, detection = segmenter(), _detection(str(models_folder()), _stamp(ENSEMBLE))
-    return JointReader(network, detection) if network else None
+    network, stored = segmenter(), _stored_ensemble(str(models_folder()), _stamp(ENSEMBLE))
+    return JointReader(network, stored.detection if stored else None) if network else None
 
 
 def ensemble_thresholds() -> Mapping[str, float] | None:
     """The ensemble's referral threshold (0..1) of each class; None where each network has its own."""
-    return _ensemble_thresholds(str(models_folder()), _stamp(ENSEMBLE))
+    stored = _stored_ensemble(str(models_folder()), _stamp(ENSEMBLE))
+    return stored.referral_thresholds if stored else None
 
 
 def ensemble_problem() -> str:
@@ -117,7 +118,8 @@ def ensemble_problem() -> str:
 
 def ensemble_accuracy() -> float | None:
     """The accuracy (0..1) of concordant models above the ensemble's thresholds on validation scans; None if unknown."""
-    return _ensemble_accuracy(str(models_folder()), _stamp(ENSEMBLE))
+    stored = _stored_ensemble(str(models_folder()), _stamp(ENSEMBLE))
+    return stored.validation.accuracy if stored and stored.validation else None
 
 
 def ensemble() -> MeasuredModel | None:
@@ -251,20 +253,8 @@ def _stamp(name: str) -> int:
 
 
 @st.cache_resource(show_spinner=False)
-def _detection(models: str, stamp: int) -> DetectionWeights | None:
-    ensemble = shipped.load_ensemble(Path(models))
-    return ensemble.detection if ensemble else None
-
-
-@st.cache_resource(show_spinner=False)
-def _ensemble_accuracy(models: str, stamp: int) -> float | None:
-    ensemble = shipped.load_ensemble(Path(models))
-    return ensemble.validation.accuracy if ensemble and ensemble.validation else None
-
-
-@st.cache_resource(show_spinner=False)
-def _ensemble_thresholds(models: str, stamp: int) -> Mapping[str, float] | None:
-    return shipped.ensemble_thresholds(Path(models))
+def _stored_ensemble(models: str, stamp: int) -> Ensemble | None:
+    return shipped.load_ensemble(Path(models))
 
 
 @st.cache_resource(show_spinner=False)

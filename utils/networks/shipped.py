@@ -112,12 +112,6 @@ def scaled_methods(models: Path | None = None) -> tuple[str, ...]:
     )
 
 
-def ensemble_thresholds(models: Path | None = None) -> Mapping[str, float] | None:
-    """The probability from which on the networks' common answer counts, by class; None where there is no ensemble."""
-    ensemble = load_ensemble(models)
-    return None if ensemble is None else ensemble.referral_thresholds
-
-
 def load_ensemble(models: Path | None = None) -> Ensemble | None:
     """The record of the ensemble; None where it was not fitted for the very weights that the app reads with."""
     models = models or models_folder()
