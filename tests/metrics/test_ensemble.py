@@ -41,6 +41,16 @@ def test_a_network_without_information_gets_no_weight() -> None:
     assert abs(tumor[is_tumor].mean() - tumor[~is_tumor].mean()) > 0.5
 
 
+def test_no_network_counts_against_a_tumour() -> None:
+    rng = np.random.default_rng(0)
+    is_tumor = rng.random(4000) < 0.5
+    good, noise = np.where(is_tumor, 1.0, -1.0), rng.normal(size=(3, 4000))
+    log_odds = np.stack([good + noise[0], good + noise[0] + noise[1], good + noise[2]], axis=1)
+    log_odds[:, 1] -= 2 * good  # wrong, and knows the noise of the first
+    _, weights = ensemble.fit_detection(log_odds, is_tumor, np.ones(4000))
+    assert weights[1] == 0 and weights[0] > 1 and weights[2] > 1
+
+
 def test_few_tumours_of_unseen_collections_are_answered_as_none() -> None:
     none = np.linspace(0.505, 1, 100)  # probability of no tumour
     joint = np.stack([1 - none, 0 * none, none, 0 * none], axis=1)

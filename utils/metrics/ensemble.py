@@ -17,7 +17,7 @@ from utils.metrics.softmax import softmax
 NO_TUMOR = CLASSES.index("no_tumor")
 MOST_MISSED = 0.1  # share of the tumours of collections never seen that may be answered as "no tumour"
 LEAST_PROBABILITY = 1e-12  # that of a class, so that its logarithm is finite
-SCORE_MARGIN = 1e-3  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
+SCORE_MARGIN = 1e-5  # a tumour score is kept this far from 0 and 1, so that its log-odds are finite
 
 
 def tumor_log_odds(logits: np.ndarray) -> np.ndarray:
@@ -88,11 +88,22 @@ def tumor_probability(log_odds: np.ndarray, intercept: float, weights: Sequence[
 def fit_detection(
     log_odds: np.ndarray, is_tumor: np.ndarray, sample_weights: np.ndarray
 ) -> tuple[float, list[float]]:
-    """(intercept, K weights) of the logistic regression of (N,) bool on (N, K) log-odds."""
+    """(intercept, K weights) of the logistic regression of (N,) bool on (N, K) log-odds.
+
+    No weight is negative: a network whose higher log-odds would speak against a tumour gets 0, and the others are
+    fitted without it.
+    """
     from sklearn.linear_model import LogisticRegression  # a second to import, and only fitting needs it
 
-    regression = LogisticRegression().fit(log_odds, is_tumor, sample_weight=sample_weights)
-    return float(regression.intercept_[0]), [float(weight) for weight in regression.coef_[0]]
+    kept, weights = np.arange(log_odds.shape[1]), np.zeros(log_odds.shape[1])
+    while True:
+        regression = LogisticRegression().fit(log_odds[:, kept], is_tumor, sample_weight=sample_weights)
+        lowest = int(regression.coef_[0].argmin())
+        if len(kept) == 1 or regression.coef_[0][lowest] >= 0:
+            break
+        kept = np.delete(kept, lowest)
+    weights[kept] = regression.coef_[0]
+    return float(regression.intercept_[0]), weights.tolist()
 
 
 def concordant(labels: Sequence[np.ndarray], joint: np.ndarray) -> np.ndarray:
