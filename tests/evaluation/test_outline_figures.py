@@ -156,6 +156,17 @@ def test_operating_point_draws_the_tumours_and_leaves_the_healthy_alone() -> Non
     assert (rows["outline_pixels"][6:] == 0).all()
 
 
+def test_a_speck_needs_a_higher_peak_than_a_large_part() -> None:
+    point = OperatingPoint(0.5, 0.95, area_weight=2.0)
+    peaks, areas = np.array([0.97, 0.97, 0.7, 0.9999]), np.array([0.01, 0.002, 0.05, 0.002])
+    assert point.reached(peaks, areas).tolist() == [True, False, True, True]
+    assert OperatingPoint(0.5, 0.95).reached(peaks, areas).tolist() == [True, True, False, True]
+    healthy = [scored(NOTHING, (square(30, 30, 2), 0.98)) for _ in range(6)]
+    tumours = [scored(square(8, 8 + step), (square(8, 8 + step), 0.75)) for step in range(6)]
+    rows = compare_all([*tumours, *healthy], fit_operating_point([*tumours, *healthy]))
+    assert (rows["overlap_pixels"][:6] > 0).all() and (rows["outline_pixels"][6:] == 0).all()
+
+
 def test_false_outlines_are_allowed_up_to_the_limit_for_the_sake_of_dice() -> None:
     loud = scored(NOTHING, (square(30, 30, 12), 0.91))
     silent = [scored(NOTHING)] * round(1 / MOST_FALSE)

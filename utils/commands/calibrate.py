@@ -10,6 +10,7 @@ from utils.commands.inputs import add_runtime_argument
 from utils.commands.samples import DataOptions, add_protocol_arguments, data_options, protocol_samples
 from utils.datasets.outliers import load_outliers
 from utils.datasets.protocols import Protocol, protocol_named
+from utils.evidence.outlines import PEAK_AREA
 from utils.networks.card_facts import SEGMENTATION
 from utils.networks.cards import Card, check_weights, load_card
 from utils.networks.registry import NETWORKS, is_segmenter
@@ -58,7 +59,10 @@ def calibration_summary(card: Card) -> str:
     assert card.validation is not None
     validation = card.validation.model_dump(by_alias=True, exclude_unset=True)
     if card.task == SEGMENTATION:
-        point = f"segmented above probability {card.threshold} where a region reaches {card.peak}"
+        point = (
+            f"segmented above probability {card.threshold} where a region of {PEAK_AREA:.0%} of the image reaches "
+            f"{card.peak} (area weight {card.area_weight:.0f})"
+        )
         outliers = f"\noutliers: {card.outliers.validation}" if card.outliers else ""
         recognition = f"\n{recognition_summary(card)}" if card.sequences else ""
         return f"{point}; validation: {in_words(validation)}{outliers}{recognition}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from utils.datasets.masks import read_mask
-from utils.evidence.outlines import OperatingPoint, outline, parts
+from utils.evidence.outlines import OperatingPoint, highest_of_parts, outline, parts
 from utils.metrics.bootstrap import RESAMPLES, group_sums, group_weights, ratio, with_interval
 from utils.reading.reader import BATCH
 from utils.reading.segmenter import Segmenter
@@ -28,7 +29,8 @@ HIT = 0.1  # intersection over union from which a tumour is detected, as in PI-C
 SPECK = 10  # pixels; a smaller part of a reference is not a separate tumour
 MOST_FALSE = 0.03  # of the scans without tumour may have an outline
 THRESHOLDS = tuple(percent / 100 for percent in range(10, 96, 5))
-PEAKS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
+PEAKS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.997, 0.998, 0.999)
+AREA_WEIGHTS = (0.0, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -172,38 +174,38 @@ def in_words(figures: Record | Mapping[str, Any]) -> str:
 
 
 def fit_operating_point(scored: Sequence[Scored]) -> OperatingPoint:
-    """Of THRESHOLDS and PEAKS the pair with the best mean Dice on the scans with a tumour.
+    """Of THRESHOLDS, PEAKS and AREA_WEIGHTS the values with the best mean Dice on the scans with a tumour.
 
-    Candidates are the pairs with an outline on at most MOST_FALSE of the scans without tumour; where there is none, the
-    pairs with the fewest. There must be scans of both kinds.
+    Candidates are those with an outline on at most MOST_FALSE of the scans without tumour; where there is none, those
+    with the fewest. There must be scans of both kinds.
     """
     true = np.asarray([scan.truth.sum() for scan in scored], float)
     rows = [_parts_at_thresholds(scan, number) for number, scan in enumerate(scored)]
-    threshold, scan, peak, area, overlap = np.concatenate([np.empty((0, 5)), *rows]).T
+    threshold, scan, peak, share, area, overlap = np.concatenate([np.empty((0, 6)), *rows]).T
     best, best_score = OperatingPoint(0.5, 0.0), (-np.inf, -np.inf)
-    for index, value in enumerate(THRESHOLDS):
-        for least in PEAKS:
-            kept = (threshold == index) & (peak >= least)
-            drawn, both = (
-                np.bincount(scan[kept].astype(int), amounts[kept], len(scored)) for amounts in (area, overlap)
-            )
-            dice = float(ratio(2 * both, true + drawn)[true > 0].mean())
-            false = float((drawn > 0)[true == 0].mean())
-            score = (-max(false, MOST_FALSE), dice)
-            if score > best_score:
-                best, best_score = OperatingPoint(value, least), score
+    for (index, value), least, weight in product(enumerate(THRESHOLDS), PEAKS, AREA_WEIGHTS):
+        point = OperatingPoint(value, least, weight)
+        kept = (threshold == index) & point.reached(peak, share)
+        drawn, both = (
+            np.bincount(scan[kept].astype(int), amounts[kept], len(scored)) for amounts in (area, overlap)
+        )
+        dice = float(ratio(2 * both, true + drawn)[true > 0].mean())
+        false = float((drawn > 0)[true == 0].mean())
+        score = (-max(false, MOST_FALSE), dice)
+        if score > best_score:
+            best, best_score = point, score
     return best
 
 
 def _parts_at_thresholds(scan: Scored, number: int) -> np.ndarray:
-    """(K, 5) a row for each connected part at each of THRESHOLDS: index of the threshold, number of the scan, highest
-    probability, area and overlap with the reference in pixels."""
+    """(K, 6) a row for each connected part at each of THRESHOLDS: index of the threshold, number of the scan, highest
+    probability, share of the image, area and overlap with the reference in pixels."""
     on_scan = scan.geometry.to_scan(scan.probabilities)
     rows = []
     for index, threshold in enumerate(THRESHOLDS):
         numbers, areas = parts(on_scan >= threshold)
         overlaps = np.bincount(numbers[scan.truth], minlength=len(areas))
-        peaks = np.zeros(len(areas))
-        np.maximum.at(peaks, numbers[numbers > 0], on_scan[numbers > 0])
-        rows += [(index, number, *part) for part in zip(peaks[1:], areas[1:], overlaps[1:], strict=True)]
-    return np.asarray(rows, float).reshape(-1, 5)
+        peaks = highest_of_parts(on_scan, numbers, len(areas))
+        columns = peaks[1:], areas[1:] / on_scan.size, areas[1:], overlaps[1:]
+        rows += [(index, number, *part) for part in zip(*columns, strict=True)]
+    return np.asarray(rows, float).reshape(-1, 6)

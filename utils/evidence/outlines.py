@@ -13,6 +13,7 @@ from utils.scans.preprocessing import Geometry
 # RGB of Okabe and Ito (2008), distinct from gray and from the map palette also for colour-blind readers.
 COLOUR = (0, 158, 115)  # green: segmentation of a network
 KNOWN_COLOUR = (86, 180, 233)  # sky blue: reference segmentation
+PEAK_AREA = 0.01  # of the image: the area of a part that has to reach `OperatingPoint.peak` itself
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,21 @@ class OperatingPoint:
     """Hysteresis thresholds (Canny, IEEE PAMI 8, 1986) of pixel probabilities (0..1).
 
     Pixels from `threshold` on belong to the outline if their connected part reaches `peak`: faint spots are dropped,
-    tumours are drawn in full.
+    tumours are drawn in full. With an `area_weight` that holds for a part of PEAK_AREA of the image; the log-odds that
+    a part must reach fall by this weight times the logarithm of its area, so that a speck needs more than a large part.
     """
 
     threshold: float
     peak: float
+    area_weight: float = 0.0
+
+    def reached(self, peaks: np.ndarray, areas: np.ndarray) -> np.ndarray:
+        """(K,) bool: which parts count, by their highest probabilities and areas (0..1, of the image), both (K,)."""
+        if self.peak == 0:
+            return np.ones(len(peaks), bool)
+        clipped = np.clip(np.append(peaks, self.peak).astype(np.float64), 1e-7, 1 - 1e-7)
+        log_odds = np.log(clipped) - np.log1p(-clipped)
+        return log_odds[:-1] + self.area_weight * np.log(areas / PEAK_AREA) >= log_odds[-1]
 
 
 @dataclass(frozen=True)
@@ -110,11 +121,17 @@ def parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def peaked_parts(probabilities: np.ndarray, point: OperatingPoint) -> np.ndarray:
-    """(H, W) bool: the parts of the probabilities (H, W) above the threshold that reach the peak."""
+    """(H, W) bool: the parts of the probabilities (H, W) above the threshold that count."""
     numbers, areas = parts(probabilities >= point.threshold)
-    kept = np.zeros(len(areas), bool)
-    kept[numbers[probabilities >= max(point.threshold, point.peak)]] = True
-    return kept[numbers]
+    peaks = highest_of_parts(probabilities, numbers, len(areas))
+    return np.append(False, point.reached(peaks[1:], areas[1:] / probabilities.size))[numbers]
+
+
+def highest_of_parts(probabilities: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+    """(count,) float64: the highest probability in each part; numbers (H, W) and count as `parts` returns them."""
+    peaks = np.zeros(count)
+    np.maximum.at(peaks, numbers[numbers > 0], probabilities[numbers > 0])
+    return peaks
 
 
 def largest_part(mask: np.ndarray) -> np.ndarray:

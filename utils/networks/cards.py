@@ -70,6 +70,7 @@ class Card(Record):
     history: tuple[Epoch, ...] = ()
     threshold: float = 0.5
     peak: float = 0.0
+    area_weight: float = 0.0
     temperature: float = 1.0
     referral_threshold: float | None = None
     evidence_scale: Mapping[str, float] = Field(default_factory=dict)

@@ -73,7 +73,7 @@ class Segmenter:
         self.runtime = backend.runtime
         self._backend = backend
         self.size = card.input_size
-        self.point = OperatingPoint(card.threshold, card.peak)
+        self.point = OperatingPoint(card.threshold, card.peak, card.area_weight)
         self._outliers = load_outlier_classifier(card)
         self._recogniser = load_recogniser(card)
 

@@ -41,6 +41,7 @@ class _OutlineSettings(Measurement):
     weights_sha256: str | None = None
     threshold: float
     peak: float
+    area_weight: float = 0.0
     n: int
 
 
