@@ -16,7 +16,7 @@ HERE, WIDTH, REFITTED, HELD_OUT, NEVER_SEEN = (
 NOTES = (
     "† Temperature, tumour threshold and referral thresholds refitted, cross-validated: each scan is answered with "
     "thresholds that were fitted on other patients.",
-    "‡ The range over three collections that the networks were trained without.",
+    "‡ The range over the collections that the networks were trained without.",
 )
 
 
