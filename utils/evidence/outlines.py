@@ -33,7 +33,8 @@ class OperatingPoint:
         """(K,) bool: which parts count, by their highest probabilities and areas (0..1, of the image), both (K,)."""
         if self.peak == 0:
             return np.ones(len(peaks), bool)
-        clipped = np.clip(np.append(peaks, self.peak).astype(np.float64), 1e-7, 1 - 1e-7)
+        rounded = np.append(peaks, self.peak).astype(np.float32)  # as the networks compute them
+        clipped = np.clip(rounded.astype(np.float64), 1e-7, 1 - 1e-7)
         log_odds = np.log(clipped) - np.log1p(-clipped)
         return log_odds[:-1] + self.area_weight * np.log(areas / PEAK_AREA) >= log_odds[-1]
 
