@@ -83,6 +83,15 @@ ALL_COLLECTIONS: dict[str, Any] = {
     "average_decay": 0.998,
 }
 
+VGG16_ALL_COLLECTIONS = Recipe(  # for both cycles
+    "vgg16",
+    phases=(Phase("low resolution", 128, 7, 1e-4), Phase("full resolution", 224, 7, 5e-5)),
+    frozen_until="block2_pool",
+    localisation_weight=1.0,
+    has_training_normalisation=False,
+    **ALL_COLLECTIONS,
+)
+
 MOBILENETV2_FELTRIN44 = Recipe(  # for both splits
     "mobilenetv2",
     phases=(
@@ -175,22 +184,12 @@ RECIPES: dict[str, Recipe] = {
         **ALL_COLLECTIONS | {"average_decay": 0.995},
     ),
     # from complete ImageNet weights, without added normalisation; the first two blocks stay as they are
-    "vgg16-all-collections": Recipe(
-        "vgg16",
-        phases=(Phase("low resolution", 128, 7, 1e-4), Phase("full resolution", 224, 7, 5e-5)),
-        frozen_until="block2_pool",
-        localisation_weight=1.0,
-        has_training_normalisation=False,
-        **ALL_COLLECTIONS,
-    ),
+    "vgg16-all-collections": VGG16_ALL_COLLECTIONS,
     # its second cycle, with itself and the CNN as teachers
-    "vgg16-second-cycle": Recipe(
-        "vgg16",
+    "vgg16-second-cycle": replace(
+        VGG16_ALL_COLLECTIONS,
         phases=(Phase("low resolution", 128, 6, 1e-4), Phase("full resolution", 224, 15, 5e-5)),
-        frozen_until="block2_pool",
-        localisation_weight=1.0,
-        has_training_normalisation=False,
-        **ALL_COLLECTIONS | {"average_decay": 0.999},
+        average_decay=0.999,
     ),
     "cnn-all-collections": Recipe(
         "cnn",
