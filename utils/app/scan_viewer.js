@@ -48,6 +48,7 @@ class ScanViewer {
       this.draw();
     };
     this.onScan = () => this.follow();
+    this.onLink = (event) => this.prepareToLeave(event);
   }
 
   // --- What is shown
@@ -57,6 +58,8 @@ class ScanViewer {
     for (const keys of this.bar.keys) keys.bind();
     window.addEventListener("brain-reader-stack", this.onStack); // once, however often
     window.addEventListener("brain-reader-scan", this.onScan);
+    window.addEventListener("click", this.onLink, true);
+    if (this.page !== location.pathname) Object.assign(this, { page: location.pathname, isLeaving: false });
     this.served = data;
     const marked = window.brainReaderScan;
     const isOutdated = marked && data.key !== marked && (this.key === marked || this.chosen);
@@ -124,6 +127,14 @@ class ScanViewer {
     for (const keys of this.bar.keys) keys.unbind();
     window.removeEventListener("brain-reader-stack", this.onStack);
     window.removeEventListener("brain-reader-scan", this.onScan);
+    window.removeEventListener("click", this.onLink, true);
+  }
+
+  // A message that follows the choice of another page would bring this one back: the position stays pending instead
+  prepareToLeave(event) {
+    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+    const isHere = link?.origin === location.origin && !link.target && !link.download && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+    if (isHere && link.pathname !== location.pathname) this.isLeaving = true;
   }
 
   // The view of a scan that has just come: a window that was chosen stays, one that was drawn by hand does not
@@ -180,7 +191,7 @@ class ScanViewer {
     if (this.timer === null) return;
     clearTimeout(this.timer);
     this.timer = null;
-    this.send({ key: this.volume, position: this.position, jump: this.jump });
+    if (!this.isLeaving) this.send({ key: this.volume, position: this.position, jump: this.jump });
   }
 
   showPlace() {
