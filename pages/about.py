@@ -9,8 +9,9 @@ from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_c
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
 from utils.reports.words import LIMITS
-from utils.results.records import BASELINE_TITLES, Evaluation, read_evaluations
+from utils.results.records import Evaluation, read_evaluations
 from utils.results.tables import answers_table, mistakes
+from utils.results.titles import BASELINE_TITLES
 
 MOST_IMAGES = 5  # misclassified scans of each network
 READABLE = 960  # pixels: lines of text that are not too long

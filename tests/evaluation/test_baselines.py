@@ -10,7 +10,7 @@ from PIL import Image
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.evaluation.baselines import BASELINES
 from utils.evaluation.prediction_figures import figures_of
-from utils.results.records import BASELINE_TITLES
+from utils.results.titles import BASELINE_TITLES
 
 
 @pytest.fixture

@@ -562,6 +562,15 @@ def test_what_the_outlier_classifier_refuses_is_hidden(fitted_models: Path) -> N
     assert models_of(page)
 
 
+def test_the_page_shows_before_pandas_is_imported(tiny_app: Path) -> None:
+    code = (
+        "import sys; sys.modules['pandas'] = None; from streamlit.testing.v1 import AppTest; "
+        "page = AppTest.from_file('pages/read.py', default_timeout=60).run(); "
+        "assert not page.exception and page.button, page"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+
 def test_example_is_read_without_tensorflow_and_scipy(tiny_app: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "

@@ -23,7 +23,8 @@ from utils.reading.background import read_safely, release
 from utils.reading.worklist import Entry, representative
 from utils.records.acceptance import LONGEST_NAME, AcceptanceRecord, SiteProfile
 from utils.records.base import record_json
-from utils.results.records import MODEL_TITLES, load_acceptance
+from utils.results.records import load_acceptance
+from utils.results.titles import MODEL_TITLES
 from utils.scans.errors import UnreadableScan
 from utils.wording import counted
 

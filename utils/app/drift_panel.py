@@ -7,7 +7,7 @@ import streamlit as st
 from utils.acceptance.drift import LOOKS, Drift, appearance, latest_drift, values_of
 from utils.acceptance.words import drift_in_words
 from utils.app import session, site
-from utils.results.records import MODEL_TITLES
+from utils.results.titles import MODEL_TITLES
 
 
 def drift() -> Drift | None:

@@ -11,8 +11,9 @@ from utils.charts import calibration, curves, performance
 from utils.classes import CLASSES
 from utils.datasets.sources import source_title
 from utils.metrics.calibration import reliability, risk_coverage
-from utils.results.records import BASELINE_TITLES, Evaluation, MeasuredModel, model_colours, of_known_type
+from utils.results.records import Evaluation, MeasuredModel, of_known_type
 from utils.results.tables import detection_by_source, parts_table
+from utils.results.titles import BASELINE_TITLES, model_colours
 
 
 def known_scans(model: MeasuredModel) -> pd.DataFrame | None:

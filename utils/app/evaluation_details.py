@@ -13,8 +13,9 @@ from utils.datasets.protocols import PROTOCOLS
 from utils.metrics.classification import CLASS_FIGURES
 from utils.networks.registry import NETWORKS
 from utils.paths import models_folder
-from utils.results.records import Evaluation, load_history, load_robustness, model_colours
+from utils.results.records import Evaluation, load_history, load_robustness
 from utils.results.tables import average_precision_intervals, summary_table
+from utils.results.titles import model_colours
 from utils.wording import percent
 
 

@@ -16,8 +16,9 @@ from utils.evidence import outlines, overlays
 from utils.networks.registry import NETWORKS, network_title, segmenters
 from utils.networks.shipped import evidence_scale
 from utils.records.explanations import ExplanationsRecord
-from utils.results.records import load_explanations, load_outlines, model_colours
+from utils.results.records import load_explanations, load_outlines
 from utils.results.tables import places_table
+from utils.results.titles import model_colours
 from utils.scans.errors import UnreadableScan
 from utils.scans.upload import read_scan_file
 from utils.wording import CLASS_TITLES

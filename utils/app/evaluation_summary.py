@@ -8,8 +8,9 @@ import streamlit as st
 
 from utils.app import panels
 from utils.reports.words import LIMITS
-from utils.results.records import BASELINE_TITLES, Evaluation
+from utils.results.records import Evaluation
 from utils.results.tables import answers_table
+from utils.results.titles import BASELINE_TITLES
 from utils.wording import percent
 
 

@@ -60,7 +60,7 @@ def notices(entry: Entry) -> bool:
 def probabilities(entry: Entry) -> None:
     """The calibrated probabilities of every classifier and of the ensemble."""
     from utils.charts.probabilities import probability_table
-    from utils.results.records import MODEL_TITLES, model_colours
+    from utils.results.titles import MODEL_TITLES, model_colours
 
     shown = {reading.title: reading.probabilities.tolist() for reading in entry.readings}
     if entry.joint is not None:

@@ -87,7 +87,7 @@ def _drift(report: Report, profile: SiteProfile) -> tuple[str, str]:
     """What the drift monitor says of all scans, and of how many."""
     from utils.acceptance.drift import LOOKS, drift_of_all
     from utils.acceptance.words import drift_in_words
-    from utils.results.records import MODEL_TITLES
+    from utils.results.titles import MODEL_TITLES
 
     scans = min((len(values) for values in report.scans.values()), default=0)
     drift = drift_of_all(profile.distributions, report.scans)

@@ -43,7 +43,7 @@ class DriftWatch:
         drift = drift_of_all(distributions, values_of(distributions, self._scans))
         if drift is not None and drift.departing:
             from utils.acceptance.words import drift_in_words
-            from utils.results.records import MODEL_TITLES  # brings pandas
+            from utils.results.titles import MODEL_TITLES
 
             print(drift_in_words(drift, MODEL_TITLES), file=sys.stderr)
 

@@ -18,7 +18,7 @@ from utils.datasets.protocols import Protocol, protocol_named
 from utils.datasets.samples import load_samples
 from utils.networks.registry import NETWORKS, is_segmenter
 from utils.paths import models_folder
-from utils.results.records import BASELINE_TITLES
+from utils.results.titles import BASELINE_TITLES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ import pandas as pd
 
 from utils.classes import CLASSES, OTHER_TUMOR
 from utils.networks.cards import NetworkUnavailable, load_card
-from utils.networks.registry import NETWORKS, is_segmenter
+from utils.networks.registry import is_segmenter
 from utils.networks.shipped import SUBTYPE_NETWORK
 from utils.records.acceptance import AcceptanceRecord
 from utils.records.base import AnyRecord, InvalidRecord, read_record
@@ -26,16 +26,7 @@ from utils.records.out_of_distribution import OutOfDistributionRecord
 from utils.records.robustness import RobustnessRecord
 from utils.records.segmentation import OutlineRecord
 from utils.records.sequences import SequencesRecord
-
-BASELINE_TITLES = {  # of `utils.evaluation.baselines`
-    "1-nn": "1-nearest neighbour",
-    "logistic": "Logistic regression",
-    "shortcut": "Sequence-only baseline",
-}
-MODEL_TITLES = (
-    {name: network.title for name, network in NETWORKS.items()} | {"ensemble": "Ensemble"} | BASELINE_TITLES
-)
-COLOURS = {"ensemble": "#CC79A7", "1-nn": "#888888"}  # in charts, beside those of the registry of networks
+from utils.results.titles import MODEL_TITLES
 
 
 class EvaluatedProtocol(Protocol):
@@ -74,12 +65,6 @@ class UnknownProtocol:
     @property
     def title(self) -> str:
         return self.name
-
-
-def model_colours() -> dict[str, str]:
-    """Title -> colour in charts, of the networks, ensemble and baselines that have one of their own."""
-    colours = {name: network.colour for name, network in NETWORKS.items() if network.colour} | COLOURS
-    return {MODEL_TITLES[name]: colour for name, colour in colours.items()}
 
 
 @dataclass(frozen=True)
