@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.steps import again, component_of, opened, viewer_of
-from utils.app import heatmap_panels, panes, resources
+from utils.app import heatmap_panels, panes, reference_masks, resources
 from utils.records.base import write_record
 
 
@@ -116,7 +116,7 @@ def test_the_known_mask_is_drawn_where_the_file_is_of_the_data_folder(
     mask = np.zeros(entry.scan.shape, np.uint8)
     mask[40:60, 50:80] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    monkeypatch.setattr(resources, "_reference_masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
+    monkeypatch.setattr(reference_masks, "masks", lambda: {entry.sha256: str(tmp_path / "mask.png")})
     (points,) = viewer_of(again(page))["outlines"]["mask"]
     corners = np.asarray(points).reshape(-1, 2) * entry.scan.shape[::-1] - 0.5
     np.testing.assert_allclose(corners.min(axis=0), (50, 40), atol=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -122,3 +123,13 @@ def test_clearing_drops_what_waits_and_what_is_being_read(again):
     assert background.wait(seconds=30)
     assert [entry.name for entry in store.values()] == (["new"] if again else [])
     assert all(entry.is_read for entry in store.values())
+
+
+def test_a_scan_that_was_read_is_put_in_and_not_read_again():
+    reader, store, background = fresh()
+    readings: Any = (SimpleNamespace(label="glioma"),)
+    known = replace(entry_of("known"), readings=readings)
+    background.add([known, entry_of("new")], [reader], store)
+    assert store["key of known"] is known and background.wait(["key of known"], 0)
+    assert background.wait(seconds=30)
+    assert reader.seen == ["new"] and store["key of known"] is known

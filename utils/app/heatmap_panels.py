@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from utils.app import evidence_panels, panes, resources, session, viewer
+from utils.app import evidence_panels, panes, reference_masks, resources, session, viewer
 from utils.evidence.cams import METHOD_TITLES
 from utils.networks.shipped import scaled_methods
 from utils.reading.worklist import Entry
@@ -93,7 +93,7 @@ def _of_classes(readings: Sequence[Reading], selection: Selection) -> list[panes
 def _view(entry: Entry, maps: Sequence[panes.Map]) -> panes.View:
     assert entry.scan is not None
     outline = evidence_panels.outline_of(entry)
-    reference = None if entry.slices else resources.reference_mask(entry.sha256, entry.scan.shape)
+    reference = None if entry.slices else reference_masks.reference_mask(entry.sha256, entry.scan.shape)
     return panes.build_view(
         entry, maps, _track_record, outline.contours if outline else (), reference or (), is_study=True
     )

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from utils.evidence.outlines import contours
 from utils.networks import shipped
 from utils.networks.cards import Card, NetworkUnavailable, check_weights, load_card
 from utils.networks.registry import segmenters
 from utils.networks.runtime.choice import served
 from utils.networks.shipped import ENSEMBLE, reading_networks, segmentation_weights, subtype_weights
-from utils.paths import file_sha256, models_folder
+from utils.paths import models_folder
 from utils.reading.background import release
 from utils.reading.study import STUDY, load_study_fusion
+from utils.reading.worklist import Entry, read_entries
 from utils.scans.decoder_process import decoder
-from utils.scans.errors import UnreadableScan
 from utils.scans.example import synthetic_scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import numpy as np
 
     from utils.networks.shipped import Ensemble
     from utils.reading.joint import JointReader
@@ -37,14 +36,33 @@ if TYPE_CHECKING:
     from utils.records.study import StudyFusion
     from utils.results.records import Evaluation, MeasuredModel
 
+AFTER_LOADING = 1.0  # seconds in which a page that waits for the networks has the processor for itself
+
 
 def warm_up() -> None:
     """Start to load the networks in the background."""
     _loading(str(models_folder()))
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """The app's networks, and the synthetic example as they read it: the first pass arranges the weights."""
+
+    readers: list[Reader]
+    example: Entry
+
+
 def readers() -> list[Reader]:
     """The networks, loaded once per process. Shows an error and stops the page where one is missing."""
+    return _loaded().readers
+
+
+def example() -> Entry:
+    """The synthetic example, read; as `readers`."""
+    return _loaded().example
+
+
+def _loaded() -> Loaded:
     loading = _loading(str(models_folder()))
     try:
         if loading.done():
@@ -150,22 +168,9 @@ def segmenter() -> Segmenter | None:
     return _segmenter(str(weights), weights.stat().st_mtime_ns) if weights.is_file() else None
 
 
-def reference_mask(sha256: str, shape: tuple[int, int]) -> list[np.ndarray] | None:
-    """The contours, (K, 2) int (x, y) each, of the reference segmentation of a file of the data folder; else None."""
-    file = _reference_masks().get(sha256)
-    if file is None:
-        return None
-    from utils.datasets.masks import read_mask
-
-    try:
-        return list(contours(read_mask(file, shape) > 127))
-    except UnreadableScan:
-        return None
-
-
 @st.cache_resource(show_spinner=False)
-def _loading(models: str) -> Future[list[Reader]]:
-    future: Future[list[Reader]] = Future()
+def _loading(models: str) -> Future[Loaded]:
+    future: Future[Loaded] = Future()
 
     def load() -> None:
         try:
@@ -174,21 +179,17 @@ def _loading(models: str) -> Future[list[Reader]]:
                 load_card(path)  # a missing file is reported before the runtime is imported
             from utils.reading.reader import Reader
 
-            loaded = [Reader.load(path) for path in paths]
-            scan = synthetic_scan()
-            for reader in loaded:
-                reader.read(scan)  # the first pass arranges the weights
-            joint = joint_reader()
-            if joint:
-                joint.segmenter.read_many([scan])
+            loaded, joint, scan = [Reader.load(path) for path in paths], joint_reader(), synthetic_scan()
+            example = read_entries([Entry("synthetic", scan.name, scan)], loaded, joint)[0]
             release(loaded, joint)
-            decoder().start()
-            _freeze()
-            future.set_result(loaded)
+            gc.freeze()  # what `_freeze` does takes 0.1 s longer
+            future.set_result(Loaded(loaded, example))
         except NetworkUnavailable as error:
             future.set_exception(error)
         except Exception as error:  # no traceback in the browser
             future.set_exception(NetworkUnavailable(f"Loading failed: {type(error).__name__}: {error}"))
+        time.sleep(AFTER_LOADING)
+        decoder().start()
         _ensemble(models)  # pages show its figures beside the answers
         _freeze()
 
@@ -220,14 +221,6 @@ def _segmenter(weights: str, stamp: int) -> Segmenter | None:
         return Segmenter.load(Path(weights))
     except NetworkUnavailable:
         return None
-
-
-@st.cache_resource(show_spinner="Looking for reference segmentations ...")
-def _reference_masks() -> dict[str, str]:
-    from utils.datasets.samples import data_folder, outlined_samples  # they bring pandas, a second to import
-
-    rows = outlined_samples(data_folder())
-    return {file_sha256(Path(path)): mask for path, mask in zip(rows["path"], rows["mask"], strict=True)}
 
 
 @st.cache_resource(show_spinner=False, ttl=600)

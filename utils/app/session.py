@@ -16,7 +16,6 @@ from utils.reading import worklist
 from utils.reading.background import BackgroundReading, Progress
 from utils.reading.worklist import Entry
 from utils.scans import rendering
-from utils.scans.example import synthetic_scan
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -127,10 +126,10 @@ def headers() -> dict[str, Dataset]:
 
 
 def add_example() -> None:
-    """Add the synthetic scan to the worklist; it is labelled as synthetic, so its predictions are always shown."""
-    scan = synthetic_scan()
-    show_anyway("synthetic")
-    add_entries([Entry("synthetic", scan.name, scan)])
+    """Add the synthetic example to the worklist; it is labelled as such, so its predictions are always shown."""
+    entry = resources.example()
+    show_anyway(entry.key)
+    add_entries([entry])
 
 
 def add_entries(new: Sequence[Entry]) -> None:

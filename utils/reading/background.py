@@ -54,13 +54,13 @@ class BackgroundReading:
         store: dict[str, Entry],
         joint_reader: JointReader | None = None,
     ) -> None:
-        """Put the entries into `store` at once without readings, and again with readings when they are ready."""
+        """Put the entries into `store` at once, and those without readings again when they are read."""
         with self._changed:
             if not self._is_working:
                 self._done, self._total, self._began = 0, 0, time.monotonic()
             for entry in entries:
                 store[entry.key] = entry
-                if entry.is_accepted:
+                if entry.is_accepted and not entry.is_read:
                     scans = entry.slices or (entry,)
                     self._expected[entry.key], self._finished[entry.key] = len(scans), []
                     self._queue.extend(scans)
