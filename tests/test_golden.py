@@ -21,6 +21,7 @@ from utils.evaluation.prediction_figures import figures_of
 from utils.metrics.classification import OVERALL_FIGURES
 from utils.networks.cards import check_weights, load_card
 from utils.networks.registry import is_segmenter
+from utils.networks.runtime.choice import BFLOAT16, FLOAT32, has_bfloat16
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import REPOSITORY, file_sha256
 from utils.reading.reader import Reader
@@ -121,7 +122,7 @@ def test_predictions_of_sample_images_are_unchanged(file: Path, data_root: Path)
     predictions = pd.read_csv(file.with_suffix(".csv"))
     rows = predictions.iloc[:: max(len(predictions) // SAMPLE, 1)].head(SAMPLE)
     scans = [read_scan_file(folder_of(row.source, data_root) / row.file) for row in rows.itertuples()]
-    readings = Reader.load(weights_of(record)).read_many(scans, with_maps=False)
+    readings = Reader.load(weights_of(record), FLOAT32).read_many(scans, with_maps=False)
     same = [reading.label == label for reading, label in zip(readings, rows["label"], strict=True)]
     assert sum(same) >= 0.99 * len(same)
     fresh = np.stack([reading.probabilities for reading in readings])
@@ -152,7 +153,7 @@ def test_maps_of_sample_images_are_unchanged(file: Path, data_root: Path) -> Non
     record = json.loads(file.read_text())
     table = pd.read_csv(file.with_suffix(".csv"))
     rows = table[(table["method"] == "gradcam") & (table["target"] != "no_tumor")].iloc[::50]
-    reader = Reader.load(weights_of(record))
+    reader = Reader.load(weights_of(record), FLOAT32)
     for row in rows.itertuples():
         reading = reader.read(read_scan_file(data_root / row.source / row.file))
         peak = reading.maps[reading.classes.index(row.target)].max() * reading.calibration
@@ -180,6 +181,20 @@ def test_figures_of_segmentation_belong_to_the_shipped_weights(file: Path) -> No
     assert protocol_named(record["protocol"]).is_unseen_by(protocol_named(card.protocol), card.sources)
     shown = card.figures[record["protocol"]].model_dump()
     assert {name: shown[name] for name in OUTLINE_FIGURES} == {name: record[name] for name in OUTLINE_FIGURES}
+
+
+@pytest.mark.parametrize("weights", reading_networks(MODELS), ids=lambda file: file.stem)
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor does not compute in bfloat16")
+@pytest.mark.data
+def test_bfloat16_gives_the_stored_labels(weights: Path, data_root: Path) -> None:
+    predictions = pd.read_csv(MODELS / "evaluation" / f"{weights.stem}--{load_card(weights).protocol}.csv")
+    rows = predictions.iloc[:: len(predictions) // SAMPLE].head(SAMPLE)
+    scans = [read_scan_file(folder_of(row.source, data_root) / row.file) for row in rows.itertuples()]
+    reader = Reader.load(weights, BFLOAT16)
+    same = [
+        reading.label == label for reading, label in zip(reader.read_many(scans), rows["label"], strict=True)
+    ]
+    assert reader.runtime == BFLOAT16 and sum(same) >= 0.98 * len(same)
 
 
 def test_the_stored_predictions_give_the_figures_of_the_ensemble() -> None:

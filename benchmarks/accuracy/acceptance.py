@@ -31,6 +31,7 @@ from utils.datasets.protocols import shipped_protocol
 from utils.metrics.ensemble import NO_TUMOR
 from utils.metrics.proportions import share
 from utils.networks.registry import app_networks
+from utils.networks.runtime.choice import reference
 from utils.networks.shipped import load_ensemble
 from utils.paths import current_commit, models_folder
 from utils.records.acceptance import AcceptanceRecord, AnswerRule, Coverage, Share
@@ -229,4 +230,5 @@ def _print(record: AcceptanceRecord) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with reference():
+        main()

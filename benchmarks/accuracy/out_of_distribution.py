@@ -25,6 +25,7 @@ from utils.datasets.protocols import split_samples
 from utils.datasets.samples import load_samples
 from utils.networks.card_facts import TestEvaluation
 from utils.networks.cards import log_test_evaluation
+from utils.networks.runtime.choice import reference
 from utils.networks.shipped import reading_networks, segmentation_weights
 from utils.paths import models_folder
 from utils.reading.ood_detector import GRADES, worst_grade
@@ -210,4 +211,5 @@ def _print(result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with reference():
+        main()

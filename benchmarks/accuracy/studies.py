@@ -25,6 +25,7 @@ from utils.datasets.samples import load_samples
 from utils.metrics import ensemble, stack_fusion
 from utils.metrics.detection import detection_figures, threshold_at
 from utils.networks.registry import app_networks, segmenters
+from utils.networks.runtime.choice import reference
 from utils.networks.shipped import load_ensemble, reading_networks, segmentation_weights
 from utils.paths import current_commit, models_folder
 from utils.reading import study
@@ -283,4 +284,5 @@ def _words(figures: DetectionFigures) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with reference():
+        main()

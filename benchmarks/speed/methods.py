@@ -21,7 +21,7 @@ from utils.paths import models_folder
 if TYPE_CHECKING:
     from utils.reading.joint import JointReader
 
-ALL_NETWORKS = "openvino-f32 with the U-Net"
+FLOAT32_AND_UNET, BFLOAT16_AND_UNET = f"{FLOAT32} with the U-Net", f"{BFLOAT16} with the U-Net"
 WARM_UP = 2  # runs that are not timed; the first builds the graphs
 OPACITY = 0.8  # initial value of the Read page
 
@@ -122,7 +122,8 @@ def usual(files: Sequence[bytes]) -> Run:
 METHODS: dict[str, Callable[[Sequence[bytes]], Run]] = {
     "plain": plain,
     **{runtime: partial(app, runtime=runtime) for runtime in (FLOAT32, BFLOAT16, KERAS)},
-    ALL_NETWORKS: partial(app, runtime=FLOAT32, with_segmenter=True),
+    FLOAT32_AND_UNET: partial(app, runtime=FLOAT32, with_segmenter=True),
+    BFLOAT16_AND_UNET: partial(app, runtime=BFLOAT16, with_segmenter=True),
     "usual": usual,
 }
 
@@ -130,7 +131,8 @@ METHODS: dict[str, Callable[[Sequence[bytes]], Run]] = {
 def app_methods() -> list[str]:
     """The ways of the app that can be measured here: bfloat16 needs a processor and cards for it."""
     measured = [load_card(weights).bfloat16 for weights in weights_files()]
-    return [FLOAT32, *([BFLOAT16] if all(measured) and has_bfloat16() else []), ALL_NETWORKS, KERAS]
+    in_bfloat16 = [BFLOAT16, BFLOAT16_AND_UNET] if all(measured) and has_bfloat16() else []
+    return [FLOAT32, FLOAT32_AND_UNET, *in_bfloat16, KERAS]
 
 
 def serve(method: str, files: Sequence[bytes], pipe: Connection) -> None:

@@ -24,8 +24,9 @@ SCANS_KEPT = 100
 TITLES = {
     "plain": "two plain forward passes",
     "openvino-f32": "the app: both networks, both maps, OpenVINO float32",
+    methods.FLOAT32_AND_UNET: "the same with the U-Net and its outline",
     "openvino-bf16": "the app, OpenVINO bfloat16",
-    methods.ALL_NETWORKS: "the same with the U-Net and its outline, OpenVINO float32",
+    methods.BFLOAT16_AND_UNET: "the same with the U-Net and its outline",
     "keras": "the app, Keras",
     "usual": "the usual method: predict, then tf-keras-vis",
 }

@@ -6,9 +6,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from utils.commands.command_line import command_line
-from utils.networks.runtime.choice import choose
+from utils.networks.runtime.choice import choose, reference
 
 DESCRIPTION = (
     "Brain MRI reader: train, evaluate and apply networks. For research, not for diagnosis. "
@@ -19,6 +20,7 @@ COMMANDS = (
     "data", "train", "calibrate", "evaluate", "predict", "explain", "accept", "cases", "segment", "objects", "node",
     "study", "archive", "archive-report",
 )  # fmt: skip
+MEASURING = ("train", "calibrate", "evaluate")  # in float32, unless another runtime is demanded
 STOPPED = 130  # the exit code of shells after Ctrl-C
 
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser(names).parse_args(arguments)
     args.command_line = command_line(arguments)
     try:
-        with choose(getattr(args, "runtime", None)):
+        with choose(getattr(args, "runtime", None)), reference() if args.is_measuring else nullcontext():
             return args.run(args)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -58,7 +60,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     for name in names:
         module = importlib.import_module(f"utils.commands.{name.replace('-', '_')}")
         child = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
-        child.set_defaults(run=module.run)
+        child.set_defaults(run=module.run, is_measuring=name in MEASURING)
         module.add_arguments(child)
     return parser
 

@@ -52,6 +52,15 @@ def choose(name: str | None) -> Iterator[None]:
             os.environ["BRAIN_MRI_RUNTIME"] = before
 
 
+@contextmanager
+def reference() -> Iterator[None]:
+    """Compute in float32 for a while, unless bfloat16 or Keras was demanded: what is measured does not depend on the
+    processor then. Raises NetworkUnavailable as `chosen`.
+    """
+    with choose(FLOAT32 if chosen() == OPENVINO else None):
+        yield
+
+
 def runtime_of(card: Card) -> str:
     """KERAS, FLOAT32 or BFLOAT16: what computes a network now. bfloat16 is for classifiers alone.
 
