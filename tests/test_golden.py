@@ -155,7 +155,7 @@ def test_maps_of_sample_images_are_unchanged(file: Path, data_root: Path) -> Non
     rows = table[(table["method"] == "gradcam") & (table["target"] != "no_tumor")].iloc[::50]
     reader = Reader.load(weights_of(record), FLOAT32)
     for row in rows.itertuples():
-        reading = reader.read(read_scan_file(data_root / row.source / row.file))
+        reading = reader.read(read_scan_file(folder_of(row.source, data_root) / row.file))
         peak = reading.maps[reading.classes.index(row.target)].max() * reading.calibration
         assert peak == pytest.approx(getattr(row, f"strength_{row.target}"), rel=0.05, abs=0.005)
 
