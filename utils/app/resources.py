@@ -182,7 +182,7 @@ def _loading(models: str) -> Future[Loaded]:
             loaded, joint, scan = [Reader.load(path) for path in paths], joint_reader(), synthetic_scan()
             example = read_entries([Entry("synthetic", scan.name, scan)], loaded, joint)[0]
             release(loaded, joint)
-            gc.freeze()  # what `_freeze` does takes 0.1 s longer
+            gc.freeze()  # spares these objects Streamlit's collection of garbage, which follows every rerun
             future.set_result(Loaded(loaded, example))
         except NetworkUnavailable as error:
             future.set_exception(error)
@@ -191,16 +191,11 @@ def _loading(models: str) -> Future[Loaded]:
         time.sleep(AFTER_LOADING)
         decoder().start()
         _ensemble(models)  # pages show its figures beside the answers
-        _freeze()
+        gc.collect()
+        gc.freeze()
 
     threading.Thread(target=load, daemon=True, name="load-networks").start()
     return future
-
-
-def _freeze() -> None:
-    """Spare the objects that exist now Streamlit's collection of garbage, which follows every rerun."""
-    gc.collect()
-    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
