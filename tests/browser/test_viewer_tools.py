@@ -146,6 +146,19 @@ def test_windows_and_layouts_change_what_is_seen(page: Page, address: str, png_b
     expect(page.locator("figure.main")).to_have_count(1)
 
 
+def test_the_open_sheet_follows_the_page(page: Page, address: str, png_bytes) -> None:
+    page.goto(address)
+    upload(page, {"a.png": png_bytes(1)})
+    expect(page.locator(READY)).to_be_visible()
+    settled(page)
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet.get_by_text("Unsure")).to_be_visible()
+    page.evaluate("document.querySelector('a[href$=\"/evaluation\"]').click()")  # below the sheet
+    expect(sheet.get_by_text("Unsure")).to_have_count(0)
+    expect(sheet.get_by_text("Open and close")).to_be_visible()
+
+
 def test_the_sheet_lists_the_keys_that_act_and_no_key_acts_below_it(
     page: Page, address: str, png_bytes
 ) -> None:

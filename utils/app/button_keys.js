@@ -5,5 +5,6 @@ export default function ({ data, parentElement }) {
   forget(); // those of the page before
   parentElement.groups = data.groups.map(({ title, rows }) => ({ group: title, bindings: rows, isOfButtons: true }));
   parentElement.groups.forEach((group) => boundKeys().add(group));
+  window.dispatchEvent(new Event("brain-reader-keys"));
   return forget;
 }

@@ -4,7 +4,11 @@
 export default function ({ parentElement }) {
   const sheet = parentElement.sheet ?? (parentElement.sheet = new Sheet(parentElement));
   sheet.keys.bind();
-  return () => sheet.keys.unbind();
+  window.addEventListener("brain-reader-keys", sheet.onKeys);
+  return () => {
+    sheet.keys.unbind();
+    window.removeEventListener("brain-reader-keys", sheet.onKeys);
+  };
 }
 
 class Sheet {
@@ -15,6 +19,7 @@ class Sheet {
     this.dialog.setAttribute("aria-label", "Keyboard shortcuts");
     this.keys = new Keys("This sheet", [{ keys: ["?"], title: "Open and close", act: () => this.open() }]);
     this.opener.onclick = () => this.open();
+    this.onKeys = () => this.list();
     this.dialog.onkeydown = (event) => {
       event.stopPropagation(); // no key acts on the page below
       if (event.key === "?") this.dialog.close();
@@ -23,6 +28,12 @@ class Sheet {
   }
 
   open() {
+    this.list();
+    this.dialog.showModal();
+  }
+
+  // What is bound now; again when the page's buttons change while the sheet is open
+  list() {
     this.dialog.replaceChildren();
     const head = element("div", { className: "head" }, this.dialog);
     element("h2", { textContent: "Keyboard shortcuts" }, head);
@@ -34,7 +45,6 @@ class Sheet {
       const rows = bindings.filter(({ isOff }) => !isOff?.());
       if (rows.length) this.group(groups, group, rows);
     }
-    this.dialog.showModal();
   }
 
   group(parent, title, rows) {

@@ -10,6 +10,7 @@
 const REST_MILLISECONDS = 120;
 const REVIEW_KEYS = "adu123456789";
 const POLL_MILLISECONDS = 40;
+const LISTEN_MILLISECONDS = 100; // until the buttons that were drawn a moment ago listen to their keys
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const panel = parentElement.panel ?? (parentElement.panel = new WorklistPanel(parentElement));
@@ -22,6 +23,7 @@ class WorklistPanel {
   constructor(parent) {
     this.timer = this.pending = null;
     this.frame = 0;
+    this.behindAt = -Infinity; // when the findings of another scan were last seen
     this.root = element("div", { className: "worklist" }, parent);
     const bar = element("div", { className: "steps" }, this.root);
     this.back = this.stepper(bar, "Previous", "←", -1);
@@ -89,6 +91,7 @@ class WorklistPanel {
 
   // Whether the buttons of the marked scan are there, and no more those of another; or it has none, as a rejected one
   isReady() {
+    if (performance.now() - this.behindAt < LISTEN_MILLISECONDS) return false;
     const buttons = [...document.querySelectorAll('[class*="st-key-unsure-"]')];
     const own = buttons.filter((button) => button.classList.contains(`st-key-unsure-${this.current}`));
     return own.length === buttons.length && (own.length > 0 || !this.isBehind());
@@ -97,9 +100,7 @@ class WorklistPanel {
   release() {
     setTimeout(() => {
       if (!this.root.isConnected) this.waiting = [];
-      const isReady = this.isReady();
-      if (this.waiting.length && isReady && this.wasReady) this.replay(this.waiting.shift());
-      this.wasReady = this.isReady(); // drawn a moment ago, they listen now
+      if (this.waiting.length && this.isReady()) this.replay(this.waiting.shift());
       if (this.waiting.length) this.release();
     }, POLL_MILLISECONDS);
   }
@@ -173,6 +174,7 @@ class WorklistPanel {
   // The findings of another scan than the marked one are dimmed, until those of the marked one are drawn
   dim() {
     const isBehind = this.root.isConnected && this.isBehind();
+    if (isBehind) this.behindAt = performance.now();
     document.querySelector(".st-key-room")?.toggleAttribute("data-behind", isBehind);
     cancelAnimationFrame(this.frame);
     this.frame = isBehind ? requestAnimationFrame(() => this.dim()) : 0;
