@@ -25,6 +25,11 @@ SHARE = """() => {
     return area.reduce((sum, one) => sum + one, 0) / (innerWidth * innerHeight);
 }"""
 ROW = '.row[aria-current="true"]'
+# Keep the page's thread busy, as on a slow computer, in turns of some milliseconds
+BUSY = """([work, rest]) => setInterval(() => {
+    const end = performance.now() + work;
+    while (performance.now() < end);
+}, work + rest)"""
 
 
 def files_of(png_bytes, count: int) -> dict[str, bytes]:
@@ -103,8 +108,13 @@ def test_no_arrow_key_is_lost_and_reviews_belong_to_the_marked_scan(page: Page, 
     expect(page.locator(".review")).to_have_count(1)
 
 
-def test_reviews_and_steps_in_a_row_are_all_taken(page: Page, rows: Locator) -> None:
+@pytest.mark.parametrize("busy", [None, (80, 5), (150, 10)])
+def test_reviews_and_steps_in_a_row_are_all_taken(
+    page: Page, rows: Locator, busy: tuple[int, int] | None
+) -> None:
     expect(rows.first).to_have_attribute("aria-current", "true")
+    if busy:
+        page.evaluate(BUSY, busy)
     keys = "dudud"  # fields appear and go, so that the buttons change their place
     for key in keys:
         page.keyboard.press(key, delay=0)
@@ -116,6 +126,27 @@ def test_reviews_and_steps_in_a_row_are_all_taken(page: Page, rows: Locator) -> 
     expect(rows.nth(5).locator(".review")).to_have_count(0)
     name = rows.nth(5).locator(".name").inner_text()
     expect(page.locator(f'{READY}[data-ready$=" {name}"]')).to_be_visible()
+
+
+def test_number_key_waits_for_its_button_and_no_key_acts_behind_the_sheet(page: Page, rows: Locator) -> None:
+    page.evaluate(BUSY, (80, 5))
+    page.keyboard.press("d", delay=0)
+    page.keyboard.press("1", delay=0)  # before the correct labels are drawn
+    page.keyboard.press("ArrowRight", delay=0)
+    expect(rows.nth(1)).to_have_attribute("aria-current", "true")
+    expect(rows.first.locator(".review")).to_have_text("✓ Disagree")
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet).to_be_visible()
+    page.keyboard.press("u")
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    chosen = page.get_by_role("button").filter(has_text="radio_button_checked")
+    expect(chosen).to_have_count(2)
+    expect(chosen.nth(1).get_by_label("Shortcut 1")).to_be_visible()
+    settled(page)
+    expect(page.locator(".review")).to_have_count(1)
 
 
 def test_next_scan_is_shown_before_the_server_answers(page: Page, address: str, png_bytes) -> None:

@@ -44,3 +44,7 @@ function boundKeys() {
 function isText(target) {
   return !!target.isContentEditable || !!target.matches?.(TEXT);
 }
+
+function isInDialog(node) {
+  return !!node.matches?.("dialog, [role=dialog]");
+}

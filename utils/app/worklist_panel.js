@@ -2,7 +2,8 @@
 // shows the scan if the browser has it (views_beside.js), and the server learns of it, of the last one where several
 // follow quickly. A step names its scan, so none is lost while the server draws an earlier one. Until the server has drawn
 // the findings of the marked scan, those of another are dimmed, and a key of the review waits: it must neither be lost nor
-// count for the scan before.
+// count for the scan before. A key of the review clicks its button itself: Streamlit's listeners follow the drawn button
+// some time later, and a key in between was lost.
 // data: { rows: [{ key, name, status, title, answer, review, isRead }], selected, steps, isBar }. `steps`
 // changes with each step that the server has taken. A bar shows a menu instead of the buttons. The thumbnails are kept by
 // worklist_thumbnails.js.
@@ -10,7 +11,7 @@
 const REST_MILLISECONDS = 120;
 const REVIEW_KEYS = "adu123456789";
 const POLL_MILLISECONDS = 40;
-const LISTEN_MILLISECONDS = 100; // until the buttons that were drawn a moment ago listen to their keys
+const ANSWER_MILLISECONDS = 2000; // in which the server begins to draw after a click
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const panel = parentElement.panel ?? (parentElement.panel = new WorklistPanel(parentElement));
@@ -23,7 +24,7 @@ class WorklistPanel {
   constructor(parent) {
     this.timer = this.pending = null;
     this.frame = 0;
-    this.behindAt = -Infinity; // when the findings of another scan were last seen
+    this.clickedAt = -Infinity;
     this.root = element("div", { className: "worklist" }, parent);
     const bar = element("div", { className: "steps" }, this.root);
     this.back = this.stepper(bar, "Previous", "←", -1);
@@ -38,9 +39,9 @@ class WorklistPanel {
       act: (onward) => this.step(onward ? 1 : -1),
       isOff: () => this.readable.length < 2,
     }]);
-    this.onReviewKey = (event) => this.delay(event);
+    this.onReviewKey = (event) => this.review(event);
     this.onThumbnails = () => this.drawThumbnails();
-    this.waiting = [];
+    this.waiting = []; // { key } of a review, or { by } of a step after it
   }
 
   show({ rows, selected, isBar }) {
@@ -79,42 +80,43 @@ class WorklistPanel {
     delete window.brainReaderScan;
   }
 
-  delay(event) {
+  review(event) {
     if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || !REVIEW_KEYS.includes(event.key)) return;
-    if (!this.list.isConnected || this.list.hidden || isText(event.composedPath()[0])) return;
-    if (!this.waiting.length && this.isReady()) return;
+    if (!this.list.isConnected || this.list.hidden || event.composedPath().some(isInDialog)) return;
+    if (isText(event.composedPath()[0])) return;
+    if (!this.waiting.length && !this.buttonOf(event.key) && this.isAtRest()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    this.waiting.push({ key: event.key, code: event.code });
+    this.waiting.push({ key: event.key });
     if (this.waiting.length === 1) this.release();
   }
 
-  // Whether the buttons of the marked scan are there, and no more those of another; or it has none, as a rejected one
-  isReady() {
-    if (performance.now() - this.behindAt < LISTEN_MILLISECONDS) return false;
-    const buttons = [...document.querySelectorAll('[class*="st-key-unsure-"]')];
-    const own = buttons.filter((button) => button.classList.contains(`st-key-unsure-${this.current}`));
-    return own.length === buttons.length && (own.length > 0 || !this.isBehind());
+  // The marked scan's button with this key, never one that is left of the scan before
+  buttonOf(key) {
+    const signs = [...document.querySelectorAll(`[aria-label="Shortcut ${key.toUpperCase()}"]`)];
+    const own = signs.find((sign) => sign.closest('[class*="st-key-"]').className.includes(`-${this.current} `));
+    return own?.closest("button");
+  }
+
+  // Whether no button is to come
+  isAtRest() {
+    const isAnswered = performance.now() - this.clickedAt > ANSWER_MILLISECONDS;
+    return isAnswered && !this.isBehind() && !!document.querySelector('[data-test-script-state="notRunning"]');
   }
 
   release() {
-    setTimeout(() => {
-      if (!this.root.isConnected) this.waiting = [];
-      if (this.waiting.length && this.isReady()) this.replay(this.waiting.shift());
-      if (this.waiting.length) this.release();
-    }, POLL_MILLISECONDS);
+    if (!this.root.isConnected) this.waiting = [];
+    while (this.waiting.length && this.take(this.waiting[0])) this.waiting.shift();
+    if (this.waiting.length) setTimeout(() => this.release(), POLL_MILLISECONDS);
   }
 
-  replay({ by, ...key }) {
-    if (by) {
-      const rest = this.waiting.splice(0);
-      this.step(by);
-      this.waiting.push(...rest);
-    } else {
-      for (const kind of ["keydown", "keyup"]) {
-        document.body.dispatchEvent(new KeyboardEvent(kind, { ...key, bubbles: true, cancelable: true }));
-      }
-    }
+  take({ key, by }) {
+    if (by) return this.go(by);
+    const button = this.buttonOf(key);
+    if (!button) return this.isAtRest();
+    this.clickedAt = performance.now();
+    button.click();
+    return true;
   }
 
   rowOf(row) {
@@ -136,9 +138,14 @@ class WorklistPanel {
   }
 
   step(by) {
-    if (this.waiting.length) return void this.waiting.push({ by }); // after the review that waits
+    if (this.waiting.length) this.waiting.push({ by });
+    else this.go(by);
+  }
+
+  go(by) {
     const key = this.readable[this.readable.indexOf(this.current) + by];
     if (key) this.select(key);
+    return true;
   }
 
   // The first step is sent at once; of those that follow quickly the last, when they rest
@@ -174,7 +181,6 @@ class WorklistPanel {
   // The findings of another scan than the marked one are dimmed, until those of the marked one are drawn
   dim() {
     const isBehind = this.root.isConnected && this.isBehind();
-    if (isBehind) this.behindAt = performance.now();
     document.querySelector(".st-key-room")?.toggleAttribute("data-behind", isBehind);
     cancelAnimationFrame(this.frame);
     this.frame = isBehind ? requestAnimationFrame(() => this.dim()) : 0;
