@@ -129,7 +129,6 @@ def test_reviews_and_steps_in_a_row_are_all_taken(
 
 
 def test_number_key_waits_for_its_button_and_no_key_acts_behind_the_sheet(page: Page, rows: Locator) -> None:
-    page.evaluate(BUSY, (80, 5))
     page.keyboard.press("d", delay=0)
     page.keyboard.press("1", delay=0)  # before the correct labels are drawn
     page.keyboard.press("ArrowRight", delay=0)

@@ -11,7 +11,7 @@
 const REST_MILLISECONDS = 120;
 const REVIEW_KEYS = "adu123456789";
 const POLL_MILLISECONDS = 40;
-const ANSWER_MILLISECONDS = 2000; // in which the server begins to draw after a click
+const ANSWER_MILLISECONDS = 5000; // in which the server begins to draw after a click
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const panel = parentElement.panel ?? (parentElement.panel = new WorklistPanel(parentElement));
