@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from tests.support.mr_series import Drawn, series
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, WebSocketRoute
 
 PATIENCE = 120  # seconds; a busy machine loads TensorFlow slowly
 expect.set_options(timeout=PATIENCE * 1000)
@@ -32,6 +32,33 @@ DROP = """(zone, [name, data]) => {
     for (const kind of ["dragenter", "dragover", "drop"])
         zone.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
 }"""
+
+
+class Connection:
+    """A page's connection to the server, made before the page is opened: what the page sends can be held back."""
+
+    def __init__(self, page: Page) -> None:
+        self._waiting: list[str | bytes] | None = None
+        page.route_web_socket("**/_stcore/stream", self._open)
+
+    def _open(self, page: WebSocketRoute) -> None:
+        self._server = page.connect_to_server()
+        page.on_message(self._send)
+
+    def _send(self, message: str | bytes) -> None:
+        if self._waiting is None:
+            self._server.send(message)
+        else:
+            self._waiting.append(message)
+
+    def hold(self) -> None:
+        self._waiting = []
+
+    def release(self) -> None:
+        """Send what waited, all at once."""
+        waiting, self._waiting = self._waiting or [], None
+        for message in waiting:
+            self._server.send(message)
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
@@ -83,11 +110,16 @@ def settled(page: Page) -> None:
 
 
 def too_wide(page: Page) -> bool:
-    """Whether the page, and not only a box in it, scrolls sideways."""
-    return page.evaluate(
+    """Whether the page, and not only a box in it, scrolls sideways for some seconds: charts follow its width late."""
+    wide = (
         "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
         ".some(box => box.scrollWidth > box.clientWidth)"
     )
+    for _ in range(20):
+        if not page.evaluate(wide):
+            return False
+        page.wait_for_timeout(250)
+    return True
 
 
 def measure_site(page: Page, address: str, site: bytes) -> None:

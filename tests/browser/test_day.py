@@ -18,6 +18,7 @@ from tests.browser.steps import (
     EVIDENCE,
     SCAN,
     TITLES,
+    Connection,
     go,
     overlays,
     picture,
@@ -75,6 +76,34 @@ def test_scan_is_dropped_compared_reviewed_and_reported(
     for expected in ("Scan 1", "CNN", "VGG16", "Seen twice", "Research and education only"):
         assert expected in words
     assert "scan.png" not in words  # a file's name is often a patient's
+
+
+def test_review_and_comment_are_kept_when_the_page_is_left_at_once(
+    page: Page, address: str, png_bytes
+) -> None:
+    connection = Connection(page)
+    page.goto(address)
+    upload(page, {"scan.png": png_bytes(0)})
+    expect(page.locator(SCAN)).to_be_visible()
+
+    def leave_at_once() -> None:  # the server hears of the page and of what was before it together
+        page.get_by_role("link", name="Cases").click(delay=80)
+        connection.release()
+        expect(page.get_by_text("scans of this session reviewed")).to_be_visible()
+        go(page, "Read")
+
+    settled(page)
+    connection.hold()
+    page.get_by_role("button", name="Unsure").click()
+    leave_at_once()
+    comment = page.get_by_label("Comment")
+    for words in ("First look", "Seen twice", "Seen three times"):
+        expect(comment).to_be_visible()
+        settled(page)
+        connection.hold()
+        comment.fill(words)
+        leave_at_once()
+        expect(comment).to_have_value(words)
 
 
 def test_store_keeps_reviews_over_a_restart_only_while_it_is_on(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import DROP, PATIENCE, READY, settled, upload
+from tests.browser.steps import DROP, PATIENCE, READY, Connection, settled, upload
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 REQUIRED_SHARE = 0.45
@@ -149,17 +149,7 @@ def test_number_key_waits_for_its_button_and_no_key_acts_behind_the_sheet(page: 
 
 
 def test_next_scan_is_shown_before_the_server_answers(page: Page, address: str, png_bytes) -> None:
-    waiting: list[str | bytes] | None = None
-    servers: list[WebSocketRoute] = []
-
-    def pass_on(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        servers.append(server)
-        socket.on_message(
-            lambda message: server.send(message) if waiting is None else waiting.append(message)
-        )
-
-    page.route_web_socket("**/_stcore/stream", pass_on)
+    connection = Connection(page)
     page.goto(address)
     upload(page, files_of(png_bytes, 3))
     expect(page.locator(".row:not([disabled])")).to_have_count(3)
@@ -169,7 +159,7 @@ def test_next_scan_is_shown_before_the_server_answers(page: Page, address: str, 
     settled(page)
     page.wait_for_function("window.brainReaderViews?.size === 1")
     names = [rows.nth(number).locator(".name").inner_text() for number in range(3)]
-    waiting = []  # the server hears nothing from now on
+    connection.hold()  # the server hears nothing from now on
     page.keyboard.press("ArrowRight")
     expect(page.locator(f'{READY}[data-ready$=" {names[1]}"]')).to_be_visible()
     expect(rows.nth(1)).to_have_attribute("aria-current", "true")
@@ -179,9 +169,7 @@ def test_next_scan_is_shown_before_the_server_answers(page: Page, address: str, 
     expect(behind).to_have_count(0)  # the findings are those of the first scan still
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)  # until the last step was sent
-    held, waiting = waiting, None
-    for message in held:
-        servers[-1].send(message)
+    connection.release()
     expect(behind).to_have_count(0)
     expect(page.locator(f'{READY}[data-ready$=" {names[1]}"]')).to_be_visible()
     page.wait_for_function("window.brainReaderViews?.size === 2")

@@ -40,6 +40,7 @@ def prepare() -> list[Middleware]:
     """
     privacy.keep_everything_in_memory()
     streamlit_internals.serve_pages_through_app_only()
+    streamlit_internals.lose_no_action()
     try:
         return [Middleware(LoginWall)] if login_required() else []
     except LoginMisconfigured as error:

@@ -17,6 +17,11 @@ class Sheet {
     this.opener = element("button", { type: "button", className: "opener", ...words }, parent);
     this.dialog = element("dialog", {}, parent);
     this.dialog.setAttribute("aria-label", "Keyboard shortcuts");
+    const head = element("div", { className: "head" }, this.dialog);
+    element("h2", { textContent: "Keyboard shortcuts" }, head);
+    const close = element("button", { type: "button", textContent: "Close" }, head);
+    close.onclick = () => this.dialog.close();
+    this.groups = element("div", { className: "groups" }, this.dialog);
     this.keys = new Keys("This sheet", [{ keys: ["?"], title: "Open and close", act: () => this.open() }]);
     this.opener.onclick = () => this.open();
     this.onKeys = () => this.list();
@@ -32,23 +37,18 @@ class Sheet {
     this.dialog.showModal();
   }
 
-  // What is bound now; again when the page's buttons change while the sheet is open
+  // What is bound now; again when the page's buttons change while the sheet is open, which keeps the focus
   list() {
-    this.dialog.replaceChildren();
-    const head = element("div", { className: "head" }, this.dialog);
-    element("h2", { textContent: "Keyboard shortcuts" }, head);
-    const close = element("button", { type: "button", textContent: "Close" }, head);
-    close.onclick = () => this.dialog.close();
-    const groups = element("div", { className: "groups" }, this.dialog);
+    this.groups.replaceChildren();
     const rank = (keys) => (keys.isOfButtons ? 0 : keys === this.keys ? 2 : 1); // itself last
     for (const { group, bindings } of [...boundKeys()].sort((a, b) => rank(a) - rank(b))) {
       const rows = bindings.filter(({ isOff }) => !isOff?.());
-      if (rows.length) this.group(groups, group, rows);
+      if (rows.length) this.group(group, rows);
     }
   }
 
-  group(parent, title, rows) {
-    const section = element("section", {}, parent);
+  group(title, rows) {
+    const section = element("section", {}, this.groups);
     element("h3", { textContent: title }, section);
     const list = element("dl", {}, section);
     for (const row of rows) {
