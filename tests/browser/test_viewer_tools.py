@@ -84,10 +84,11 @@ def test_wheel_scrolls_the_slices_and_ctrl_wheel_zooms(page: Page, address: str)
     expect(page.locator(READY)).to_have_attribute("data-position", "4")  # the slice goes along
 
 
-@pytest.mark.parametrize("title", ["Compare", "Heatmaps"])
-def test_other_pages_have_the_same_viewer(page: Page, address: str, title: str) -> None:
+@pytest.mark.parametrize(("title", "key"), [("Compare", "compare"), ("Heatmaps", "study")])
+def test_other_pages_have_the_same_viewer(page: Page, address: str, title: str, key: str) -> None:
     drop_series(page, address)
     go(page, title)
+    expect(page.locator(f".st-key-{key}-viewer")).to_be_visible()
     settled(page)
     viewer = page.locator(READY)
     expect(place_of(page)).to_contain_text("with brain")
