@@ -110,7 +110,7 @@ def settled(page: Page) -> None:
 
 
 def too_wide(page: Page) -> bool:
-    """Whether the page, and not only a box in it, scrolls sideways for some seconds: charts follow its width late."""
+    """Whether the page, and not only a box in it, scrolls sideways, after five seconds: charts follow late."""
     wide = (
         "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
         ".some(box => box.scrollWidth > box.clientWidth)"

@@ -44,7 +44,3 @@ function boundKeys() {
 function isText(target) {
   return !!target.isContentEditable || !!target.matches?.(TEXT);
 }
-
-function isInDialog(node) {
-  return !!node.matches?.("dialog, [role=dialog]");
-}

@@ -82,8 +82,9 @@ class WorklistPanel {
 
   review(event) {
     if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || !REVIEW_KEYS.includes(event.key)) return;
-    if (!this.list.isConnected || this.list.hidden || event.composedPath().some(isInDialog)) return;
-    if (isText(event.composedPath()[0])) return;
+    const path = event.composedPath();
+    if (!this.list.isConnected || this.list.hidden || isText(path[0])) return;
+    if (path.some((node) => node.matches?.("dialog, [role=dialog]"))) return; // the sheet of shortcuts, for instance
     if (!this.waiting.length && !this.buttonOf(event.key) && this.isAtRest()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -110,8 +111,12 @@ class WorklistPanel {
     if (this.waiting.length) setTimeout(() => this.release(), POLL_MILLISECONDS);
   }
 
+  // Whether the first that waits is done, or has no button and will get none
   take({ key, by }) {
-    if (by) return this.go(by);
+    if (by) {
+      this.go(by);
+      return true;
+    }
     const button = this.buttonOf(key);
     if (!button) return this.isAtRest();
     this.clickedAt = performance.now();
@@ -145,7 +150,6 @@ class WorklistPanel {
   go(by) {
     const key = this.readable[this.readable.indexOf(this.current) + by];
     if (key) this.select(key);
-    return true;
   }
 
   // The first step is sent at once; of those that follow quickly the last, when they rest
