@@ -140,7 +140,7 @@ def test_number_key_waits_for_its_button_and_no_key_acts_behind_the_sheet(page: 
     page.keyboard.press("u")
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
-    page.keyboard.press("ArrowLeft")
+    rows.first.click()
     chosen = page.get_by_role("button").filter(has_text="radio_button_checked")
     expect(chosen).to_have_count(2)
     expect(chosen.nth(1).get_by_label("Shortcut 1")).to_be_visible()
